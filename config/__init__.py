@@ -1,0 +1,1 @@
+"""Everything that is decided before a process starts: settings, logs, prompts, recipes, the Slack manifest."""

@@ -1,0 +1,53 @@
+"""The only place where a prompt is put together. Bot, trainer and evaluator all call it.
+
+A prompt is a list of chat messages, TRL's conversational format, so what a rung was measured with is exactly
+what it serves with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+PROMPT_VERSION = 1
+
+
+class ChatMessage(TypedDict):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+ChatMessages = list[ChatMessage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """The two texts of an example: what was asked, and the good output."""
+
+    prompt: str
+    completion: str
+
+
+def build_prompt(instructions: str, request: str, examples: Sequence[Pair] = ()) -> ChatMessages:
+    """The chat messages that ask for one draft.
+
+    The instructions are the system message; each example is a turn that was already answered well; the request
+    comes last. An adapter's rung passes no examples, so its prompt is short in training and in every draft.
+    """
+    messages: ChatMessages = []
+    if instructions.strip():
+        messages.append({"role": "system", "content": instructions.strip()})
+    for example in examples:
+        messages.append({"role": "user", "content": example.prompt})
+        messages.append({"role": "assistant", "content": example.completion})
+    messages.append({"role": "user", "content": request})
+    return messages
+
+
+def prompt_hash(instructions: str) -> str:
+    """`sha256:…` of everything that shapes a prompt besides the request; stored with every dataset."""
+    digest = hashlib.sha256(json.dumps([PROMPT_VERSION, instructions.strip()]).encode()).hexdigest()
+    return f"sha256:{digest}"

@@ -1,0 +1,128 @@
+"""The only reader of the environment.
+
+Settings are read once at start, typed and frozen. A bad value stops the start and names itself.
+Every field can be set as `HUISSTIJL_<NAME>` or in a `.env` file; Slack's own three are also read under
+the names that Slack's documentation uses.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EMBEDDED_BASE_MODEL = "embedded:smollm2-135m-instruct"
+EMBEDDED_EMBEDDING_MODEL = "embedded:all-minilm-l6-v2"
+
+
+class Settings(BaseSettings):
+    """Values that differ between installations, with defaults for one laptop without Slack and without a GPU."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HUISSTIJL_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    #: Folder for everything this installation writes: database, artifacts, prepared models, keys.
+    data_dir: Path = Path(".huisstijl")
+    #: SQLAlchemy URL. Empty: SQLite in the data folder. PostgreSQL: `postgresql+psycopg://…`.
+    database_url: str = ""
+    #: fsspec URL of the artifact store. Empty: a folder in the data folder.
+    artifact_url: str = ""
+
+    slack_bot_token: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("SLACK_BOT_TOKEN", "HUISSTIJL_SLACK_BOT_TOKEN")
+    )
+    slack_app_token: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("SLACK_APP_TOKEN", "HUISSTIJL_SLACK_APP_TOKEN")
+    )
+    slack_signing_secret: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("SLACK_SIGNING_SECRET", "HUISSTIJL_SLACK_SIGNING_SECRET")
+    )
+    #: Where the Web API lives. The local workspace sets this to itself.
+    slack_api_url: str = "https://slack.com/api/"
+    #: Where the local workspace listens when no Slack tokens are set.
+    workspace_host: str = "127.0.0.1"
+    workspace_port: int = 8730
+
+    #: Where the model server listens (`huisstijl serve`), and the URL under which bot and evaluator reach one.
+    serve_host: str = "127.0.0.1"
+    serve_port: int = 8731
+    #: OpenAI-compatible base URL. Empty: `http://<serve_host>:<serve_port>/v1`.
+    model_url: str = ""
+    model_api_key: SecretStr | None = None
+    #: A hub id, a local folder, or `embedded:smollm2-135m-instruct`.
+    base_model: str = EMBEDDED_BASE_MODEL
+    #: A hub id, a local folder, or `embedded:all-minilm-l6-v2`.
+    embedding_model: str = EMBEDDED_EMBEDDING_MODEL
+    #: Adapters kept in memory by the model server; the least recently used one leaves first.
+    max_loaded_adapters: int = Field(8, ge=1)
+    #: Requests that share one batch in the model server.
+    max_batch_requests: int = Field(8, ge=1)
+
+    #: A draft that has not finished after this long ends in a clear sentence instead.
+    draft_deadline_seconds: float = Field(60.0, gt=0)
+    #: Silence of the model server before the first token that counts as down.
+    first_token_deadline_seconds: float = Field(20.0, gt=0)
+    max_request_chars: int = Field(6000, gt=0)
+    draft_max_tokens: int = Field(256, gt=0)
+
+    #: The recipe that runs use unless a style names another: a file in config/recipes, or a path.
+    recipe: str = "cpu-small"
+    #: Price of an hour on the training host; quotes and receipts use it.
+    price_per_hour: float = Field(0.0, ge=0)
+    currency: str = "EUR"
+
+    #: How often the clock looks for what is due, a trainer for a queued run, and a watcher for news.
+    tick_seconds: float = Field(15.0, gt=0)
+    heartbeat_seconds: float = Field(10.0, gt=0)
+    lease_seconds: float = Field(30.0, gt=0)
+    poll_seconds: float = Field(1.0, gt=0)
+    max_run_attempts: int = Field(3, ge=1)
+
+    log_level: str = "INFO"
+    #: `console` for people, `json` for machines.
+    log_format: str = "console"
+    #: For tests of crash recovery: `name` or `name:nth` kills the process there. See config/failpoints.py.
+    failpoint: str = ""
+
+    @property
+    def resolved_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'huisstijl.db'}"
+
+    @property
+    def resolved_artifact_url(self) -> str:
+        return self.artifact_url or str(self.data_dir.resolve() / "artifacts")
+
+    @property
+    def resolved_model_url(self) -> str:
+        return self.model_url or f"http://{self.serve_host}:{self.serve_port}/v1"
+
+    @property
+    def models_dir(self) -> Path:
+        """Prepared copies of embedded models (safetensors), made once."""
+        return self.data_dir / "models"
+
+    @property
+    def keys_dir(self) -> Path:
+        """The trainer's signing key and the public key that verifies adapters."""
+        return self.data_dir / "keys"
+
+    @property
+    def uses_local_workspace(self) -> bool:
+        return self.slack_bot_token is None and self.slack_app_token is None
+
+
+def load_settings() -> Settings:
+    """Read the environment and `.env` once."""
+    return Settings()
+
+
+def child_environment(settings: Settings, **overrides: str) -> dict[str, str]:
+    """The environment for a process that we start: this one's, plus overrides, never reading a hub."""
+    values = dict(os.environ)
+    values.update({"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "DO_NOT_TRACK": "1"})
+    values["HUISSTIJL_DATA_DIR"] = str(settings.data_dir.resolve())
+    values.update(overrides)
+    return values
