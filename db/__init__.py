@@ -1,0 +1,1 @@
+"""Everything durable. One noun, one file: its table, its states, its queries. Only session.py commits."""

@@ -1,0 +1,21 @@
+"""The ladder: every way to make a draft, from the cheapest up. A rung's value is its name everywhere."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Rung(StrEnum):
+    ZERO_SHOT = "zero_shot"  #: The style's instructions alone.
+    FEW_SHOT = "few_shot"  #: A fixed set of approved examples in every prompt.
+    RETRIEVED = "retrieved"  #: The approved examples most like this request.
+    LORA = "lora"  #: An adapter trained on the approved examples.
+    LORA_RETRIEVED = "lora_retrieved"  #: An adapter trained on prompts that carry retrieved examples.
+
+    @property
+    def needs_adapter(self) -> bool:
+        return self in (Rung.LORA, Rung.LORA_RETRIEVED)
+
+    @property
+    def uses_retrieval(self) -> bool:
+        return self in (Rung.RETRIEVED, Rung.LORA_RETRIEVED)

@@ -1,0 +1,97 @@
+"""What every table shares: the declarative base, ids, aware UTC times, enums stored as their words, database time."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from sqlalchemy import JSON, DateTime, Enum, MetaData, String, select
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+
+E = TypeVar("E", bound=StrEnum)
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as it counts, no look-alikes
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time. Naive times are refused on the way in, so none can come out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time needs its zone: {value!r}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - the name and shape are SQLAlchemy's
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+        list[str]: JSON(),
+    }
+
+
+def words(enum: type[E]) -> Enum:
+    """The column type for an enum: its words, readable in any database tool, no native type to migrate."""
+    return Enum(enum, native_enum=False, length=32, values_callable=lambda e: [member.value for member in e])
+
+
+def new_id(noun: str) -> str:
+    """`<noun>_<10 characters of time><8 random>`: sorts by age, cannot be guessed from a neighbour."""
+    milliseconds = time.time_ns() // 1_000_000
+    stamp = "".join(_ALPHABET[(milliseconds >> shift) & 31] for shift in range(45, -1, -5))
+    return f"{noun}_{stamp}{''.join(secrets.choice(_ALPHABET) for _ in range(8))}"
+
+
+ID = String(32)
+#: Ids that Slack gives (team, user, channel, ts).
+SLACK_ID = String(64)
+
+
+class database_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
+    """The database's own clock: leases compare on it alone, so a host's wrong clock cannot steal a run."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(database_now, "sqlite")
+def _sqlite_now(element: database_now, compiler: SQLCompiler, **kw: Any) -> str:
+    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
+
+@compiles(database_now)
+def _postgresql_now(element: database_now, compiler: SQLCompiler, **kw: Any) -> str:
+    return "clock_timestamp()"
+
+
+def now_in_database(session: Session) -> datetime:
+    """The database's time at this moment (not at the start of the transaction)."""
+    return session.execute(select(database_now())).scalar_one()

@@ -1,0 +1,75 @@
+"""Datasets: what trained and judged a model, frozen. Rows are never changed after the freeze."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from db.base import ID, Base, words
+from db.examples import Example, ExampleStatus
+
+
+class SplitName(StrEnum):
+    TRAIN = "train"  #: The adapter learns from these; retrieval may show them.
+    VALIDATION = "validation"  #: Chooses the best checkpoint and when to stop.
+    TEST = "test"  #: Unseen: only the final scores look at these.
+
+
+class Dataset(Base):
+    __tablename__ = "datasets"
+
+    dataset_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    run_id: Mapped[str] = mapped_column(ID, unique=True)
+    style_id: Mapped[str] = mapped_column(ForeignKey("styles.style_id"), index=True)
+    scope_key: Mapped[str] = mapped_column(String(160))
+    #: `sha256:…` over the ordered ids, their contents, the seed and the prompt hash.
+    content_hash: Mapped[str] = mapped_column(String(80))
+    seed: Mapped[int]
+    #: The style's instructions as they were, and the hash of everything else that shapes a prompt.
+    instructions: Mapped[str] = mapped_column(Text)
+    prompt_hash: Mapped[str] = mapped_column(String(80))
+    #: Library versions at the freeze.
+    versions: Mapped[dict[str, Any]]
+    #: Examples left out, each with a sentence: `[{example_id, reason}]`.
+    skipped: Mapped[list[Any]]
+    frozen_at: Mapped[datetime]
+
+
+class DatasetExample(Base):
+    __tablename__ = "dataset_examples"
+
+    dataset_id: Mapped[str] = mapped_column(ID, ForeignKey("datasets.dataset_id"), primary_key=True)
+    example_id: Mapped[str] = mapped_column(ID, ForeignKey("examples.example_id"), primary_key=True, index=True)
+    split: Mapped[SplitName] = mapped_column(words(SplitName))
+    position: Mapped[int]
+    #: The example's content at the freeze, so a later change shows.
+    content_hash: Mapped[str] = mapped_column(String(80))
+
+
+def find_dataset_of_run(session: Session, run_id: str) -> Dataset | None:
+    return session.scalar(select(Dataset).where(Dataset.run_id == run_id))
+
+
+def list_dataset_examples(session: Session, dataset_id: str) -> list[tuple[DatasetExample, Example]]:
+    """In the order of the freeze, each with the example it froze."""
+    query = (
+        select(DatasetExample, Example)
+        .join(Example, Example.example_id == DatasetExample.example_id)
+        .where(DatasetExample.dataset_id == dataset_id)
+        .order_by(DatasetExample.position)
+    )
+    return [(frozen, example) for frozen, example in session.execute(query).all()]
+
+
+def list_withdrawn_ids(session: Session, dataset_id: str) -> list[str]:
+    """Members of the dataset that were withdrawn since the freeze: what it trained must not be published."""
+    query = (
+        select(Example.example_id)
+        .join(DatasetExample, DatasetExample.example_id == Example.example_id)
+        .where(DatasetExample.dataset_id == dataset_id, Example.status == ExampleStatus.WITHDRAWN)
+    )
+    return list(session.scalars(query))

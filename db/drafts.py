@@ -1,0 +1,116 @@
+"""Drafts: completions offered to a person, with what shaped them and what became of them.
+
+requested → streaming → shown → kept | edited | discarded   (+ failed, stopped). A draft is claimed like a run,
+so a bot that dies mid-draft leaves a row that the next one finds.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, Text, or_, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from config.rungs import Rung
+from db.base import ID, SLACK_ID, Base, words
+from db.claims import Claimable, claim_next, lease_lapsed
+
+
+class DraftStatus(StrEnum):
+    REQUESTED = "requested"  #: Stored; the model has not been asked yet.
+    STREAMING = "streaming"  #: Text is arriving in the thread.
+    SHOWN = "shown"  #: Complete; waits for a person's choice.
+    KEPT = "kept"  #: A person kept it as it was.
+    EDITED = "edited"  #: A person kept it with changes.
+    DISCARDED = "discarded"  #: A person said it is not our style.
+    STOPPED = "stopped"  #: A person stopped it.
+    FAILED = "failed"  #: No draft came; the thread says why.
+
+
+OPEN = (DraftStatus.REQUESTED, DraftStatus.STREAMING)
+
+
+class Draft(Claimable, Base):
+    __tablename__ = "drafts"
+    __table_args__ = (Index("ix_drafts_work", "status", "draft_id"),)
+
+    draft_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    #: The delivery that asked for it: asking twice is one draft.
+    request_key: Mapped[str] = mapped_column(String(255), unique=True)
+    team_id: Mapped[str] = mapped_column(SLACK_ID)
+    style_id: Mapped[str] = mapped_column(ForeignKey("styles.style_id"), index=True)
+    channel_id: Mapped[str] = mapped_column(SLACK_ID)
+    thread_ts: Mapped[str] = mapped_column(SLACK_ID)
+    requested_by: Mapped[str] = mapped_column(SLACK_ID)
+    request: Mapped[str] = mapped_column(Text)
+    status: Mapped[DraftStatus] = mapped_column(words(DraftStatus), default=DraftStatus.REQUESTED)
+    rung: Mapped[Rung | None] = mapped_column(words(Rung), default=None)
+    #: Name of the adapter that was used, and the digest that the model server reported for it.
+    adapter_name: Mapped[str | None] = mapped_column(String(128), default=None)
+    model_fingerprint: Mapped[str | None] = mapped_column(String(128), default=None)
+    #: Ids of the examples in the prompt, in the prompt's order.
+    example_ids: Mapped[list[str]] = mapped_column(default=list)
+    completion: Mapped[str] = mapped_column(Text, default="")
+    #: The streamed message, known from the first text on.
+    message_ts: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
+    prompt_tokens: Mapped[int | None] = mapped_column(default=None)
+    completion_tokens: Mapped[int | None] = mapped_column(default=None)
+    first_token_seconds: Mapped[float | None] = mapped_column(default=None)
+    total_seconds: Mapped[float | None] = mapped_column(default=None)
+    error: Mapped[str | None] = mapped_column(Text, default=None)
+    #: What a person made of it, when they edited it.
+    edited_completion: Mapped[str | None] = mapped_column(Text, default=None)
+    decided_by: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
+    requested_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class DraftNotFound(Exception):
+    """This draft is no longer known here. Ask for a new one with `/draft`."""
+
+
+def get_draft(session: Session, draft_id: str) -> Draft:
+    draft = session.get(Draft, draft_id)
+    if draft is None:
+        raise DraftNotFound
+    return draft
+
+
+def find_draft_by_request(session: Session, request_key: str) -> Draft | None:
+    return session.scalar(select(Draft).where(Draft.request_key == request_key))
+
+
+def find_draft_by_message(session: Session, team_id: str, channel_id: str, ts: str) -> Draft | None:
+    query = select(Draft).where(Draft.team_id == team_id, Draft.channel_id == channel_id, Draft.message_ts == ts)
+    return session.scalar(query)
+
+
+def list_drafts_of_thread(session: Session, team_id: str, channel_id: str, thread_ts: str) -> list[Draft]:
+    """Oldest first: the conversation so far, from our own rows and not from Slack's history."""
+    query = select(Draft).where(Draft.team_id == team_id, Draft.channel_id == channel_id, Draft.thread_ts == thread_ts)
+    return list(session.scalars(query.order_by(Draft.draft_id)))
+
+
+def claim_drafts(session: Session, *, owner: str, lease_seconds: float, limit: int) -> list[Draft]:
+    """Drafts that nobody works on, or whose worker died. The latter keep their status, which tells them apart."""
+    return claim_next(
+        session,
+        Draft,
+        where=or_(
+            (Draft.status == DraftStatus.REQUESTED) & Draft.claimed_by.is_(None),
+            Draft.status.in_(OPEN) & lease_lapsed(session, Draft),
+        ),
+        order_by=(Draft.draft_id,),
+        owner=owner,
+        lease_seconds=lease_seconds,
+        limit=limit,
+    )
+
+
+def move_draft(session: Session, draft: Draft, *, seen: tuple[DraftStatus, ...], to: DraftStatus) -> bool:
+    """Compare-and-set of a draft's status; False when it was no longer in one of `seen`."""
+    moved = session.execute(
+        update(Draft).where(Draft.draft_id == draft.draft_id, Draft.status.in_(seen)).values(status=to)
+    )
+    return bool(moved.rowcount == 1)  # type: ignore[attr-defined]

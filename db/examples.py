@@ -1,0 +1,218 @@
+"""Examples: pairs kept with provenance. Approved ones are what the style learns from.
+
+proposed → approved | rejected;   approved → withdrawn | retired. Every transition is a compare-and-set on
+`version`, so of two people who click at once one wins and the other is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, func, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from db.base import ID, SLACK_ID, Base, now_in_database, words
+from db.scope import Scope
+
+
+class ExampleStatus(StrEnum):
+    PROPOSED = "proposed"  #: Flagged; waits for its reviewers.
+    APPROVED = "approved"  #: One training row; may shape the very next draft.
+    REJECTED = "rejected"  #: Turned down, with a reason.
+    WITHDRAWN = "withdrawn"  #: Taken back by a person's right, or because its message is gone.
+    RETIRED = "retired"  #: Outdated; replaced by an edit or no longer wanted.
+
+
+#: What may follow what. Anything else is refused.
+TRANSITIONS: dict[ExampleStatus, frozenset[ExampleStatus]] = {
+    ExampleStatus.PROPOSED: frozenset({ExampleStatus.APPROVED, ExampleStatus.REJECTED, ExampleStatus.WITHDRAWN}),
+    ExampleStatus.APPROVED: frozenset({ExampleStatus.WITHDRAWN, ExampleStatus.RETIRED}),
+    ExampleStatus.REJECTED: frozenset(),
+    ExampleStatus.WITHDRAWN: frozenset(),
+    ExampleStatus.RETIRED: frozenset(),
+}
+
+#: States in which an example counts as known when the same pair is proposed again.
+LIVE = (ExampleStatus.PROPOSED, ExampleStatus.APPROVED)
+
+
+class ExampleSource(StrEnum):
+    SHORTCUT = "shortcut"  #: "Teach house style" on a message.
+    DRAFT_KEPT = "draft_kept"  #: A draft of ours, kept as it was.
+    DRAFT_EDITED = "draft_edited"  #: A draft of ours, edited by a person.
+    IMPORT = "import"  #: A JSONL file.
+
+
+class Example(Base):
+    __tablename__ = "examples"
+    __table_args__ = (
+        Index("ix_examples_style_status", "style_id", "status"),
+        Index("ix_examples_message", "team_id", "channel_id", "message_ts"),
+        Index("ix_examples_hash", "style_id", "content_hash"),
+    )
+
+    example_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    style_id: Mapped[str] = mapped_column(ForeignKey("styles.style_id"))
+    team_id: Mapped[str] = mapped_column(SLACK_ID)
+    #: The style's scope when the example was proposed; every query of examples compares it.
+    scope_key: Mapped[str] = mapped_column(String(160), index=True)
+    prompt: Mapped[str] = mapped_column(Text)
+    completion: Mapped[str] = mapped_column(Text)
+    #: `sha256:…` of the normalised pair: equal for exact duplicates.
+    content_hash: Mapped[str] = mapped_column(String(80))
+    status: Mapped[ExampleStatus] = mapped_column(words(ExampleStatus))
+    #: Rises with every change; the compare-and-set compares it.
+    version: Mapped[int] = mapped_column(default=1)
+    source: Mapped[ExampleSource] = mapped_column(words(ExampleSource))
+    #: The message it came from, where there is one.
+    channel_id: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
+    message_ts: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
+    thread_ts: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
+    permalink: Mapped[str | None] = mapped_column(Text, default=None)
+    #: Who wrote the completion (None for the bot's own draft), and who proposed it.
+    author_id: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
+    proposed_by: Mapped[str] = mapped_column(SLACK_ID)
+    proposed_at: Mapped[datetime]
+    approved_at: Mapped[datetime | None] = mapped_column(default=None)
+    decided_by: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
+    reason: Mapped[str | None] = mapped_column(Text, default=None)
+    draft_id: Mapped[str | None] = mapped_column(ID, default=None)
+    #: Little-endian float32 values of the prompt's embedding, normalised; None until computed.
+    embedding: Mapped[bytes | None] = mapped_column(LargeBinary, default=None)
+    embedding_model: Mapped[str | None] = mapped_column(String(255), default=None)
+
+    @property
+    def conversation_key(self) -> str:
+        """Examples with one key come from one conversation and never sit on both sides of a split."""
+        if self.channel_id and self.message_ts:
+            return f"{self.channel_id}:{self.thread_ts or self.message_ts}"
+        return self.example_id
+
+
+class ExampleNotFound(Exception):
+    """This example no longer exists; it may have been withdrawn. Reload the card to see what is open."""
+
+
+class ExampleChanged(Exception):
+    """Somebody else decided about this example a moment ago; nothing was changed by this click."""
+
+
+def get_example(session: Session, example_id: str) -> Example:
+    example = session.get(Example, example_id)
+    if example is None:
+        raise ExampleNotFound
+    return example
+
+
+def find_live_duplicate(session: Session, style_id: str, content_hash: str) -> Example | None:
+    query = select(Example).where(
+        Example.style_id == style_id, Example.content_hash == content_hash, Example.status.in_(LIVE)
+    )
+    return session.scalars(query.order_by(Example.proposed_at)).first()
+
+
+def list_live_examples(session: Session, style_id: str, scope: Scope) -> list[Example]:
+    """Proposed and approved examples: what a new proposal is compared with."""
+    query = select(Example).where(
+        Example.style_id == style_id, Example.scope_key == scope.key, Example.status.in_(LIVE)
+    )
+    return list(session.scalars(query.order_by(Example.proposed_at, Example.example_id)))
+
+
+def list_approved_examples(session: Session, style_id: str, scope: Scope) -> list[Example]:
+    """Oldest approval first."""
+    query = select(Example).where(
+        Example.style_id == style_id,
+        Example.scope_key == scope.key,
+        Example.status == ExampleStatus.APPROVED,
+    )
+    return list(session.scalars(query.order_by(Example.approved_at, Example.example_id)))
+
+
+def list_examples_of_message(session: Session, team_id: str, channel_id: str, ts: str) -> list[Example]:
+    query = select(Example).where(
+        Example.team_id == team_id,
+        Example.channel_id == channel_id,
+        Example.message_ts == ts,
+        Example.status.in_(LIVE),
+    )
+    return list(session.scalars(query))
+
+
+def list_unembedded(session: Session, embedding_model: str, limit: int) -> list[Example]:
+    """Approved examples whose embedding is missing or from another embedding model, newest approval first."""
+    query = (
+        select(Example)
+        .where(
+            Example.status == ExampleStatus.APPROVED,
+            Example.embedding_model.is_distinct_from(embedding_model),
+        )
+        .order_by(Example.approved_at.desc())
+        .limit(limit)
+    )
+    return list(session.scalars(query))
+
+
+def count_examples(session: Session, style_id: str, scope: Scope) -> dict[ExampleStatus, int]:
+    query = (
+        select(Example.status, func.count())
+        .where(Example.style_id == style_id, Example.scope_key == scope.key)
+        .group_by(Example.status)
+    )
+    counted = {status: int(n) for status, n in session.execute(query).all()}
+    return {status: counted.get(status, 0) for status in ExampleStatus}
+
+
+def count_approved_since(session: Session, style_id: str, scope: Scope, since: datetime | None) -> int:
+    query = select(func.count()).where(
+        Example.style_id == style_id,
+        Example.scope_key == scope.key,
+        Example.status == ExampleStatus.APPROVED,
+    )
+    if since is not None:
+        query = query.where(Example.approved_at > since)
+    return session.scalar(query) or 0
+
+
+def transition(
+    session: Session,
+    example: Example,
+    to: ExampleStatus,
+    *,
+    decided_by: str,
+    reason: str | None = None,
+) -> None:
+    """Move an example on, if it is still as the caller saw it. Raises ExampleChanged when it is not."""
+    if to not in TRANSITIONS[example.status]:
+        raise ExampleChanged
+    now = now_in_database(session)
+    changed = session.execute(
+        update(Example)
+        .where(
+            Example.example_id == example.example_id,
+            Example.version == example.version,
+            Example.status == example.status,
+        )
+        .values(
+            status=to,
+            version=Example.version + 1,
+            decided_by=decided_by,
+            reason=reason,
+            approved_at=now if to is ExampleStatus.APPROVED else example.approved_at,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    if changed.rowcount != 1:  # type: ignore[attr-defined]
+        raise ExampleChanged
+    session.refresh(example)
+
+
+def save_embeddings(session: Session, embedding_model: str, vectors: Iterable[tuple[str, bytes]]) -> None:
+    for example_id, vector in vectors:
+        session.execute(
+            update(Example)
+            .where(Example.example_id == example_id)
+            .values(embedding=vector, embedding_model=embedding_model)
+        )

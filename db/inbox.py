@@ -1,0 +1,84 @@
+"""The inbox: every delivery from Slack, stored before Slack hears "received", and worked off from here.
+
+A row is unique by `event_key`, so a delivery that comes again finds itself already there.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index, String, Text, delete, func, or_, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from db.base import ID, SLACK_ID, Base, now_in_database, words
+from db.claims import Claimable, claim_next, lease_lapsed
+
+
+class InboxStatus(StrEnum):
+    PENDING = "pending"  #: Stored and acknowledged; nobody works on it.
+    CLAIMED = "claimed"  #: A worker has it, until its lease lapses.
+    DONE = "done"  #: Its effect is in the database.
+    FAILED = "failed"  #: Given up after several attempts; the person was told.
+
+
+class InboxEvent(Claimable, Base):
+    __tablename__ = "inbox"
+    __table_args__ = (Index("ix_inbox_work", "status", "inbox_id"),)
+
+    inbox_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    #: Unique name of the delivery: Slack's event_id, or what identifies a command or click.
+    event_key: Mapped[str] = mapped_column(String(255), unique=True)
+    team_id: Mapped[str] = mapped_column(SLACK_ID)
+    #: Slack's word for the delivery: event_callback, slash_commands, block_actions, view_submission, …
+    kind: Mapped[str] = mapped_column(String(64))
+    body: Mapped[dict[str, Any]]
+    status: Mapped[InboxStatus] = mapped_column(words(InboxStatus), default=InboxStatus.PENDING)
+    error: Mapped[str | None] = mapped_column(Text, default=None)
+    received_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+def store_events(session: Session, rows: list[dict[str, Any]]) -> set[str]:
+    """Insert deliveries that are new; returns the event_keys that were. Columns as in InboxEvent."""
+    if not rows:
+        return set()
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    statement = (sqlite_insert if is_sqlite else postgresql_insert)(InboxEvent)
+    inserted = session.scalars(
+        statement.values(rows).on_conflict_do_nothing(index_elements=["event_key"]).returning(InboxEvent.event_key)
+    )
+    return set(inserted)
+
+
+def claim_events(session: Session, *, owner: str, lease_seconds: float, limit: int) -> list[InboxEvent]:
+    """The oldest deliveries nobody works on, or whose worker died."""
+    return claim_next(
+        session,
+        InboxEvent,
+        where=or_(
+            InboxEvent.status == InboxStatus.PENDING,
+            (InboxEvent.status == InboxStatus.CLAIMED) & lease_lapsed(session, InboxEvent),
+        ),
+        order_by=(InboxEvent.inbox_id,),
+        owner=owner,
+        lease_seconds=lease_seconds,
+        limit=limit,
+        status=InboxStatus.CLAIMED,
+    )
+
+
+def count_unfinished_events(session: Session) -> int:
+    waiting = InboxEvent.status.in_([InboxStatus.PENDING, InboxStatus.CLAIMED])
+    return session.scalar(select(func.count()).select_from(InboxEvent).where(waiting)) or 0
+
+
+def purge_events(session: Session, *, older_than_seconds: float) -> int:
+    """Forget finished deliveries; they are kept longer than Slack could still deliver them again."""
+    horizon = now_in_database(session) - timedelta(seconds=older_than_seconds)
+    finished = InboxEvent.status.in_([InboxStatus.DONE, InboxStatus.FAILED])
+    result = session.execute(delete(InboxEvent).where(finished, InboxEvent.received_at < horizon))
+    return int(result.rowcount)  # type: ignore[attr-defined]

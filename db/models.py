@@ -1,0 +1,27 @@
+"""Every table in one place, for the migrations: importing this module fills `Base.metadata`."""
+
+from db import (
+    adapters,
+    audit,
+    datasets,
+    drafts,
+    examples,
+    inbox,
+    outbox,
+    people,
+    preferences,
+    promotions,
+    reviews,
+    runs,
+    scorecards,
+    styles,
+    teams,
+)  # fmt: skip
+from db.base import Base
+
+metadata = Base.metadata
+
+__all__ = [
+    "adapters", "audit", "datasets", "drafts", "examples", "inbox", "metadata", "outbox", "people",
+    "preferences", "promotions", "reviews", "runs", "scorecards", "styles", "teams",
+]  # fmt: skip

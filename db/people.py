@@ -1,0 +1,36 @@
+"""People of a workspace, as Slack last described them. A role read here is at most as old as `fetched_at`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from db.base import SLACK_ID, Base
+
+
+class Person(Base):
+    __tablename__ = "people"
+
+    team_id: Mapped[str] = mapped_column(SLACK_ID, primary_key=True)
+    user_id: Mapped[str] = mapped_column(SLACK_ID, primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    locale: Mapped[str] = mapped_column(String(32), default="en-US")
+    #: Workspace admin or owner.
+    is_admin: Mapped[bool]
+    is_bot: Mapped[bool]
+    #: A guest, single- or multi-channel.
+    is_guest: Mapped[bool]
+    #: From another workspace, through Slack Connect.
+    is_stranger: Mapped[bool]
+    is_deactivated: Mapped[bool]
+    fetched_at: Mapped[datetime]
+
+
+def find_person(session: Session, team_id: str, user_id: str) -> Person | None:
+    return session.get(Person, (team_id, user_id))
+
+
+def save_person(session: Session, person: Person) -> None:
+    session.merge(person)

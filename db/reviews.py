@@ -1,0 +1,33 @@
+"""Reviews: who said what about which proposed example. One vote a person, so a quorum counts people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from db.base import ID, SLACK_ID, Base, words
+
+
+class ReviewDecision(StrEnum):
+    APPROVE = "approve"  #: Counts towards the quorum.
+    REJECT = "reject"  #: Ends the proposal.
+
+
+class Review(Base):
+    __tablename__ = "reviews"
+
+    example_id: Mapped[str] = mapped_column(ID, ForeignKey("examples.example_id"), primary_key=True)
+    reviewer_id: Mapped[str] = mapped_column(SLACK_ID, primary_key=True)
+    decision: Mapped[ReviewDecision] = mapped_column(words(ReviewDecision))
+    #: The example's version that this person saw; a later edit voids the vote.
+    seen_version: Mapped[int]
+    reason: Mapped[str | None] = mapped_column(Text, default=None)
+    reviewed_at: Mapped[datetime]
+
+
+def list_reviews(session: Session, example_id: str) -> list[Review]:
+    query = select(Review).where(Review.example_id == example_id).order_by(Review.reviewed_at)
+    return list(session.scalars(query))

@@ -1,0 +1,164 @@
+"""Runs: one execution of the pipeline each. A run is claimed with a fence and kept by heartbeat.
+
+queued → claimed → freezing → training → evaluating → publishing → succeeded | failed | cancelled. A run whose
+trainer dies stays in its stage with a lapsed lease; the next claim takes it up there. `succeeded` says nothing
+about promotion.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from db.base import ID, SLACK_ID, Base, now_in_database, words
+from db.claims import Claimable, ClaimLost, claim_next, lease_lapsed, write_fenced
+
+
+class RunStatus(StrEnum):
+    QUEUED = "queued"  #: Waits for a trainer.
+    CLAIMED = "claimed"  #: A trainer has it and is starting up.
+    FREEZING = "freezing"  #: The dataset is being fixed.
+    TRAINING = "training"  #: Gradient steps.
+    EVALUATING = "evaluating"  #: Every candidate is scored on the same unseen pairs.
+    PUBLISHING = "publishing"  #: Adapters are copied into the artifact store; then the gate decides.
+    SUCCEEDED = "succeeded"  #: All stages done.
+    FAILED = "failed"  #: Given up; `error` says why and what to do.
+    CANCELLED = "cancelled"  #: Stopped on a person's wish.
+
+
+ENDED = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
+ACTIVE = tuple(status for status in RunStatus if status not in ENDED)
+HELD = tuple(status for status in ACTIVE if status is not RunStatus.QUEUED)
+
+
+class Run(Claimable, Base):
+    __tablename__ = "runs"
+    __table_args__ = (
+        UniqueConstraint("style_id", "slot"),
+        Index("ix_runs_work", "status", "queued_at"),
+    )
+
+    run_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    team_id: Mapped[str] = mapped_column(SLACK_ID)
+    style_id: Mapped[str] = mapped_column(ForeignKey("styles.style_id"))
+    scope_key: Mapped[str] = mapped_column(String(160))
+    #: What made it due: a schedule slot or a command's delivery. Unique per style, so one cause is one run.
+    slot: Mapped[str] = mapped_column(String(255))
+    #: A user id, or None when the clock queued it.
+    requested_by: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
+    reason: Mapped[str] = mapped_column(Text)
+    status: Mapped[RunStatus] = mapped_column(words(RunStatus), default=RunStatus.QUEUED)
+    recipe: Mapped[str] = mapped_column(String(255))
+    base_model: Mapped[str] = mapped_column(String(255))
+    #: Latest news: `{stage, rung, step, total_steps, loss, eval_loss, tokens_per_second, seconds_left}`.
+    progress: Mapped[dict[str, Any]]
+    #: Rises with every piece of news, so that a watcher knows what it has shown.
+    progress_number: Mapped[int] = mapped_column(default=0)
+    is_cancel_requested: Mapped[bool] = mapped_column(default=False)
+    error: Mapped[str | None] = mapped_column(Text, default=None)
+    #: The gate's sentence, and whether it moved the champion.
+    verdict: Mapped[dict[str, Any] | None]
+    #: What was foreseen: `{examples, minutes, cost, currency}`; and what it took.
+    quote: Mapped[dict[str, Any] | None]
+    receipt: Mapped[dict[str, Any] | None]
+    #: Artifact-store path of the loss curve (PNG), relative to the store, and its text alternative.
+    curve_path: Mapped[str | None] = mapped_column(String(255), default=None)
+    curve_alt_text: Mapped[str | None] = mapped_column(Text, default=None)
+    queued_at: Mapped[datetime]
+    started_at: Mapped[datetime | None] = mapped_column(default=None)
+    heartbeat_at: Mapped[datetime | None] = mapped_column(default=None)
+    ended_at: Mapped[datetime | None] = mapped_column(default=None)
+    #: Highest progress_number already shown in the channel, and whether the end was.
+    shown_number: Mapped[int] = mapped_column(default=-1)
+    is_end_shown: Mapped[bool] = mapped_column(default=False)
+
+
+class RunNotFound(Exception):
+    """There is no such run. `/huisstijl status` lists the latest ones."""
+
+
+def get_run(session: Session, run_id: str) -> Run:
+    run = session.get(Run, run_id)
+    if run is None:
+        raise RunNotFound
+    return run
+
+
+def find_active_run(session: Session, style_id: str) -> Run | None:
+    query = select(Run).where(Run.style_id == style_id, Run.status.in_(ACTIVE))
+    return session.scalars(query.order_by(Run.queued_at)).first()
+
+
+def find_latest_run(session: Session, style_id: str, *statuses: RunStatus) -> Run | None:
+    """The run queued last, among those statuses (any, when none is named)."""
+    query = select(Run).where(Run.style_id == style_id)
+    if statuses:
+        query = query.where(Run.status.in_(statuses))
+    return session.scalars(query.order_by(Run.queued_at.desc(), Run.run_id.desc())).first()
+
+
+def find_run_in_slot(session: Session, style_id: str, slot: str) -> Run | None:
+    return session.scalar(select(Run).where(Run.style_id == style_id, Run.slot == slot))
+
+
+def list_runs_with_news(session: Session) -> list[Run]:
+    """Runs whose latest progress or end has not been shown in the channel yet."""
+    query = select(Run).where((Run.progress_number > Run.shown_number) | (Run.status.in_(ENDED) & ~Run.is_end_shown))
+    return list(session.scalars(query.order_by(Run.queued_at)))
+
+
+def claim_run(session: Session, *, owner: str, lease_seconds: float) -> Run | None:
+    """The oldest run that waits, or whose trainer has gone silent past its lease."""
+    claimed = claim_next(
+        session,
+        Run,
+        where=(Run.status == RunStatus.QUEUED) | (Run.status.in_(HELD) & lease_lapsed(session, Run)),
+        order_by=(Run.queued_at, Run.run_id),
+        owner=owner,
+        lease_seconds=lease_seconds,
+        status=RunStatus.CLAIMED,
+        heartbeat_at=now_in_database(session),
+    )
+    return claimed[0] if claimed else None
+
+
+def beat(session: Session, run_id: str, fence: int, *, lease_seconds: float) -> bool:
+    """Keep hold of a run. Returns whether a person asked to cancel it. Raises ClaimLost when it is not ours."""
+    now = now_in_database(session)
+    write_fenced(session, Run, run_id, fence, heartbeat_at=now, lease_expires_at=now + timedelta(seconds=lease_seconds))
+    return session.scalar(select(Run.is_cancel_requested).where(Run.run_id == run_id)) or False
+
+
+def report(session: Session, run_id: str, fence: int, status: RunStatus, progress: dict[str, Any]) -> None:
+    """Write the stage and the latest news, under our fence."""
+    write_fenced(
+        session, Run, run_id, fence,
+        status=status, progress=progress, progress_number=Run.progress_number + 1,
+    )  # fmt: skip
+
+
+def end_run(session: Session, run_id: str, fence: int, status: RunStatus, **changes: Any) -> None:
+    """Move a run to one of its ends, under our fence. Raises ClaimLost when it is not ours any more."""
+    if status not in ENDED:
+        raise ValueError(f"{status} is not an end")
+    write_fenced(
+        session, Run, run_id, fence,
+        status=status, ended_at=now_in_database(session), progress_number=Run.progress_number + 1,
+        lease_expires_at=None, **changes,
+    )  # fmt: skip
+
+
+def hand_back(session: Session, run_id: str, fence: int) -> None:
+    """Let go of a run that is not finished, for the next claim to resume."""
+    write_fenced(session, Run, run_id, fence, status=RunStatus.QUEUED, claimed_by=None, lease_expires_at=None)
+
+
+__all__ = [
+    "ACTIVE", "ENDED", "HELD", "ClaimLost", "Run", "RunNotFound", "RunStatus", "beat", "claim_run", "end_run",
+    "find_active_run", "find_latest_run", "find_run_in_slot", "get_run", "hand_back", "list_runs_with_news",
+    "report",
+]  # fmt: skip

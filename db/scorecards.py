@@ -1,0 +1,37 @@
+"""Scorecards: what each candidate of a run scored on the run's unseen pairs, with every single score kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from config.rungs import Rung
+from db.base import ID, Base, words
+from db.scope import Scope
+
+
+class ScorecardRow(Base):
+    __tablename__ = "scorecards"
+    __table_args__ = (UniqueConstraint("run_id", "rung", "adapter_name"),)
+
+    scorecard_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    run_id: Mapped[str] = mapped_column(ID, ForeignKey("runs.run_id"))
+    style_id: Mapped[str] = mapped_column(ForeignKey("styles.style_id"), index=True)
+    scope_key: Mapped[str] = mapped_column(String(160))
+    dataset_id: Mapped[str] = mapped_column(ID, ForeignKey("datasets.dataset_id"))
+    rung: Mapped[Rung] = mapped_column(words(Rung))
+    base_model: Mapped[str] = mapped_column(String(255))
+    #: Empty for a rung without adapter.
+    adapter_name: Mapped[str] = mapped_column(String(128), default="")
+    #: `trainer.evaluate.Scorecard` as JSON.
+    card: Mapped[dict[str, Any]]
+    scored_at: Mapped[datetime]
+
+
+def list_scorecards(session: Session, run_id: str, scope: Scope) -> list[ScorecardRow]:
+    """In the order they were scored, which is the ladder's."""
+    query = select(ScorecardRow).where(ScorecardRow.run_id == run_id, ScorecardRow.scope_key == scope.key)
+    return list(session.scalars(query.order_by(ScorecardRow.scorecard_id)))

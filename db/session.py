@@ -1,0 +1,109 @@
+"""The only place that commits. A `write()` block is one transaction: all of it or nothing.
+
+SQLite: WAL with synchronous=FULL (what was acknowledged survives a power cut), and every writing transaction
+starts with BEGIN IMMEDIATE, because a deferred one that reads first fails at its first write as soon as another
+process has committed in between, whatever the time-out.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+#: Below this SQLite can corrupt a WAL database that several processes reset at the same moment.
+SAFE_SQLITE = (3, 51, 3)
+
+
+class DatabaseUnavailable(Exception):
+    """The database cannot be reached or written. Check that it runs and that its disk has space, then try again."""
+
+
+class Database:
+    """One engine; `read()` and `write()` hand out sessions. Threads share it, processes make their own."""
+
+    def __init__(self, url: str, *, echo: bool = False) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._one_writer = threading.Lock()  # fair and cheap, where SQLite's own waiting is a poll
+        self.engine = _sqlite_engine(self.url.database, url, echo) if self.is_sqlite else _server_engine(url, echo)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A consistent snapshot; anything changed in it is discarded."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+            session.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction. It commits when the block ends and rolls back when the block raises."""
+        if not self.is_sqlite:
+            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                yield session
+            return
+        with self._one_writer, self.engine.connect() as connection:
+            connection = connection.execution_options(huisstijl_writes=True)
+            with Session(connection, expire_on_commit=False) as session:
+                yield session
+                session.commit()
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def is_busy_or_full(error: OperationalError) -> bool:
+    """True for faults of the disk or of a lock, which pass, as against faults of the statement."""
+    text = str(error.orig).lower()
+    return any(word in text for word in ("locked", "busy", "full", "disk i/o", "connection", "readonly"))
+
+
+def _sqlite_module() -> ModuleType:
+    """A SQLite new enough for WAL with several processes: the interpreter's own, or the bundled one."""
+    if sqlite3.sqlite_version_info >= SAFE_SQLITE:
+        return sqlite3
+    from pysqlite3 import dbapi2
+
+    module: ModuleType = dbapi2
+    return module
+
+
+def _sqlite_engine(database: str | None, url: str, echo: bool) -> Engine:
+    if database and database != ":memory:":
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url, echo=echo, module=_sqlite_module(), connect_args={"timeout": 15.0, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("huisstijl_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _server_engine(url: str, echo: bool) -> Engine:
+    return create_engine(
+        url,
+        echo=echo,
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=20,
+        connect_args={"options": "-c lock_timeout=10000 -c timezone=UTC", "connect_timeout": 10},
+    )
