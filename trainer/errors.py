@@ -32,6 +32,8 @@ A docstring is the default sentence: what happened, and what to do next.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 
 class TrainerError(Exception):
     """Something went wrong while training or serving; the log has the details."""
@@ -94,6 +96,17 @@ class RecipeNotFound(RecipeError):
 
 class RecipeInvalid(RecipeError):
     """The recipe has keys or values that mean nothing; correct the file."""
+
+
+class StopReason(StrEnum):
+    """Why a run is asked to stop before its end."""
+
+    #: A person cancelled the run.
+    CANCELLED = "cancelled"
+    #: Another trainer holds the run now; whatever is written here would be refused.
+    LEASE_LOST = "lease_lost"
+    #: This trainer is being shut down; the run continues later.
+    SHUTDOWN = "shutdown"
 
 
 class TrainingError(TrainerError):

@@ -1,0 +1,122 @@
+"""How likely a model finds a completion: the one place where training, validation and scoring compute it.
+
+Two facts make it cheap. Only the positions whose next token counts meet the language-model head (it is a third
+of a small model's work, and the prompt is most of the text). And what every row of a batch opens with – the
+system text, the instructions – is run once and its keys and values are shared, gradients included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional
+from transformers import DynamicCache
+
+from config.prompts import ChatMessages
+
+IGNORED = -100
+
+#: A shared opening shorter than this costs more in a second forward call than it saves.
+MIN_SHARED_TOKENS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizedPair:
+    """Token ids of one pair; the completion starts at `prompt_tokens` and ends with the end-of-turn token."""
+
+    input_ids: list[int]
+    prompt_tokens: int
+
+    @property
+    def labels(self) -> list[int]:
+        return [IGNORED] * self.prompt_tokens + self.input_ids[self.prompt_tokens :]
+
+    @property
+    def completion_tokens(self) -> int:
+        return len(self.input_ids) - self.prompt_tokens
+
+
+def tokenize_pair(tokenizer: Any, prompt: ChatMessages, completion: str) -> TokenizedPair:
+    """The ids a model sees for this pair, through the tokenizer's own chat template.
+
+    What the template writes after the end-of-turn token (a line break, mostly) is left out: nobody generates it.
+    """
+    answer = {"role": "assistant", "content": completion}
+    prompt_ids = list(tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=False))
+    full_ids = list(tokenizer.apply_chat_template([*prompt, answer], return_dict=False))
+    shared = next(
+        (i for i, (a, b) in enumerate(zip(prompt_ids, full_ids, strict=False)) if a != b),
+        min(len(prompt_ids), len(full_ids)),
+    )
+    tail = full_ids[shared:]
+    if tokenizer.eos_token_id in tail:
+        last = len(tail) - 1 - tail[::-1].index(tokenizer.eos_token_id)
+        tail = tail[: last + 1]
+    return TokenizedPair(input_ids=[*full_ids[:shared], *tail], prompt_tokens=shared)
+
+
+def pad_batch(pairs: Sequence[TokenizedPair], pad_id: int, device: Any) -> dict[str, torch.Tensor]:
+    """`input_ids`, `attention_mask`, `labels`, each (rows, longest row), padded on the right."""
+    width = max(len(pair.input_ids) for pair in pairs)
+
+    def rows(values: list[list[int]], fill: int) -> torch.Tensor:
+        padded = [row + [fill] * (width - len(row)) for row in values]
+        return torch.tensor(padded, dtype=torch.long, device=device)
+
+    return {
+        "input_ids": rows([pair.input_ids for pair in pairs], pad_id),
+        "attention_mask": rows([[1] * len(pair.input_ids) for pair in pairs], 0),
+        "labels": rows([pair.labels for pair in pairs], IGNORED),
+    }
+
+
+def shared_prefix_tokens(input_ids: torch.Tensor, labels: torch.Tensor) -> int:
+    """How many leading tokens all rows have in common, ending before anything that is predicted."""
+    if input_ids.shape[0] < 2:
+        return 0
+    same = (input_ids == input_ids[:1]).all(dim=0).long().cumprod(dim=0).sum()
+    # The token before the first labelled one predicts it, so it must stay in the rows' own part.
+    first_labelled = (labels != IGNORED).long().argmax(dim=1).min()
+    prefix = int(torch.minimum(same, first_labelled - 1))
+    return prefix if prefix >= MIN_SHARED_TOKENS else 0
+
+
+def precision(dtype: torch.dtype, device_type: str) -> AbstractContextManager[Any]:
+    """Mixed precision for a base model held in bf16; nothing for float32."""
+    return torch.autocast(device_type, dtype=dtype) if dtype == torch.bfloat16 else nullcontext()
+
+
+def completion_losses(
+    model: Any, batch: dict[str, torch.Tensor], *, share_prefix: bool = True
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Negative log-likelihood in nats of each labelled token: (labelled,) float32, and the row of each.
+
+    `model` is a causal language model or a PeftModel around one. Numerically this is what its own forward with
+    `labels` computes, without the logits that the loss would ignore.
+    """
+    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+    input_ids, mask, labels = batch["input_ids"], batch["attention_mask"], batch["labels"]
+    rows = input_ids.shape[0]
+    recomputes = causal.training and getattr(causal, "is_activation_checkpointing", False)
+    prefix = shared_prefix_tokens(input_ids, labels) if share_prefix and not recomputes else 0
+    with precision(causal.dtype, input_ids.device.type):
+        if prefix:
+            cache = DynamicCache(config=causal.config)
+            causal.base_model(input_ids[:1, :prefix], past_key_values=cache, use_cache=True)
+            cache.batch_repeat_interleave(rows)
+            own, cached = input_ids[:, prefix:], {"past_key_values": cache, "use_cache": True}
+        else:
+            own, cached = input_ids, {"use_cache": False}
+        hidden = causal.base_model(own, attention_mask=mask, **cached).last_hidden_state  # (rows, own, width)
+        targets = labels[:, prefix + 1 :]  # (rows, own - 1)
+        counted = targets != IGNORED
+        logits = causal.get_output_embeddings()(hidden[:, :-1][counted]).float()  # (labelled, vocabulary)
+    cap = getattr(causal.config.get_text_config(), "final_logit_softcapping", None)
+    if cap is not None:
+        logits = torch.tanh(logits / cap) * cap
+    losses = functional.cross_entropy(logits, targets[counted], reduction="none")
+    return losses, counted.nonzero()[:, 0]

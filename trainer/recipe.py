@@ -1,0 +1,186 @@
+"""A recipe: every knob of a run in one frozen value, read from a TOML file in `config/recipes`.
+
+A recipe says how to train and judge, never what: data, style and base model come with the run. Unknown keys are
+refused, so a misspelt knob cannot silently keep its default.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from trainer.errors import RecipeInvalid, RecipeNotFound
+
+RECIPES_DIR = Path(__file__).resolve().parent.parent / "config" / "recipes"
+
+#: The rungs that have weights to train, in the order in which they are trained.
+TunedRung = Literal["lora", "lora_retrieved"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Lora(_Part):
+    """The adapter's shape. Sources: LoRA (arXiv 2106.09685), DoRA (2402.09353), rsLoRA (2312.03732)."""
+
+    r: int = Field(16, ge=1, le=512)
+    alpha: int = Field(32, ge=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    #: `all-linear`, or module names. The language-model head is never adapted.
+    target_modules: str | tuple[str, ...] = "all-linear"
+    use_dora: bool = False
+    use_rslora: bool = False
+
+
+class Training(_Part):
+    """How the adapter learns."""
+
+    learning_rate: float = Field(5e-4, gt=0)
+    epochs: float = Field(2.0, gt=0)
+    #: Optimizer steps at most; -1 leaves it to `epochs`.
+    max_steps: int = Field(-1, ge=-1)
+    batch_size: int = Field(8, ge=1)
+    gradient_accumulation: int = Field(1, ge=1)
+    #: Share of all steps over which the learning rate rises.
+    warmup_share: float = Field(0.05, ge=0, le=1)
+    scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "cosine"
+    weight_decay: float = Field(0.0, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    #: Validation loss is measured and a checkpoint written every so many steps.
+    eval_every_steps: int = Field(8, ge=1)
+    #: Measurements without improvement before training stops; the best checkpoint is what counts.
+    patience: int = Field(4, ge=1)
+    seed: int = 42
+    #: Pairs longer than this are skipped with a reason, never cut.
+    max_tokens: int = Field(768, ge=16)
+    #: How the frozen base model is held. The adapter's own weights are always float32.
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    #: `auto`: eager on a CPU (its backward pass is the faster one there), sdpa elsewhere.
+    attention: Literal["auto", "eager", "sdpa"] = "auto"
+    #: Recompute activations instead of keeping them: less memory, a slower step.
+    gradient_checkpointing: bool = False
+    #: Run what all prompts of a batch open with once, instead of once a row.
+    share_prefix: bool = True
+
+
+class Rungs(_Part):
+    """Which rungs are trained, and how many examples the prompts carry."""
+
+    tuned: tuple[TunedRung, ...] = ("lora", "lora_retrieved")
+    few_shot_k: int = Field(4, ge=1)
+    retrieved_k: int = Field(4, ge=1)
+    lora_retrieved_k: int = Field(2, ge=1)
+    #: `lora_retrieved` starts from the trained `lora` adapter, so a few steps are enough.
+    lora_retrieved_epochs: float = Field(1.0, gt=0)
+    lora_retrieved_max_steps: int = Field(16, ge=-1)
+    lora_retrieved_learning_rate: float = Field(2e-4, gt=0)
+
+
+class Splits(_Part):
+    """What is kept away from training, and how much of it there must be."""
+
+    validation_share: float = Field(0.1, gt=0, lt=1)
+    test_share: float = Field(0.15, gt=0, lt=1)
+    min_train: int = Field(20, ge=1)
+    min_validation: int = Field(2, ge=1)
+    min_test: int = Field(5, ge=1)
+    #: Two pairs at least this similar (0 to 100, rapidfuzz ratio of the normalised text) stay on one side.
+    near_duplicate: float = Field(92.0, ge=50, le=100)
+
+
+class Evaluation(_Part):
+    """What is measured on the unseen pairs."""
+
+    max_pairs: int = Field(200, ge=1)
+    max_generated_pairs: int = Field(60, ge=0)
+    max_new_tokens: int = Field(40, ge=1)
+    batch_size: int = Field(12, ge=1)
+    bootstrap_resamples: int = Field(2000, ge=100)
+
+
+class Gate(_Part):
+    """When a challenger replaces the champion."""
+
+    #: Fewer unseen pairs than this never promote anything.
+    min_pairs: int = Field(20, ge=2)
+    #: Chance of promoting something that is not better, over all challengers of a run together.
+    false_promotion_rate: float = Field(0.05, gt=0, lt=0.5)
+    #: Bits per byte that a challenger must at least gain, beyond being better at all.
+    min_gain_bits: float = Field(0.0, ge=0)
+
+
+class Recipe(_Part):
+    """Every knob of a run."""
+
+    name: str
+    lora: Lora = Lora()
+    training: Training = Training()
+    rungs: Rungs = Rungs()
+    splits: Splits = Splits()
+    evaluation: Evaluation = Evaluation()
+    gate: Gate = Gate()
+
+    @property
+    def digest(self) -> str:
+        """`sha256:…` of all values; stored with a run and in its checkpoints."""
+        return f"sha256:{hashlib.sha256(self.model_dump_json().encode()).hexdigest()}"
+
+    def for_rung(self, rung: TunedRung) -> Training:
+        """The training knobs of one tuned rung."""
+        if rung == "lora":
+            return self.training
+        return self.training.model_copy(
+            update={
+                "epochs": self.rungs.lora_retrieved_epochs,
+                "max_steps": self.rungs.lora_retrieved_max_steps,
+                "learning_rate": self.rungs.lora_retrieved_learning_rate,
+            }
+        )
+
+
+def list_recipes() -> list[str]:
+    """The names of the recipes that ship with the project."""
+    return sorted(path.stem for path in RECIPES_DIR.glob("*.toml"))
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """Read a shipped recipe by name, or any TOML file by path.
+
+    Raises RecipeNotFound, or RecipeInvalid with every bad key named.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = RECIPES_DIR / f"{name_or_path}.toml"
+    if not path.is_file():
+        raise RecipeNotFound(
+            f"There is no recipe {str(name_or_path)!r}. Use one of {', '.join(list_recipes())}, "
+            "or the path of a .toml file."
+        )
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeInvalid(f"The recipe {path.name} is not valid TOML: {error}. Correct the file.") from error
+    try:
+        return Recipe.model_validate({"name": path.stem, **values})
+    except ValidationError as error:
+        raise RecipeInvalid(_explain(path, error)) from error
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    unknown, wrong = [], []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            unknown.append(key)
+        else:
+            wrong.append(f"{key}: {problem['msg'].lower()}")
+    sentences = []
+    if unknown:
+        sentences.append(f"unknown {'key' if len(unknown) == 1 else 'keys'} {', '.join(unknown)}")
+    sentences.extend(wrong)
+    return f"The recipe {path.name} cannot be used: {'; '.join(sentences)}. Correct the file."
