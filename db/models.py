@@ -16,6 +16,7 @@ from db import (
     scorecards,
     styles,
     teams,
+    trainers,
 )  # fmt: skip
 from db.base import Base
 
@@ -23,5 +24,5 @@ metadata = Base.metadata
 
 __all__ = [
     "adapters", "audit", "datasets", "drafts", "examples", "inbox", "metadata", "outbox", "people",
-    "preferences", "promotions", "reviews", "runs", "scorecards", "styles", "teams",
+    "preferences", "promotions", "reviews", "runs", "scorecards", "styles", "teams", "trainers",
 ]  # fmt: skip

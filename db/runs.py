@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from db.base import ID, SLACK_ID, Base, now_in_database, words
+from db.base import ID, SLACK_ID, Base, insert_new, new_id, now_in_database, words
 from db.claims import Claimable, ClaimLost, claim_next, lease_lapsed, write_fenced
 
 
@@ -68,6 +68,8 @@ class Run(Claimable, Base):
     #: Artifact-store path of the loss curve (PNG), relative to the store, and its text alternative.
     curve_path: Mapped[str | None] = mapped_column(String(255), default=None)
     curve_alt_text: Mapped[str | None] = mapped_column(Text, default=None)
+    #: The version its adapters are published under; chosen once, so that a resumed run publishes the same names.
+    adapter_version: Mapped[int | None] = mapped_column(default=None)
     queued_at: Mapped[datetime]
     started_at: Mapped[datetime | None] = mapped_column(default=None)
     heartbeat_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -86,6 +88,30 @@ def get_run(session: Session, run_id: str) -> Run:
     if run is None:
         raise RunNotFound
     return run
+
+
+def queue_run(
+    session: Session,
+    *,
+    team_id: str,
+    style_id: str,
+    scope_key: str,
+    slot: str,
+    reason: str,
+    recipe: str,
+    base_model: str,
+    requested_by: str | None = None,
+    quote: dict[str, Any] | None = None,
+) -> Run | None:
+    """Queue a run for this cause; None when it was queued before, also by another process at this moment."""
+    row = {
+        "run_id": new_id("run"), "team_id": team_id, "style_id": style_id, "scope_key": scope_key, "slot": slot,
+        "reason": reason, "recipe": recipe, "base_model": base_model, "requested_by": requested_by, "quote": quote,
+        "progress": {}, "queued_at": now_in_database(session),
+    }  # fmt: skip
+    if not insert_new(session, Run, [row], unique=["style_id", "slot"]):
+        return None
+    return get_run(session, str(row["run_id"]))
 
 
 def find_active_run(session: Session, style_id: str) -> Run | None:
@@ -136,7 +162,7 @@ def beat(session: Session, run_id: str, fence: int, *, lease_seconds: float) -> 
 def report(session: Session, run_id: str, fence: int, status: RunStatus, progress: dict[str, Any]) -> None:
     """Write the stage and the latest news, under our fence."""
     write_fenced(
-        session, Run, run_id, fence,
+        session, Run, run_id, fence, only_if=Run.status.in_(HELD),
         status=status, progress=progress, progress_number=Run.progress_number + 1,
     )  # fmt: skip
 
@@ -146,19 +172,26 @@ def end_run(session: Session, run_id: str, fence: int, status: RunStatus, **chan
     if status not in ENDED:
         raise ValueError(f"{status} is not an end")
     write_fenced(
-        session, Run, run_id, fence,
+        session, Run, run_id, fence, only_if=Run.status.in_(HELD),
         status=status, ended_at=now_in_database(session), progress_number=Run.progress_number + 1,
         lease_expires_at=None, **changes,
     )  # fmt: skip
 
 
-def hand_back(session: Session, run_id: str, fence: int) -> None:
-    """Let go of a run that is not finished, for the next claim to resume."""
-    write_fenced(session, Run, run_id, fence, status=RunStatus.QUEUED, claimed_by=None, lease_expires_at=None)
+def hand_back(session: Session, run_id: str, fence: int, *, is_attempt_counted: bool = True) -> None:
+    """Let go of a run that is not finished, for the next claim to resume.
+
+    A trainer that is merely being shut down gives the attempt back with it.
+    """
+    write_fenced(
+        session, Run, run_id, fence, only_if=Run.status.in_(HELD),
+        status=RunStatus.QUEUED, claimed_by=None, lease_expires_at=None,
+        attempts=Run.attempts if is_attempt_counted else Run.attempts - 1,
+    )  # fmt: skip
 
 
 __all__ = [
     "ACTIVE", "ENDED", "HELD", "ClaimLost", "Run", "RunNotFound", "RunStatus", "beat", "claim_run", "end_run",
     "find_active_run", "find_latest_run", "find_run_in_slot", "get_run", "hand_back", "list_runs_with_news",
-    "report",
+    "queue_run", "report",
 ]  # fmt: skip
