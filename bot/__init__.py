@@ -1,0 +1,1 @@
+"""Everything Slack: deliveries in, messages out. Nothing here imports torch."""

@@ -1,0 +1,1 @@
+"""Pure decisions and values: no Slack library, no database, no clock, no network."""

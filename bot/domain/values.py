@@ -1,0 +1,145 @@
+"""What Slack said, as frozen values. `bot/slack.py` makes them; everything behind it reads only these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """A person who asks for something, with the rights that the server looked up (never from a payload)."""
+
+    team_id: str
+    user_id: str
+    name: str
+    locale: str = "en-US"
+    is_admin: bool = False
+    #: False for guests, people from other workspaces, bots and deactivated accounts: they change nothing.
+    is_full_member: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A conversation as Slack describes it to the bot."""
+
+    channel_id: str
+    name: str
+    is_private: bool
+    is_direct: bool = False
+    #: Shared with another workspace (Slack Connect), now or pending.
+    is_external: bool = False
+    #: Is the bot in it?
+    is_member: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRef:
+    """A message of ours in Slack."""
+
+    channel_id: str
+    ts: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What every delivery says: where, who, and a key that names it when it is delivered again."""
+
+    event_key: str
+    team_id: str
+    user_id: str
+    channel_id: str = ""
+    #: Opens a modal once, within three seconds; empty for events.
+    trigger_id: str = ""
+    #: Answers five times within half an hour, in channels the bot is not in too; empty for events and modals.
+    response_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(Delivery):
+    """A slash command: `/draft …`."""
+
+    command: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Click(Delivery):
+    """A click on a button, or a choice in a select."""
+
+    action_id: str
+    #: A random id of ours, never more: the row behind it is read again on the server.
+    value: str
+    message_ts: str = ""
+    thread_ts: str = ""
+    #: For clicks in a modal or in App Home.
+    view_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortcut(Delivery):
+    """A message shortcut, with the message as Slack handed it over."""
+
+    callback_id: str
+    message_ts: str
+    thread_ts: str
+    message_text: str
+    #: Who wrote the message; None for a bot's.
+    author_id: str | None
+    is_own_message: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission(Delivery):
+    """A submitted modal."""
+
+    callback_id: str
+    view_id: str
+    #: The modal's private_metadata: an id or a small JSON text of ours.
+    metadata: str
+    #: Value of each input by block_id: text, a chosen value, or a tuple of chosen values ("" or () when empty).
+    values: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
+
+    def text(self, block_id: str) -> str:
+        """The value of a single-valued input, without outer white space."""
+        value = self.values.get(block_id, "")
+        return value.strip() if isinstance(value, str) else ""
+
+    def choices(self, block_id: str) -> tuple[str, ...]:
+        value = self.values.get(block_id, ())
+        return value if isinstance(value, tuple) else ((value,) if value else ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message(Delivery):
+    """Something a person wrote to the bot: a mention or a direct message. `text` has no bot mention in it."""
+
+    text: str
+    ts: str
+    #: The thread it stands in, or its own ts: where an answer goes.
+    thread_ts: str
+    is_direct: bool
+    #: True for a reply inside an existing thread.
+    is_reply: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageDeleted(Delivery):
+    ts: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeOpened(Delivery):
+    tab: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStopped(Delivery):
+    """A person pressed Slack's own Stop while we were streaming."""
+
+    streaming_ts: tuple[str, ...]
+    thread_ts: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelJoined(Delivery):
+    """The bot itself was added to a channel."""

@@ -1,0 +1,243 @@
+"""The table of contents of failure: every way in which the bot can disappoint a person, and what it says then.
+
+HuisstijlError
+├── Refused                      the person may not do this
+│   ├── AdminsOnly
+│   ├── ReviewersOnly
+│   ├── OwnExample
+│   ├── MembersOnly
+│   ├── RoleUnknown
+│   └── OutOfScope
+├── BadInput                     the words or numbers cannot be used
+│   ├── EmptyRequest  RequestTooLong  UnknownStyle  NoStyleYet  AmbiguousStyle  UnknownCommand
+├── NotYet                       right, but too early or too late
+│   ├── TooFewExamples  RunAlreadyActive  TermsNotAccepted  NothingToRollBackTo  NotMeasuredYet  AlreadyDecided
+│   └── MessageGone
+├── ModelError                   the model server did not deliver
+│   ├── ModelDown  ModelSlow  ModelBusy  AdapterUnavailable  PromptTooLong  ModelBroke
+└── SlackError                   Slack did not take what we sent
+    ├── NotInChannel  SlackUnavailable  SlackRefused
+
+A class's docstring is its default sentence: what happened and what to do next. A more exact sentence may be
+given when raising. `explain` turns any exception into what the person reads and how loudly it is logged.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import secrets
+from dataclasses import dataclass
+
+from db.drafts import DraftNotFound
+from db.examples import ExampleChanged, ExampleNotFound
+from db.promotions import ChampionMoved
+from db.runs import RunNotFound
+from db.session import DatabaseUnavailable
+from db.styles import StyleNotFound
+
+
+class HuisstijlError(Exception):
+    """Something went wrong. Try again in a minute."""
+
+    log_level: int = logging.INFO
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(sentence or inspect.getdoc(type(self)) or "")
+
+    @property
+    def sentence(self) -> str:
+        return str(self.args[0])
+
+
+class Refused(HuisstijlError):
+    """You may not do this here."""
+
+
+class AdminsOnly(Refused):
+    """Only workspace admins may do this. Ask one of them, they can do it with the same command."""
+
+
+class ReviewersOnly(Refused):
+    """Only this style's reviewers and workspace admins may decide about examples. `/huisstijl styles` names them."""
+
+
+class OwnExample(Refused):
+    """You proposed this example, and this style asks for somebody else's eyes. Another reviewer can approve it."""
+
+
+class MembersOnly(Refused):
+    """Guests, people from other workspaces and deactivated accounts cannot change anything here. Ask a full member."""
+
+
+class RoleUnknown(Refused):
+    """Slack did not tell me your role just now, so I left everything as it was. Try again in a minute."""
+
+    log_level = logging.WARNING
+
+
+class OutOfScope(Refused):
+    """What is said in a private place stays there: this style cannot learn from or be used in this conversation."""
+
+
+class BadInput(HuisstijlError):
+    """I could not use that. Check what you entered and try again."""
+
+
+class EmptyRequest(BadInput):
+    """Tell me what to write, for example: `/draft announce that the office closes at noon on Friday`."""
+
+
+class RequestTooLong(BadInput):
+    """That request is too long for me. Shorten it, or leave out what the draft does not need."""
+
+
+class UnknownStyle(BadInput):
+    """I know no style of that name here. `/huisstijl styles` lists the ones you can use."""
+
+
+class NoStyleYet(BadInput):
+    """There is no style here yet. A workspace admin can create one with `/huisstijl style new`."""
+
+
+class AmbiguousStyle(BadInput):
+    """Several styles can be used here. Start with the name of the one you want, as in `/draft brand-voice: …`."""
+
+
+class UnknownCommand(BadInput):
+    """I do not know that command. `/huisstijl help` lists what I can do."""
+
+
+class NotYet(HuisstijlError):
+    """That is not possible at the moment."""
+
+
+class TooFewExamples(NotYet):
+    """There are too few approved examples to train on. Approve more, then try again."""
+
+
+class RunAlreadyActive(NotYet):
+    """A training run of this style is under way. `/huisstijl status` shows how far it is."""
+
+
+class TermsNotAccepted(NotYet):
+    """An admin has to accept the statement on training data first: `/huisstijl train` shows it."""
+
+
+class NothingToRollBackTo(NotYet):
+    """There is no earlier champion to go back to: this style still serves what it started with."""
+
+
+class NotMeasuredYet(NotYet):
+    """Nothing has been measured for this style yet. The first training run measures every rung."""
+
+
+class AlreadyDecided(NotYet):
+    """Somebody decided about this a moment ago, so your click changed nothing."""
+
+
+class MessageGone(NotYet):
+    """The message this example came from was deleted, so the example was withdrawn. Nothing was learnt from it."""
+
+
+class ModelError(HuisstijlError):
+    """The model server did not answer as it should. Your request is kept; ask again in a minute."""
+
+    log_level = logging.ERROR
+
+
+class ModelDown(ModelError):
+    """I could not write a draft, because the model server is not reachable. An operator can start it with
+    `huisstijl serve`; then ask again."""
+
+
+class ModelSlow(ModelError):
+    """I could not write a draft in time: the model server took too long. Ask again in a minute, or shorten the
+    request."""
+
+
+class ModelBusy(ModelError):
+    """The model server has too many requests at the moment. Ask again in a minute."""
+
+    log_level = logging.WARNING
+
+
+class AdapterUnavailable(ModelError):
+    """The model server refused this style's adapter. An admin can go back to the previous champion with
+    `/huisstijl rollback`."""
+
+
+class PromptTooLong(ModelError):
+    """The request and its examples do not fit into the model. Shorten the request and ask again."""
+
+    log_level = logging.INFO
+
+
+class ModelBroke(ModelError):
+    """The model server stopped in the middle of the draft. What you see is incomplete; ask again for a new one."""
+
+
+class SlackError(HuisstijlError):
+    """Slack did not take the message."""
+
+    log_level = logging.WARNING
+
+
+class NotInChannel(SlackError):
+    """I am not in that channel, so I cannot post there. Invite me with `/invite @Huisstijl` and try again."""
+
+    log_level = logging.INFO
+
+
+class SlackUnavailable(SlackError):
+    """Slack is not reachable or asks us to slow down. It is tried again by itself."""
+
+    def __init__(self, sentence: str = "", *, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(sentence)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class SlackRefused(SlackError):
+    """Slack refused the call for good."""
+
+    log_level = logging.ERROR
+
+    def __init__(self, sentence: str = "", *, code: str = "") -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+#: Errors of the database layer, as ours: its sentences are already written for people.
+_FROM_DB: tuple[type[Exception], ...] = (
+    StyleNotFound, ExampleNotFound, ExampleChanged, DraftNotFound, RunNotFound, ChampionMoved,
+)  # fmt: skip
+
+#: Faults that pass by themselves: the delivery is worked on again instead of being answered with an error.
+TRANSIENT: tuple[type[Exception], ...] = (DatabaseUnavailable, SlackUnavailable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What the person reads, and what the log hears."""
+
+    sentence: str
+    log_level: int
+    #: Empty for expected errors; else a short id that the person can quote and the log contains.
+    reference: str = ""
+
+
+def explain(error: BaseException) -> Explanation:
+    """Turn any exception into an answer. An unexpected one gets a reference id instead of its text."""
+    if isinstance(error, HuisstijlError):
+        return Explanation(sentence=" ".join(error.sentence.split()), log_level=error.log_level)
+    if isinstance(error, _FROM_DB):
+        return Explanation(sentence=inspect.getdoc(type(error)) or str(error), log_level=logging.INFO)
+    if isinstance(error, DatabaseUnavailable):
+        return Explanation(sentence=inspect.getdoc(DatabaseUnavailable) or "", log_level=logging.ERROR)
+    reference = secrets.token_hex(4)
+    return Explanation(
+        sentence=f"Something went wrong on my side and nothing was changed. Try again; if it happens once more, "
+        f"give your operator this reference: {reference}.",
+        log_level=logging.ERROR,
+        reference=reference,
+    )

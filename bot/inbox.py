@@ -1,0 +1,97 @@
+"""Working off the inbox: each stored delivery goes through Bolt's routing once more, this time to its listener.
+
+A delivery is done when its effect is in the database. A worker that dies leaves its lease to lapse and the next
+one takes over, so a listener may see a delivery twice: its operation finds that the work is done.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from typing import Any
+
+import structlog
+from slack_bolt import App, BoltRequest
+
+from bot.ingress import FROM_INBOX
+from config.settings import Settings
+from db.base import now_in_database
+from db.claims import ClaimLost, write_fenced
+from db.inbox import InboxEvent, InboxStatus, claim_events
+from db.session import Database, DatabaseUnavailable
+
+log = structlog.get_logger()
+
+BATCH = 20
+MAX_ATTEMPTS = 8
+
+
+class InboxWorkers:
+    """Threads that claim stored deliveries and run them."""
+
+    def __init__(
+        self, app: App, database: Database, settings: Settings, bell: threading.Event, threads: int = 3
+    ) -> None:
+        self._app = app
+        self._database = database
+        self._settings = settings
+        self._bell = bell
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(n,), name=f"inbox-{n}", daemon=True) for n in range(threads)
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._bell.set()
+        for thread in self._threads:
+            thread.join(timeout=10)
+
+    def _run(self, number: int) -> None:
+        owner = f"{socket.gethostname()}:{os.getpid()}:{number}"
+        while not self._stopping.is_set():
+            try:
+                worked = self._work_once(owner)
+            except (DatabaseUnavailable, ClaimLost) as error:
+                log.warning("inbox.waiting", error=type(error).__name__)
+                worked = False
+            except Exception:
+                log.exception("inbox.failed")
+                worked = False
+            if not worked:
+                self._bell.wait(timeout=self._settings.poll_seconds)
+                self._bell.clear()
+
+    def _work_once(self, owner: str) -> bool:
+        with self._database.write() as session:
+            events = claim_events(session, owner=owner, lease_seconds=self._settings.lease_seconds, limit=BATCH)
+        results = [(event, self._dispatch(event)) for event in events]
+        if results:
+            with self._database.write() as session:
+                for event, (status, error) in results:
+                    write_fenced(
+                        session, InboxEvent, event.inbox_id, event.fence,
+                        status=status, error=error, finished_at=now_in_database(session),
+                    )  # fmt: skip
+        return bool(results)
+
+    def _dispatch(self, event: InboxEvent) -> tuple[InboxStatus, str | None]:
+        """Run one delivery; a fault that passes puts it back, up to a limit."""
+        request = BoltRequest(mode="socket_mode", body=_with_token(event.body), context={FROM_INBOX: True})
+        response = self._app.dispatch(request)
+        if response.status < 500:
+            return InboxStatus.DONE, None
+        if event.attempts < MAX_ATTEMPTS:
+            return InboxStatus.PENDING, f"attempt {event.attempts} answered {response.status}"
+        log.error("delivery.given_up", event_key=event.event_key, kind=event.kind)
+        return InboxStatus.FAILED, f"given up after {event.attempts} attempts"
+
+
+def _with_token(body: dict[str, Any]) -> dict[str, Any]:
+    """Bolt looks at the type of a few fields that the stored row leaves out."""
+    return {"token": "", **body}

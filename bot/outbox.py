@@ -1,0 +1,164 @@
+"""Posting what we owe. Each row is sent once Slack allows; a 429 is waited out to the second; a refusal is kept."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from bot.domain.values import MessageRef
+from bot.errors import HuisstijlError, SlackUnavailable, explain
+from bot.slack import SlackGateway
+from config import failpoints
+from config.settings import Settings
+from db.base import now_in_database
+from db.claims import ClaimLost, write_fenced
+from db.outbox import OutboxMessage, OutboxStatus, claim_messages, find_by_dedupe_key
+from db.session import Database, DatabaseUnavailable
+
+log = structlog.get_logger()
+
+BATCH = 10
+MAX_ATTEMPTS = 10
+Verb = Callable[[SlackGateway, dict[str, Any]], MessageRef | None]
+
+
+class OutboxSender:
+    """Threads that claim owed messages and post them."""
+
+    def __init__(
+        self, slack: SlackGateway, database: Database, settings: Settings, bell: threading.Event, threads: int = 2
+    ) -> None:
+        self._slack = slack
+        self._database = database
+        self._settings = settings
+        self._bell = bell
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(n,), name=f"outbox-{n}", daemon=True) for n in range(threads)
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._bell.set()
+        for thread in self._threads:
+            thread.join(timeout=20)
+
+    def _run(self, number: int) -> None:
+        owner = f"{socket.gethostname()}:{os.getpid()}:{number}"
+        while not self._stopping.is_set():
+            try:
+                sent = self.send_once(owner)
+            except (DatabaseUnavailable, ClaimLost) as error:
+                log.warning("outbox.waiting", error=type(error).__name__)
+                sent = False
+            except Exception:
+                log.exception("outbox.failed")
+                sent = False
+            if not sent:
+                self._bell.wait(timeout=self._settings.poll_seconds)
+                self._bell.clear()
+
+    def send_once(self, owner: str) -> bool:
+        with self._database.write() as session:
+            messages = claim_messages(
+                session, owner=owner, lease_seconds=max(60.0, self._settings.lease_seconds), limit=BATCH
+            )
+        for message in messages:
+            self._send(message)
+        return bool(messages)
+
+    def _send(self, message: OutboxMessage) -> None:
+        try:
+            arguments = self._resolve(message)
+            failpoints.visit("reply.before_post")
+            posted = VERBS[message.verb](self._slack, arguments)
+            failpoints.visit("reply.after_post")
+        except SlackUnavailable as error:
+            self._postpone(message, error.retry_after_seconds)
+            return
+        except _NotYetSent:
+            self._postpone(message, 0.5)
+            return
+        except HuisstijlError as error:
+            log.warning(
+                "message.refused", verb=message.verb, outbox_id=message.outbox_id, error=explain(error).sentence
+            )
+            self._finish(message, OutboxStatus.FAILED, error=explain(error).sentence)
+            return
+        result = {"channel_id": posted.channel_id, "ts": posted.ts} if posted else {}
+        self._finish(message, OutboxStatus.SENT, result=result)
+
+    def _resolve(self, message: OutboxMessage) -> dict[str, Any]:
+        """Fill in channel and ts of a message that was itself sent from here."""
+        arguments = dict(message.arguments)
+        source = arguments.pop("ts_from", None)
+        if source is not None:
+            with self._database.read() as session:
+                earlier = find_by_dedupe_key(session, source)
+            if earlier is None or earlier.status is OutboxStatus.FAILED:
+                raise HuisstijlError(f"the message {source} that this one follows was never posted")
+            if earlier.result is None:
+                raise _NotYetSent
+            arguments |= {"channel_id": earlier.result["channel_id"], "ts": earlier.result["ts"]}
+        return arguments
+
+    def _postpone(self, message: OutboxMessage, seconds: float) -> None:
+        if message.attempts >= MAX_ATTEMPTS:
+            self._finish(message, OutboxStatus.FAILED, error=f"Slack did not take it in {message.attempts} attempts")
+            return
+        with self._database.write() as session:
+            write_fenced(
+                session, OutboxMessage, message.outbox_id, message.fence, status=OutboxStatus.PENDING,
+                not_before=now_in_database(session) + timedelta(seconds=seconds),
+            )  # fmt: skip
+
+    def _finish(self, message: OutboxMessage, status: OutboxStatus, **changes: Any) -> None:
+        with self._database.write() as session:
+            write_fenced(
+                session, OutboxMessage, message.outbox_id, message.fence,
+                status=status, finished_at=now_in_database(session), **changes,
+            )  # fmt: skip
+
+
+class _NotYetSent(Exception):
+    """The message to be updated is still on its way."""
+
+
+def _post_message(slack: SlackGateway, a: dict[str, Any]) -> MessageRef:
+    return slack.post_message(a["channel_id"], a["text"], a.get("blocks"), a.get("thread_ts") or a.get("ts"))
+
+
+def _update_message(slack: SlackGateway, a: dict[str, Any]) -> MessageRef:
+    return slack.update_message(MessageRef(channel_id=a["channel_id"], ts=a["ts"]), a["text"], a.get("blocks"))
+
+
+def _post_ephemeral(slack: SlackGateway, a: dict[str, Any]) -> None:
+    slack.post_ephemeral(a["channel_id"], a["user_id"], a["text"], a.get("blocks"), a.get("thread_ts"))
+
+
+def _post_direct(slack: SlackGateway, a: dict[str, Any]) -> MessageRef:
+    return slack.post_direct(a["user_id"], a["text"], a.get("blocks"))
+
+
+def _respond(slack: SlackGateway, a: dict[str, Any]) -> None:
+    slack.respond(a["response_url"], a["text"], a.get("blocks"), replace=a.get("replace", False))
+
+
+#: Every verb an outbox row may carry. `post_message` with `ts_from` posts into the thread of that message.
+VERBS: dict[str, Verb] = {
+    "post_message": _post_message,
+    "update_message": _update_message,
+    "post_ephemeral": _post_ephemeral,
+    "post_direct": _post_direct,
+    "respond": _respond,
+}

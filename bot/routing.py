@@ -1,0 +1,155 @@
+"""How a route of the routing table becomes a Bolt listener.
+
+Every listener has one shape: `(services, delivery) -> None`, or for a submitted modal `-> errors | None`. Around it
+stands what is the same for all: acknowledge, translate the payload, bind the log, and turn an error into an answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from slack_bolt import Ack, App, BoltResponse
+
+from bot import slack
+from bot.domain.values import Delivery, Message
+from bot.errors import TRANSIENT, explain
+from bot.services import Services
+
+log = structlog.get_logger()
+
+#: Errors by block_id, shown beside the modal's inputs; None closes the modal.
+FieldErrors = dict[str, str]
+Listener = Callable[[Services, Any], Any]
+Read = Callable[[slack.Body, Services], Delivery | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One line of the routing table."""
+
+    #: Bolt's word: command, action, shortcut, view, event.
+    surface: str
+    #: What triggers it: a command, action_id, callback_id or event type.
+    trigger: str
+    listener: Listener
+    read: Read
+
+
+def command(trigger: str, listener: Listener) -> Route:
+    return Route(
+        surface="command", trigger=trigger, listener=listener, read=lambda body, services: slack.read_command(body)
+    )
+
+
+def action(trigger: str, listener: Listener) -> Route:
+    return Route(
+        surface="action", trigger=trigger, listener=listener, read=lambda body, services: slack.read_click(body)
+    )
+
+
+def shortcut(trigger: str, listener: Listener) -> Route:
+    return Route(
+        surface="shortcut",
+        trigger=trigger,
+        listener=listener,
+        read=lambda body, services: slack.read_shortcut(body, services.slack.bot_user_id),
+    )
+
+
+def view(trigger: str, listener: Listener) -> Route:
+    return Route(
+        surface="view", trigger=trigger, listener=listener, read=lambda body, services: slack.read_submission(body)
+    )
+
+
+def event(trigger: str, listener: Listener, read: Read) -> Route:
+    return Route(surface="event", trigger=trigger, listener=listener, read=read)
+
+
+def read_message(body: slack.Body, services: Services) -> Delivery | None:
+    return slack.read_message(body, services.slack.bot_user_id)
+
+
+def attach(app: App, routes: tuple[Route, ...], services: Services) -> None:
+    """Register every route with Bolt, and a last listener that keeps deliveries nobody handles from being errors."""
+    for route in routes:
+        matcher: Any = {"type": route.trigger} if route.surface == "event" else route.trigger
+        getattr(app, route.surface)(matcher)(_bolt_listener(route, services))
+    app.event({"type": _ANY_EVENT})(_ignore)
+
+
+def _bolt_listener(route: Route, services: Services) -> Callable[..., None]:
+    def listen(ack: Ack, body: dict[str, Any]) -> BoltResponse | None:
+        delivery = route.read(body, services)
+        if delivery is None:
+            ack()
+            return None
+        with structlog.contextvars.bound_contextvars(
+            trigger=route.trigger, event_key=delivery.event_key, user_id=delivery.user_id, team_id=delivery.team_id
+        ):
+            return run_listener(route, services, delivery, ack)
+
+    listen.__name__ = f"{route.surface}_{getattr(route.listener, '__name__', 'listener')}"
+    return listen  # type: ignore[return-value]
+
+
+def run_listener(route: Route, services: Services, delivery: Delivery, ack: Ack) -> BoltResponse | None:
+    """Call the listener and answer for it. A transient fault is raised on, so that the inbox tries again."""
+    try:
+        outcome = route.listener(services, delivery)
+    except TRANSIENT:
+        if route.surface != "view":
+            raise
+        log.exception("submission.failed")
+        return _say_in_modal(ack, explain(TimeoutError()).sentence)
+    except Exception as error:
+        explanation = explain(error)
+        log.log(
+            explanation.log_level, "delivery.refused" if not explanation.reference else "delivery.failed",
+            error=type(error).__name__, reference=explanation.reference,
+            exc_info=error if explanation.reference else None,
+        )  # fmt: skip
+        if route.surface == "view":
+            return _say_in_modal(ack, explanation.sentence)
+        if isinstance(delivery, Message):
+            services.reply(delivery, delivery.thread_ts, explanation.sentence)
+        else:
+            services.answer(delivery, explanation.sentence)
+        ack()
+        return None
+    if route.surface == "view" and isinstance(outcome, dict):
+        return _answer_modal(ack, outcome)
+    ack()
+    return None
+
+
+def _answer_modal(ack: Ack, outcome: dict[str, Any]) -> BoltResponse:
+    """A dict from a listener is either a whole next view (it has a type) or errors by block_id."""
+    if outcome.get("type") == "modal":
+        return ack(response_action="update", view=outcome)
+    return ack(response_action="errors", errors=outcome)
+
+
+def _say_in_modal(ack: Ack, sentence: str) -> BoltResponse:
+    """Show a refusal as the modal's next page: nothing typed elsewhere is lost and nothing is silent."""
+    return ack(
+        response_action="push",
+        view={
+            "type": "modal",
+            "title": {"type": "plain_text", "text": "Not done"},
+            "close": {"type": "plain_text", "text": "Back"},
+            "blocks": [{"type": "section", "text": {"type": "plain_text", "text": sentence[:2900]}}],
+        },
+    )
+
+
+#: Matches every event type that no route has claimed before.
+_ANY_EVENT: Any = re.compile(r".*")
+
+
+def _ignore() -> None:
+    log.debug("event.ignored")

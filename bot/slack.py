@@ -1,0 +1,389 @@
+"""The border to Slack, both ways: payload dicts become our values, our verbs become Web API calls.
+
+Nothing behind this file knows a payload's shape, a method's name or a SlackApiError.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import httpx
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
+
+from bot.domain.values import (
+    Channel,
+    ChannelJoined,
+    Click,
+    Command,
+    HomeOpened,
+    Message,
+    MessageDeleted,
+    MessageRef,
+    SessionStopped,
+    Shortcut,
+    Submission,
+)  # fmt: skip
+from bot.errors import NotInChannel, SlackRefused, SlackUnavailable
+
+Body = dict[str, Any]
+Blocks = list[dict[str, Any]]
+T = TypeVar("T")
+
+#: Slack's refusals that mean "the bot cannot see or post there".
+_NOT_THERE = frozenset({"not_in_channel", "channel_not_found", "is_archived", "user_not_in_channel", "no_permission"})
+#: Slack's own troubles: worth another try by itself.
+_PASSING = frozenset({"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+
+
+class StreamStopped(SlackRefused):
+    """A person pressed Stop."""
+
+
+class StreamLost(SlackRefused):
+    """Slack has ended the stream by itself; the message can still be updated."""
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# In: what was delivered
+
+
+def event_key(body: Body) -> str:
+    """A name for this delivery that stays the same when Slack delivers it again, and is never used twice."""
+    if body.get("type") == "event_callback":
+        return f"event:{body.get('team_id')}:{body['event_id']}"
+    kind = str(body.get("type") or "command")
+    if kind == "block_actions":
+        action = body["actions"][0]
+        where = (body.get("container") or {}).get("message_ts") or (body.get("view") or {}).get("id") or ""
+        return f"click:{where}:{body['user']['id']}:{action['action_id']}:{action.get('action_ts', '')}"[:255]
+    return f"{kind}:{body['trigger_id']}"[:255]
+
+
+def kind_of(body: Body) -> str:
+    """Slack's word for the delivery; for an event its own type."""
+    if body.get("type") == "event_callback":
+        return str((body.get("event") or {}).get("type", "event"))
+    return str(body.get("type") or ("slash_command" if "command" in body else "unknown"))
+
+
+def team_of(body: Body) -> str:
+    team = body.get("team_id") or (body.get("team") or {}).get("id") or (body.get("user") or {}).get("team_id")
+    return str(team or "")
+
+
+def read_command(body: Body) -> Command:
+    return Command(
+        event_key=event_key(body), team_id=team_of(body), user_id=body["user_id"], channel_id=body["channel_id"],
+        trigger_id=body["trigger_id"], response_url=body.get("response_url", ""),
+        command=body["command"], text=(body.get("text") or "").strip(),
+    )  # fmt: skip
+
+
+def read_click(body: Body) -> Click:
+    action = body["actions"][0]
+    container = body.get("container") or {}
+    message = body.get("message") or {}
+    return Click(
+        event_key=event_key(body), team_id=team_of(body), user_id=body["user"]["id"],
+        channel_id=(body.get("channel") or {}).get("id") or container.get("channel_id") or "",
+        trigger_id=body.get("trigger_id", ""), response_url=body.get("response_url", ""),
+        action_id=action["action_id"], value=_value_of(action),
+        message_ts=container.get("message_ts", ""),
+        thread_ts=message.get("thread_ts") or container.get("thread_ts") or "",
+        view_id=(body.get("view") or {}).get("id", ""),
+    )  # fmt: skip
+
+
+def read_shortcut(body: Body, own_bot_user_id: str) -> Shortcut:
+    message = body["message"]
+    is_bot = bool(message.get("bot_id"))
+    return Shortcut(
+        event_key=event_key(body), team_id=team_of(body), user_id=body["user"]["id"],
+        channel_id=body["channel"]["id"], trigger_id=body["trigger_id"], response_url=body.get("response_url", ""),
+        callback_id=body["callback_id"], message_ts=message["ts"], thread_ts=message.get("thread_ts", ""),
+        message_text=message.get("text", ""), author_id=None if is_bot else message.get("user"),
+        is_own_message=message.get("user") == own_bot_user_id,
+    )  # fmt: skip
+
+
+def read_submission(body: Body) -> Submission:
+    view = body["view"]
+    values: dict[str, str | tuple[str, ...]] = {}
+    for block_id, inputs in ((view.get("state") or {}).get("values") or {}).items():
+        for element in inputs.values():
+            values[block_id] = _state_of(element)
+    return Submission(
+        event_key=event_key(body), team_id=team_of(body), user_id=body["user"]["id"],
+        trigger_id=body.get("trigger_id", ""), callback_id=view["callback_id"], view_id=view["id"],
+        metadata=view.get("private_metadata", ""), values=values,
+    )  # fmt: skip
+
+
+def read_message(body: Body, own_bot_user_id: str) -> Message | None:
+    """A mention or direct message written by a person; None for everything else that comes as a message."""
+    event = body["event"]
+    if event.get("subtype") not in (None, "file_share") or event.get("bot_id") or not event.get("user"):
+        return None
+    if event["user"] == own_bot_user_id:
+        return None
+    text = re.sub(rf"<@{re.escape(own_bot_user_id)}(\|[^>]*)?>", " ", event.get("text") or "")
+    return Message(
+        event_key=event_key(body), team_id=team_of(body), user_id=event["user"], channel_id=event["channel"],
+        text=" ".join(text.split(" ")).strip(), ts=event["ts"], thread_ts=event.get("thread_ts") or event["ts"],
+        is_direct=event.get("channel_type") == "im",
+        is_reply="thread_ts" in event and event["thread_ts"] != event["ts"],
+    )  # fmt: skip
+
+
+def read_deletion(body: Body) -> MessageDeleted:
+    event = body["event"]
+    previous = event.get("previous_message") or {}
+    return MessageDeleted(
+        event_key=event_key(body), team_id=team_of(body), user_id=previous.get("user") or "",
+        channel_id=event["channel"], ts=event.get("deleted_ts") or previous.get("ts") or "",
+    )  # fmt: skip
+
+
+def read_home_opened(body: Body) -> HomeOpened:
+    event = body["event"]
+    return HomeOpened(
+        event_key=event_key(body), team_id=team_of(body), user_id=event["user"],
+        channel_id=event.get("channel", ""), tab=event.get("tab", "home"),
+    )  # fmt: skip
+
+
+def read_session_stopped(body: Body) -> SessionStopped:
+    event = body["event"]
+    return SessionStopped(
+        event_key=event_key(body), team_id=team_of(body), user_id=event["user"], channel_id=event["channel"],
+        streaming_ts=tuple(event.get("streaming_message_ts") or ()), thread_ts=event.get("thread_ts", ""),
+    )  # fmt: skip
+
+
+def read_channel_joined(body: Body) -> ChannelJoined:
+    event = body["event"]
+    return ChannelJoined(
+        event_key=event_key(body), team_id=team_of(body), user_id=event["user"], channel_id=event["channel"]
+    )
+
+
+def _value_of(action: dict[str, Any]) -> str:
+    selected = action.get("selected_option") or {}
+    return str(action.get("value") or selected.get("value") or action.get("selected_user") or "")
+
+
+def _state_of(element: dict[str, Any]) -> str | tuple[str, ...]:
+    if "selected_options" in element:
+        return tuple(option["value"] for option in element["selected_options"] or ())
+    for several in ("selected_users", "selected_channels", "selected_conversations"):
+        if several in element:
+            return tuple(element[several] or ())
+    chosen = (element.get("selected_option") or {}).get("value")
+    for single in ("value", "selected_user", "selected_channel", "selected_conversation"):
+        chosen = chosen or element.get(single)
+    return str(chosen or "")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Out: our verbs
+
+
+class SlackGateway:
+    """Web API calls in our words. Every method raises only the SlackError family."""
+
+    def __init__(self, client: WebClient) -> None:
+        self.client = client
+        me = self._call(lambda: client.auth_test())
+        self.team_id: str = me["team_id"]
+        self.bot_user_id: str = me["user_id"]
+        self.bot_id: str = me.get("bot_id") or ""
+
+    # Messages
+
+    def post_message(
+        self, channel_id: str, text: str, blocks: Blocks | None = None, thread_ts: str | None = None
+    ) -> MessageRef:
+        sent = self._call(
+            lambda: self.client.chat_postMessage(
+                channel=channel_id,
+                text=text,
+                blocks=blocks,
+                thread_ts=thread_ts or None,
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        )
+        return MessageRef(channel_id=sent["channel"], ts=sent["ts"])
+
+    def post_direct(self, user_id: str, text: str, blocks: Blocks | None = None) -> MessageRef:
+        opened = self._call(lambda: self.client.conversations_open(users=user_id))
+        return self.post_message(opened["channel"]["id"], text, blocks)
+
+    def post_ephemeral(
+        self, channel_id: str, user_id: str, text: str, blocks: Blocks | None = None, thread_ts: str | None = None
+    ) -> None:
+        self._call(
+            lambda: self.client.chat_postEphemeral(
+                channel=channel_id, user=user_id, text=text, blocks=blocks, thread_ts=thread_ts or None
+            )
+        )
+
+    def update_message(self, message: MessageRef, text: str, blocks: Blocks | None = None) -> MessageRef:
+        # Without blocks, Slack would keep the old ones under the new text: an empty list takes them away.
+        self._call(
+            lambda: self.client.chat_update(
+                channel=message.channel_id, ts=message.ts, text=text, blocks=blocks if blocks is not None else []
+            )
+        )
+        return message
+
+    def respond(self, response_url: str, text: str, blocks: Blocks | None = None, *, replace: bool = False) -> None:
+        """Answer through a response_url; only the person who acted sees it."""
+        payload: dict[str, Any] = {"text": text, "response_type": "ephemeral", "replace_original": replace}
+        if blocks is not None:
+            payload["blocks"] = blocks
+        try:
+            answer = httpx.post(response_url, json=payload, timeout=10.0, trust_env=False)
+        except httpx.HTTPError as error:
+            raise SlackUnavailable from error
+        if answer.status_code >= 500 or answer.status_code == 429:
+            raise SlackUnavailable(retry_after_seconds=float(answer.headers.get("Retry-After", 1)))
+        if answer.status_code >= 400:
+            raise SlackRefused(code=answer.text[:200] or str(answer.status_code))
+
+    def upload_image(
+        self, channel_id: str, *, filename: str, content: bytes, title: str, comment: str, thread_ts: str | None
+    ) -> None:
+        # No alt text parameter: with it Slack takes the file and silently does not share it.
+        self._call(
+            lambda: self.client.files_upload_v2(
+                channel=channel_id,
+                filename=filename,
+                content=content,
+                title=title,
+                initial_comment=comment,
+                thread_ts=thread_ts,
+            )  # fmt: skip
+        )
+
+    # Streams
+
+    def start_stream(self, channel_id: str, thread_ts: str, *, team_id: str, user_id: str, markdown: str) -> str:
+        """Open a streamed message in a thread; returns its ts."""
+        started = self._call(
+            lambda: self.client.chat_startStream(
+                channel=channel_id,
+                thread_ts=thread_ts,
+                recipient_team_id=team_id,
+                recipient_user_id=user_id,
+                markdown_text=markdown,
+            )  # fmt: skip
+        )
+        return str(started["ts"])
+
+    def append_stream(self, message: MessageRef, markdown: str) -> None:
+        self._call(
+            lambda: self.client.chat_appendStream(channel=message.channel_id, ts=message.ts, markdown_text=markdown)
+        )
+
+    def stop_stream(self, message: MessageRef, markdown: str = "", blocks: Blocks | None = None) -> None:
+        self._call(
+            lambda: self.client.chat_stopStream(
+                channel=message.channel_id, ts=message.ts, markdown_text=markdown or None, blocks=blocks
+            )
+        )
+
+    def set_status(self, channel_id: str, thread_ts: str, status: str) -> None:
+        self._call(
+            lambda: self.client.assistant_threads_setStatus(channel_id=channel_id, thread_ts=thread_ts, status=status)
+        )
+
+    # Views
+
+    def open_view(self, trigger_id: str, view: dict[str, Any]) -> str:
+        """Open a modal; returns its view id. The trigger lives three seconds and works once."""
+        return str(self._call(lambda: self.client.views_open(trigger_id=trigger_id, view=view))["view"]["id"])
+
+    def update_view(self, view_id: str, view: dict[str, Any]) -> None:
+        self._call(lambda: self.client.views_update(view_id=view_id, view=view))
+
+    def publish_home(self, user_id: str, view: dict[str, Any]) -> None:
+        self._call(lambda: self.client.views_publish(user_id=user_id, view=view))
+
+    # Look-ups
+
+    def get_user(self, user_id: str) -> dict[str, Any]:
+        """Slack's own description of a person, with locale."""
+        user: dict[str, Any] = self._call(lambda: self.client.users_info(user=user_id, include_locale=True))["user"]
+        return user
+
+    def get_channel(self, channel_id: str) -> Channel:
+        """What Slack says of a conversation. One that the bot cannot see is private to it: Slack says no more."""
+        try:
+            found = self._call(lambda: self.client.conversations_info(channel=channel_id))["channel"]
+        except NotInChannel:
+            return Channel(channel_id=channel_id, name="", is_private=True, is_member=False)
+        return Channel(
+            channel_id=channel_id,
+            name=found.get("name", ""),
+            is_private=bool(found.get("is_private")),
+            is_direct=bool(found.get("is_im") or found.get("is_mpim")),
+            is_external=bool(found.get("is_ext_shared") or found.get("is_pending_ext_shared")),
+            is_member=bool(found.get("is_member") or found.get("is_im")),
+        )
+
+    def find_permalink(self, channel_id: str, ts: str) -> str | None:
+        """A link to a message, or None where the bot cannot see the channel. Raises MessageMissing when deleted.
+
+        This method needs no history scope, so it is also how we learn that a message is gone.
+        """
+        try:
+            return str(
+                self._call(lambda: self.client.chat_getPermalink(channel=channel_id, message_ts=ts))["permalink"]
+            )
+        except NotInChannel:
+            return None
+        except SlackRefused as error:
+            if error.code == "message_not_found":
+                raise MessageMissing from error
+            return None
+
+    def _call(self, method: Callable[[], T]) -> T:
+        """Call Slack; its errors cross the border here, once."""
+        try:
+            return method()
+        except SlackApiError as error:
+            response: Any = error.response
+            code = str(response.get("error", "")) if not isinstance(response, str) else response
+            if response.status_code == 429 or code in _PASSING or response.status_code >= 500:
+                seconds = float(response.headers.get("Retry-After", 1) or 1)
+                raise SlackUnavailable(retry_after_seconds=seconds) from error
+            if code in _NOT_THERE:
+                raise NotInChannel from error
+            if code == "stopped_by_user":
+                raise StreamStopped(code=code) from error
+            if code in ("message_not_in_streaming_state", "streaming_state_conflict"):
+                raise StreamLost(code=code) from error
+            details = "; ".join((response.get("response_metadata") or {}).get("messages") or ())
+            raise SlackRefused(f"Slack refused the call: {code}. {details}".strip(), code=code) from error
+        except (SlackRequestError, SlackClientError, OSError) as error:
+            raise SlackUnavailable from error
+
+
+class MessageMissing(SlackRefused):
+    """The message no longer exists."""
+
+
+def make_web_client(token: str, base_url: str) -> WebClient:
+    """A client that never repeats a call by itself: what is worth repeating, the outbox repeats and remembers."""
+    return WebClient(token=token, base_url=base_url, timeout=15, retry_handlers=[])
+
+
+__all__ = [
+    "Body", "MessageMissing", "SlackGateway", "StreamLost", "StreamStopped", "event_key", "kind_of",
+    "make_web_client", "read_channel_joined", "read_click", "read_command", "read_deletion", "read_home_opened",
+    "read_message", "read_session_stopped", "read_shortcut", "read_submission", "team_of",
+]  # fmt: skip
