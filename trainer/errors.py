@@ -21,6 +21,10 @@ TrainerError
  │   ├─ OutOfMemory
  │   ├─ DiskFull
  │   └─ NoTrainingRows
+ ├─ RunError
+ │   ├─ NotEnoughExamples
+ │   ├─ ExampleWithdrawn
+ │   └─ RunBroken
  └─ ServingError
      ├─ EngineBusy
      ├─ EngineStopped
@@ -131,6 +135,22 @@ class DiskFull(TrainingError):
 
 class NoTrainingRows(TrainingError):
     """There is nothing to train on: every pair was skipped; raise max_tokens in the recipe or shorten the pairs."""
+
+
+class RunError(TrainerError):
+    """The run was given up; the log of the trainer has the details."""
+
+
+class NotEnoughExamples(RunError):
+    """There are too few approved examples to train and to judge with; approve more, then train again."""
+
+
+class ExampleWithdrawn(RunError):
+    """An example was withdrawn while the run was training on it, so nothing was published; train again without it."""
+
+
+class RunBroken(RunError):
+    """Something went wrong that should not; train again, and report it with the trainer's log if it happens twice."""
 
 
 class ServingError(TrainerError):

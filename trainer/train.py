@@ -69,6 +69,7 @@ class TrainedAdapter:
     train_losses: list[tuple[int, float]]
     eval_losses: list[tuple[int, float]]
     #: Real tokens, padding not counted, in this process.
+    tokens: int
     tokens_per_second: float
     seconds: float
     resumed_from_step: int
@@ -139,7 +140,7 @@ def train_adapter(
     if earlier is not None and _is_finished(earlier.state, knobs.patience):
         state = earlier.state
     else:
-        with _translated_errors(), disable_input_dtype_casting(model):
+        with translated_errors(), disable_input_dtype_casting(model):
             # The Trainer reads its own optimizer, scheduler and RNG files, with weights_only=True.
             trainer.train(resume_from_checkpoint=str(earlier.folder) if earlier else None)
         state = json.loads(json.dumps({"log_history": trainer.state.log_history}))
@@ -158,6 +159,7 @@ def train_adapter(
         best_eval_loss=dict(eval_losses)[last.best_step],
         train_losses=[(int(row["step"]), float(row["loss"])) for row in history if "loss" in row],
         eval_losses=eval_losses,
+        tokens=trainer.tokens_seen,
         tokens_per_second=trainer.tokens_per_second,
         seconds=time.monotonic() - started,
         resumed_from_step=earlier.step if earlier else 0,
@@ -437,7 +439,7 @@ def _trainer_arguments(knobs: Training, checkpoint_dir: Path, *, eval_on_start: 
 
 
 @contextmanager
-def _translated_errors() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
     """Memory and disk that ran out, as errors of ours."""
     try:
         yield
