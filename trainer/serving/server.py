@@ -1,0 +1,489 @@
+"""The model server: OpenAI's chat completions, models and embeddings, plus a health page. Nothing else answers.
+
+It listens before the model is loaded and says so. Models are named, never given as paths; an adapter is verified
+before its first token, and one that fails verification never writes any. Every answer carries the digest of the
+adapter that wrote it in `system_fingerprint`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import json
+import threading
+import time
+import uuid
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+import structlog
+import uvicorn
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from trainer import artifacts
+from trainer.base_models import base_model_id, prepare_base_model, prepare_embedding_model
+from trainer.errors import (
+    AdapterNameInvalid,
+    AdapterRejected,
+    AdapterUnknown,
+    EngineBusy,
+    EngineStopped,
+    PromptTooLong,
+    TrainerError,
+    VerifyKeyMissing,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from starlette.requests import Request
+
+    from config.settings import Settings
+    from trainer.serving.embedder import Embedder
+    from trainer.serving.engine import Engine, Event, Generation
+
+log = structlog.get_logger()
+
+_MAX_BODY_BYTES = 4 << 20
+
+
+# ------------------------------------------------------------------------------------------------ requests
+
+
+class _Body(BaseModel):
+    # Unknown fields are ignored, as other servers of this protocol do; the client sends many.
+    model_config = ConfigDict(extra="ignore")
+
+
+class _TextPart(_Body):
+    type: Literal["text"]
+    text: str
+
+
+class _Message(_Body):
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[_TextPart]
+
+    def to_chat(self) -> dict[str, str]:
+        text = self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+        return {"role": "system" if self.role == "developer" else self.role, "content": text}
+
+
+Body = TypeVar("Body", bound=_Body)
+
+
+class _StreamOptions(_Body):
+    include_usage: bool = False
+
+
+class _ChatRequest(_Body):
+    model: str
+    messages: Annotated[list[_Message], Field(min_length=1)]
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    n: Literal[1] | None = None
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+
+
+class _EmbeddingRequest(_Body):
+    model: str
+    input: str | Annotated[list[str], Field(min_length=1, max_length=2048)]
+    encoding_format: Literal["float", "base64"] | None = None
+
+
+# ------------------------------------------------------------------------------------------------ errors
+
+#: Error class → HTTP status, OpenAI's error type, code. The first match counts.
+_ERRORS: list[tuple[type[TrainerError], int, str, str]] = [
+    (AdapterUnknown, 404, "invalid_request_error", "model_not_found"),
+    (AdapterNameInvalid, 404, "invalid_request_error", "model_not_found"),
+    (AdapterRejected, 424, "adapter_rejected", "adapter_rejected"),
+    (VerifyKeyMissing, 424, "adapter_rejected", "verify_key_missing"),
+    (PromptTooLong, 400, "invalid_request_error", "context_length_exceeded"),
+    (EngineBusy, 429, "rate_limit_error", "engine_busy"),
+    (EngineStopped, 503, "server_error", "engine_stopped"),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Refusal:
+    """An error in OpenAI's shape."""
+
+    status: int
+    message: str
+    type: str
+    code: str
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return {"error": {"message": self.message, "type": self.type, "param": None, "code": self.code}}
+
+    def to_response(self) -> JSONResponse:
+        headers = {"retry-after": "2"} if self.status in {429, 503} else None
+        return JSONResponse(self.body, status_code=self.status, headers=headers)
+
+
+def _refusal_for(error: Exception) -> _Refusal:
+    for kind, status, error_type, code in _ERRORS:
+        if isinstance(error, kind):
+            return _Refusal(status=status, message=str(error), type=error_type, code=code)
+    message = str(error) if isinstance(error, TrainerError) else "The model server failed; its log says why."
+    return _Refusal(status=500, message=message, type="server_error", code="server_error")
+
+
+def _malformed(message: str) -> _Refusal:
+    return _Refusal(status=400, message=message, type="invalid_request_error", code="malformed_request")
+
+
+def _unknown_model(name: str) -> _Refusal:
+    return _Refusal(
+        status=404,
+        message=f"There is no model {name[:120]!r} here; GET /v1/models lists those there are.",
+        type="invalid_request_error",
+        code="model_not_found",
+    )
+
+
+# ------------------------------------------------------------------------------------------------ server
+
+
+class _Server:
+    """The routes, and the models behind them once those are loaded."""
+
+    def __init__(self, settings: Settings, engine: Engine | None, embedder: Embedder | None) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.embedder = embedder
+        self.state = "ready" if engine and embedder else "loading"
+        self.reason = "" if engine and embedder else "The model is loading; this takes seconds."
+        self._owns_engine = engine is None
+        self._key = settings.model_api_key.get_secret_value() if settings.model_api_key else ""
+        self._started_at = int(time.time())
+
+    # -------------------------------------------------------------------------------------- life
+
+    @asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        loader = threading.Thread(target=self._load, name="loader", daemon=True)
+        loader.start()
+        yield
+        if self._owns_engine:
+            await run_in_threadpool(loader.join)
+            if self.engine is not None:
+                await run_in_threadpool(self.engine.close)
+
+    def _load(self) -> None:
+        """Load what was not handed in. Torch is imported here, so that /health answers from the first second."""
+        settings = self.settings
+        try:
+            if self.engine is None:
+                from trainer.serving.adapters import AdapterSource
+                from trainer.serving.engine import Engine
+
+                self.engine = Engine(
+                    prepare_base_model(settings.base_model, settings.models_dir),
+                    base_model=settings.base_model,
+                    adapters=AdapterSource(
+                        store_url=settings.resolved_artifact_url,
+                        cache_dir=settings.data_dir / "cache" / "adapters",
+                        keys_dir=settings.keys_dir,
+                    ),
+                    max_loaded_adapters=settings.max_loaded_adapters,
+                    max_batch_requests=settings.max_batch_requests,
+                )
+            if self.embedder is None:
+                from trainer.serving.embedder import Embedder
+
+                path = prepare_embedding_model(settings.embedding_model, settings.models_dir)
+                self.embedder = Embedder(path, name=settings.embedding_model)
+        except Exception as exc:
+            log.exception("serving.load_failed")
+            self.state = "failed"
+            self.reason = str(exc) if isinstance(exc, TrainerError) else "The model did not load; see the log."
+        else:
+            self.state, self.reason = "ready", ""
+            log.info("serving.ready", model=self.engine.base_id)
+
+    # -------------------------------------------------------------------------------------- routes
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/health", self.health),
+            Route("/v1/models", self._guarded(self.list_models)),
+            Route("/v1/chat/completions", self._guarded(self.chat), methods=["POST"]),
+            Route("/v1/embeddings", self._guarded(self.embed), methods=["POST"]),
+        ]
+
+    def _guarded(self, route: Callable[[Request], Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
+        """Key first, then readiness, then the route; whatever it raises becomes an answer in OpenAI's shape."""
+
+        async def guarded(request: Request) -> Response:
+            if not self._has_key(request):
+                return _Refusal(
+                    status=401,
+                    message="The API key is missing or wrong; set HUISSTIJL_MODEL_API_KEY on both sides.",
+                    type="invalid_request_error",
+                    code="invalid_api_key",
+                ).to_response()
+            if self.state != "ready":
+                return _Refusal(
+                    status=503, message=self.reason, type="server_error", code=f"model_{self.state}"
+                ).to_response()
+            try:
+                return await route(request)
+            except TrainerError as exc:
+                log.info("serving.refused", error=type(exc).__name__)
+                return _refusal_for(exc).to_response()
+
+        return guarded
+
+    def _has_key(self, request: Request) -> bool:
+        given = request.headers.get("authorization", "")
+        return not self._key or hmac.compare_digest(given.encode(), f"Bearer {self._key}".encode())
+
+    async def health(self, request: Request) -> Response:
+        body: dict[str, Any] = {"status": self.state, "reason": self.reason}
+        if self.engine is not None and self.state == "ready":
+            body |= {"model": self.engine.base_id, "loaded_adapters": self.engine.adapters.names()}
+        return JSONResponse(body, status_code=200 if self.state == "ready" else 503)
+
+    async def list_models(self, request: Request) -> Response:
+        engine = self._engine()
+        names = await run_in_threadpool(artifacts.list_adapters, self.settings.resolved_artifact_url)
+        cards = [self._card(engine.base_id), *(self._card(name, engine.base_id) for name in names)]
+        if self.embedder is not None:
+            cards.append(self._card(self.embedder.model_id))
+        return JSONResponse({"object": "list", "data": cards})
+
+    def _card(self, name: str, parent: str | None = None) -> dict[str, Any]:
+        card = {"id": name, "object": "model", "created": self._started_at, "owned_by": "huisstijl"}
+        return card | ({"parent": parent} if parent else {})
+
+    async def embed(self, request: Request) -> Response:
+        body = await _read_body(request, _EmbeddingRequest)
+        if isinstance(body, _Refusal):
+            return body.to_response()
+        assert self.embedder is not None, "ready means that the embedder is loaded"
+        if body.model not in {self.embedder.model_id, self.settings.embedding_model}:
+            return _unknown_model(body.model).to_response()
+        texts = [body.input] if isinstance(body.input, str) else body.input
+        vectors, tokens = await run_in_threadpool(self.embedder.embed, texts)
+        is_packed = body.encoding_format == "base64"
+        rows = vectors.numpy().astype("<f4")
+        data = [
+            {
+                "object": "embedding",
+                "index": index,
+                "embedding": base64.b64encode(row.tobytes()).decode() if is_packed else row.tolist(),
+            }
+            for index, row in enumerate(rows)
+        ]
+        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+        return JSONResponse({"object": "list", "model": self.embedder.model_id, "data": data, "usage": usage})
+
+    async def chat(self, request: Request) -> Response:
+        body = await _read_body(request, _ChatRequest)
+        if isinstance(body, _Refusal):
+            return body.to_response()
+        engine = self._engine()
+        is_base = body.model in {engine.base_id, self.settings.base_model}
+        adapter = None if is_base else body.model
+        answer = _Answer(body, asyncio.get_running_loop())
+        try:
+            answer.generation = await run_in_threadpool(answer.submit, engine, adapter)
+        except (AdapterUnknown, AdapterNameInvalid):
+            return _unknown_model(body.model).to_response()
+        if body.stream:
+            # The first event decides the status: a request that fails at once is an error, not a stream.
+            first = await answer.events.get()
+            if isinstance(first, Exception):
+                raise first
+            return StreamingResponse(answer.stream(first), media_type="text/event-stream", headers=_NO_CACHE)
+        return await answer.whole(request)
+
+    def _engine(self) -> Engine:
+        assert self.engine is not None, "ready means that the engine is loaded"
+        return self.engine
+
+
+_NO_CACHE = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+
+
+class _Answer:
+    """One chat completion on its way out: the engine's events, carried over to the event loop."""
+
+    def __init__(self, body: _ChatRequest, loop: asyncio.AbstractEventLoop) -> None:
+        self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self.generation: Generation | None = None
+        self._body = body
+        self._loop = loop
+        self._id = f"chatcmpl-{uuid.uuid4().hex}"
+        self._created = int(time.time())
+
+    def submit(self, engine: Engine, adapter: str | None) -> Generation:
+        from trainer.serving.text import Sampling
+
+        body = self._body
+        stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
+        sampling = Sampling(
+            max_tokens=body.max_completion_tokens or body.max_tokens,
+            temperature=1.0 if body.temperature is None else body.temperature,
+            top_p=1.0 if body.top_p is None else body.top_p,
+            stop=stop,
+            seed=body.seed,
+        )
+        messages: Any = [message.to_chat() for message in body.messages]
+        return engine.submit(messages, adapter, sampling, on_event=self._report)
+
+    def _report(self, event: Event) -> None:
+        with suppress(RuntimeError):  # the loop is closed: the server has stopped, nobody listens
+            self._loop.call_soon_threadsafe(self.events.put_nowait, event)
+
+    async def whole(self, request: Request) -> Response:
+        gone = asyncio.create_task(_wait_for_disconnect(request))
+        collected = asyncio.create_task(self._collect())
+        try:
+            await asyncio.wait({gone, collected}, return_when=asyncio.FIRST_COMPLETED)
+            if not collected.done():
+                return Response(status_code=499)  # nobody is there to read it
+            text, end = collected.result()
+        finally:
+            self._cancel()
+            gone.cancel()
+            collected.cancel()
+        choice = {
+            "index": 0,
+            "message": {"role": "assistant", "content": text},
+            "logprobs": None,
+            "finish_reason": end.reason,
+        }
+        head = self._head("chat.completion")
+        return JSONResponse(head | {"choices": [choice], "usage": _usage(end)})
+
+    async def _collect(self) -> tuple[str, Any]:
+        pieces: list[str] = []
+        while True:
+            event = await self.events.get()
+            if isinstance(event, Exception):
+                raise event
+            if not isinstance(event, str):
+                return "".join(pieces), event
+            pieces.append(event)
+
+    async def stream(self, first: Event) -> AsyncIterator[str]:
+        """Server-sent events, as OpenAI sends them; closing it cancels the generation."""
+        try:
+            yield self._chunk({"role": "assistant", "content": ""}, None)
+            event = first
+            while isinstance(event, str):
+                yield self._chunk({"content": event}, None)
+                event = await self.events.get()
+            if isinstance(event, Exception):
+                yield _sse(_refusal_for(event).body)
+                return
+            yield self._chunk({}, event.reason)
+            if self._body.stream_options and self._body.stream_options.include_usage:
+                yield _sse(self._head("chat.completion.chunk") | {"choices": [], "usage": _usage(event)})
+            yield "data: [DONE]\n\n"
+        finally:
+            self._cancel()
+
+    def _cancel(self) -> None:
+        if self.generation is not None:
+            self.generation.cancel()
+
+    def _chunk(self, delta: dict[str, str], reason: str | None) -> str:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+        return _sse(self._head("chat.completion.chunk") | {"choices": [choice]})
+
+    def _head(self, kind: str) -> dict[str, Any]:
+        digest = self.generation.adapter_digest if self.generation is not None else ""
+        return {
+            "id": self._id,
+            "object": kind,
+            "created": self._created,
+            "model": self._body.model,
+            "system_fingerprint": digest or None,
+        }
+
+
+async def _wait_for_disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _usage(end: Any) -> dict[str, int]:
+    return {
+        "prompt_tokens": end.prompt_tokens,
+        "completion_tokens": end.completion_tokens,
+        "total_tokens": end.prompt_tokens + end.completion_tokens,
+    }
+
+
+def _sse(body: dict[str, Any]) -> str:
+    return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
+
+
+async def _read_body(request: Request, kind: type[Body]) -> Body | _Refusal:
+    """The validated body, or why it cannot be used; never more than the cap in memory."""
+    data = b""
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > _MAX_BODY_BYTES:
+            return _malformed(f"The body is larger than {_MAX_BODY_BYTES} bytes; send less.")
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as exc:
+        first = exc.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        return _malformed(f"The body is malformed{' at ' + where if where else ''}: {first['msg']}.")
+
+
+async def _on_http_exception(request: Request, exc: Exception) -> Response:
+    status = exc.status_code if isinstance(exc, HTTPException) else 500
+    known = {404: "There is nothing here; see /v1/models.", 405: "This method is not allowed here."}
+    return _Refusal(
+        status=status,
+        message=known.get(status, "The request could not be handled."),
+        type="invalid_request_error",
+        code="not_found" if status == 404 else "not_allowed",
+    ).to_response()
+
+
+async def _on_crash(request: Request, exc: Exception) -> Response:
+    log.error("serving.crashed", exc_info=exc)
+    return _refusal_for(exc).to_response()
+
+
+def build_server(settings: Settings, engine: Engine | None = None, embedder: Embedder | None = None) -> Starlette:
+    """The ASGI app. What is not handed in is loaded in the background once it starts."""
+    server = _Server(settings, engine, embedder)
+    return Starlette(
+        routes=server.routes(),
+        lifespan=server.lifespan,
+        exception_handlers={HTTPException: _on_http_exception, Exception: _on_crash},
+    )
+
+
+def serve(settings: Settings) -> None:
+    """Answer on `serve_host:serve_port` until SIGTERM or SIGINT; requests under way get five seconds."""
+    log.info("serving.starting", model=base_model_id(settings.base_model), port=settings.serve_port)
+    uvicorn.run(
+        build_server(settings),
+        host=settings.serve_host,
+        port=settings.serve_port,
+        log_level="warning",
+        timeout_graceful_shutdown=5,
+    )
