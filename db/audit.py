@@ -39,4 +39,8 @@ def record(session: Session, *, team_id: str, actor: str, action: str, subject: 
 
 def list_audit(session: Session, subject: str) -> list[AuditEntry]:
     """Oldest first."""
-    return list(session.scalars(select(AuditEntry).where(AuditEntry.subject == subject).order_by(AuditEntry.audit_id)))
+    return list(
+        session.scalars(
+            select(AuditEntry).where(AuditEntry.subject == subject).order_by(AuditEntry.at, AuditEntry.audit_id)
+        )
+    )

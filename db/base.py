@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from sqlalchemy import JSON, DateTime, Enum, MetaData, String, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -19,6 +23,8 @@ from sqlalchemy.types import TypeDecorator
 E = TypeVar("E", bound=StrEnum)
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as it counts, no look-alikes
+_stamp_lock = threading.Lock()
+_last_stamp = 0
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -64,9 +70,15 @@ def words(enum: type[E]) -> Enum:
 
 
 def new_id(noun: str) -> str:
-    """`<noun>_<10 characters of time><8 random>`: sorts by age, cannot be guessed from a neighbour."""
-    milliseconds = time.time_ns() // 1_000_000
-    stamp = "".join(_ALPHABET[(milliseconds >> shift) & 31] for shift in range(45, -1, -5))
+    """`<noun>_<11 characters of time><8 random>`: sorts by age, cannot be guessed from a neighbour.
+
+    The ids of one process sort strictly in the order they were made, also when its clock stands still or goes back.
+    """
+    global _last_stamp
+    with _stamp_lock:
+        _last_stamp = max(time.time_ns() // 1000, _last_stamp + 1)
+        microseconds = _last_stamp
+    stamp = "".join(_ALPHABET[(microseconds >> shift) & 31] for shift in range(50, -1, -5))
     return f"{noun}_{stamp}{''.join(secrets.choice(_ALPHABET) for _ in range(8))}"
 
 
@@ -95,3 +107,19 @@ def _postgresql_now(element: database_now, compiler: SQLCompiler, **kw: Any) -> 
 def now_in_database(session: Session) -> datetime:
     """The database's time at this moment (not at the start of the transaction)."""
     return session.execute(select(database_now())).scalar_one()
+
+
+def insert_new(
+    session: Session, row_type: type[Base], rows: Sequence[dict[str, Any]], *, unique: Sequence[str]
+) -> list[Any]:
+    """Insert the rows that are not there yet; returns the first `unique` column of those that were inserted.
+
+    One atomic statement on both databases: two processes that insert the same key at once make one row, and the
+    transaction stays usable. The rows go in by key, so that two batches that overlap cannot deadlock.
+    """
+    if not rows:
+        return []
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    ordered = sorted(rows, key=lambda row: tuple(str(row[name]) for name in unique))
+    statement = insert(row_type).values(ordered).on_conflict_do_nothing(index_elements=unique)
+    return list(session.scalars(statement.returning(row_type.__table__.c[unique[0]])))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, String, select, update
+from sqlalchemy import ColumnElement, String, or_, select, true, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from db.base import Base, now_in_database
@@ -72,18 +72,22 @@ def claim_next(
 
 
 def lease_lapsed(session: Session, row_type: Any) -> ColumnElement[bool]:
-    """True for rows whose holder has not been heard from in time."""
-    lapsed: ColumnElement[bool] = row_type.lease_expires_at < now_in_database(session)
+    """True for rows whose holder has not been heard from in time, or that somehow have no lease at all."""
+    lapsed: ColumnElement[bool] = or_(
+        row_type.lease_expires_at.is_(None), row_type.lease_expires_at < now_in_database(session)
+    )
     return lapsed
 
 
-def write_fenced(session: Session, row_type: type[Base], row_id: Any, fence: int, **changes: Any) -> None:
-    """Write to a row that this process holds. Raises ClaimLost when the fence has moved on."""
+def write_fenced(
+    session: Session, row_type: type[Base], row_id: Any, fence: int, *, only_if: Any = None, **changes: Any
+) -> None:
+    """Write to a row that this process holds. Raises ClaimLost when the fence has moved on, or `only_if` is untrue."""
     table: Any = row_type
     key = row_type.__mapper__.primary_key[0]
     written = session.execute(
         update(row_type)
-        .where(key == row_id, table.fence == fence)
+        .where(key == row_id, table.fence == fence, true() if only_if is None else only_if)
         .values(**changes)
         .execution_options(synchronize_session=False)
     )

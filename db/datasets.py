@@ -66,10 +66,17 @@ def list_dataset_examples(session: Session, dataset_id: str) -> list[tuple[Datas
 
 
 def list_withdrawn_ids(session: Session, dataset_id: str) -> list[str]:
-    """Members of the dataset that were withdrawn since the freeze: what it trained must not be published."""
+    """Members of the dataset that were withdrawn since the freeze: what it trained must not be published.
+
+    Inside `write()` no member can be withdrawn until the transaction ends: PostgreSQL holds a shared lock on each
+    (SQLite has one writer anyhow), so a withdrawal comes either before this look or after the publication.
+    """
     query = (
-        select(Example.example_id)
+        select(Example.example_id, Example.status)
         .join(DatasetExample, DatasetExample.example_id == Example.example_id)
-        .where(DatasetExample.dataset_id == dataset_id, Example.status == ExampleStatus.WITHDRAWN)
+        .where(DatasetExample.dataset_id == dataset_id)
+        .order_by(Example.example_id)
+        .with_for_update(read=True, of=Example)
     )
-    return list(session.scalars(query))
+    members = session.execute(query).all()
+    return [example_id for example_id, status in members if status is ExampleStatus.WITHDRAWN]

@@ -10,11 +10,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Index, String, Text, delete, func, or_, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from db.base import ID, SLACK_ID, Base, now_in_database, words
+from db.base import ID, SLACK_ID, Base, insert_new, now_in_database, words
 from db.claims import Claimable, claim_next, lease_lapsed
 
 
@@ -44,14 +42,7 @@ class InboxEvent(Claimable, Base):
 
 def store_events(session: Session, rows: list[dict[str, Any]]) -> set[str]:
     """Insert deliveries that are new; returns the event_keys that were. Columns as in InboxEvent."""
-    if not rows:
-        return set()
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    statement = (sqlite_insert if is_sqlite else postgresql_insert)(InboxEvent)
-    inserted = session.scalars(
-        statement.values(rows).on_conflict_do_nothing(index_elements=["event_key"]).returning(InboxEvent.event_key)
-    )
-    return set(inserted)
+    return set(insert_new(session, InboxEvent, rows, unique=["event_key"]))
 
 
 def claim_events(session: Session, *, owner: str, lease_seconds: float, limit: int) -> list[InboxEvent]:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Index, String, Text, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from db.base import ID, SLACK_ID, Base, new_id, now_in_database, words
+from db.base import ID, SLACK_ID, Base, insert_new, new_id, now_in_database, words
 from db.claims import Claimable, claim_next, lease_lapsed
 
 
@@ -46,17 +46,12 @@ class OutboxMessage(Claimable, Base):
 
 def owe(session: Session, *, team_id: str, dedupe_key: str, verb: str, arguments: dict[str, Any]) -> bool:
     """Owe Slack a call; False when this was owed before."""
-    if find_by_dedupe_key(session, dedupe_key) is not None:
-        return False
     now = now_in_database(session)
-    session.add(
-        OutboxMessage(
-            outbox_id=new_id("out"), dedupe_key=dedupe_key, team_id=team_id, verb=verb, arguments=arguments,
-            result=None, created_at=now, not_before=now,
-        )
-    )  # fmt: skip
-    session.flush()
-    return True
+    row = {
+        "outbox_id": new_id("out"), "dedupe_key": dedupe_key, "team_id": team_id, "verb": verb,
+        "arguments": arguments, "created_at": now, "not_before": now,
+    }  # fmt: skip
+    return bool(insert_new(session, OutboxMessage, [row], unique=["dedupe_key"]))
 
 
 def find_by_dedupe_key(session: Session, dedupe_key: str) -> OutboxMessage | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from db.base import SLACK_ID, Base
+from db.base import SLACK_ID, Base, insert_new
 
 
 class Person(Base):
@@ -33,4 +33,8 @@ def find_person(session: Session, team_id: str, user_id: str) -> Person | None:
 
 
 def save_person(session: Session, person: Person) -> None:
+    """Write what Slack said last; two processes that learn of one person at once both succeed."""
+    values = {column.key: getattr(person, column.key) for column in Person.__table__.columns}
+    known = {name: value for name, value in values.items() if value is not None}
+    insert_new(session, Person, [known], unique=["team_id", "user_id"])
     session.merge(person)

@@ -62,7 +62,9 @@ def find_promotion(session: Session, promotion_id: str | None) -> Promotion | No
 def list_promotions(session: Session, style_id: str, scope: Scope, limit: int = 20) -> list[Promotion]:
     """Newest first."""
     query = select(Promotion).where(Promotion.style_id == style_id, Promotion.scope_key == scope.key)
-    return list(session.scalars(query.order_by(Promotion.promotion_id.desc()).limit(limit)))
+    return list(
+        session.scalars(query.order_by(Promotion.promoted_at.desc(), Promotion.promotion_id.desc()).limit(limit))
+    )
 
 
 def promote(

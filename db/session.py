@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 #: Below this SQLite can corrupt a WAL database that several processes reset at the same moment.
@@ -28,25 +29,47 @@ class DatabaseUnavailable(Exception):
     """The database cannot be reached or written. Check that it runs and that its disk has space, then try again."""
 
 
+class NestedWrite(Exception):
+    """A `write()` was opened inside another of the same thread. One operation is one transaction: pass its session."""
+
+
 class Database:
     """One engine; `read()` and `write()` hand out sessions. Threads share it, processes make their own."""
 
     def __init__(self, url: str, *, echo: bool = False) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._one_writer = threading.Lock()  # fair and cheap, where SQLite's own waiting is a poll
+        self._one_writer = threading.Lock()  # wakes the next writer at once, where SQLite's own waiting is a poll
+        self._here = threading.local()
         self.engine = _sqlite_engine(self.url.database, url, echo) if self.is_sqlite else _server_engine(url, echo)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A consistent snapshot; anything changed in it is discarded."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        """For looking; anything changed in it is discarded. SQLite shows one moment, PostgreSQL one per statement.
+
+        Raises DatabaseUnavailable.
+        """
+        with _telling_faults_apart(), Session(self.engine, expire_on_commit=False) as session:
             yield session
             session.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One transaction. It commits when the block ends and rolls back when the block raises."""
+        """One transaction. It commits when the block ends and rolls back when the block raises.
+
+        Raises DatabaseUnavailable when the database could not be reached or written; NestedWrite.
+        """
+        if getattr(self._here, "writes", False):
+            raise NestedWrite
+        self._here.writes = True
+        try:
+            with _telling_faults_apart(), self._transaction() as session:
+                yield session
+        finally:
+            self._here.writes = False
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
         if not self.is_sqlite:
             with Session(self.engine, expire_on_commit=False) as session, session.begin():
                 yield session
@@ -62,9 +85,28 @@ class Database:
 
 
 def is_busy_or_full(error: OperationalError) -> bool:
-    """True for faults of the disk or of a lock, which pass, as against faults of the statement."""
+    """True for faults of the disk, a lock or the connection, which pass, as against faults of the statement."""
     text = str(error.orig).lower()
-    return any(word in text for word in ("locked", "busy", "full", "disk i/o", "connection", "readonly"))
+    return error.connection_invalidated or any(word in text for word in _PASSING_FAULTS)
+
+
+#: In the words of SQLite and of PostgreSQL.
+_PASSING_FAULTS = (
+    "locked", "busy", "full", "disk i/o", "readonly", "unable to open database file",
+    "connection", "lock timeout", "deadlock", "no space left", "starting up", "shutting down",
+)  # fmt: skip
+
+
+@contextmanager
+def _telling_faults_apart() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeout as error:
+        raise DatabaseUnavailable("every connection is in use") from error
+    except OperationalError as error:
+        if not is_busy_or_full(error):
+            raise
+        raise DatabaseUnavailable(str(error.orig).strip()) from error
 
 
 def _sqlite_module() -> ModuleType:

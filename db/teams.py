@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from db.base import SLACK_ID, Base
+from db.base import SLACK_ID, Base, insert_new
 
 
 class Team(Base):
@@ -22,9 +22,8 @@ def get_team(session: Session, team_id: str) -> Team:
     """The team's row, made when this is the first time it is asked for (inside a writing transaction)."""
     team = session.get(Team, team_id)
     if team is None:
-        team = Team(team_id=team_id)
-        session.add(team)
-        session.flush()
+        insert_new(session, Team, [{"team_id": team_id}], unique=["team_id"])
+        team = session.get_one(Team, team_id)
     return team
 
 

@@ -1,0 +1,120 @@
+"""Migrations go up, down and up again on both databases, one process at a time, and end where the tables are."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import event, inspect, text
+
+from db import upgrade
+from db.models import metadata
+from db.session import Database
+from db.upgrade import (
+    WrongRevision,
+    check_revision,
+    current_revision,
+    downgrade_database,
+    head_revision,
+    upgrade_database,
+)
+from tests.support.processes import run_together
+from tests.support.wait import wait_until
+
+
+def _tables(database: Database) -> set[str]:
+    return set(inspect(database.engine).get_table_names())
+
+
+@pytest.fixture
+def empty_database(empty_url):
+    database = Database(empty_url)
+    yield database
+    database.dispose()
+
+
+def test_migrations_have_a_single_head():
+    assert len(ScriptDirectory(str(upgrade.MIGRATIONS)).get_heads()) == 1
+
+
+def test_upgrade_downgrade_upgrade_makes_removes_and_makes_every_table(empty_database):
+    wanted = set(metadata.tables) | {"alembic_version"}
+    upgrade_database(empty_database)
+    assert _tables(empty_database) == wanted
+    downgrade_database(empty_database, "base")
+    assert _tables(empty_database) == {"alembic_version"}
+    upgrade_database(empty_database)
+    assert _tables(empty_database) == wanted
+
+
+def test_each_step_down_can_be_gone_up_again(empty_database):
+    upgrade_database(empty_database)
+    for script in ScriptDirectory(str(upgrade.MIGRATIONS)).walk_revisions():
+        downgrade_database(empty_database, f"{script.revision}@-1" if script.down_revision else "base")
+        upgrade_database(empty_database)
+        assert current_revision(empty_database) == head_revision()
+
+
+def test_the_migrated_tables_are_the_declared_tables(database):
+    command.check(upgrade._config(database))
+
+
+def test_two_migrators_at_once_leave_one_migrated_database(empty_url):
+    assert run_together(_migrate_and_report, [(empty_url,)] * 4) == [head_revision()] * 4
+
+
+def test_a_migrator_waits_for_another_before_it_reads_the_revision(tmp_path):
+    url, log = f"sqlite:///{tmp_path / 'empty.db'}", tmp_path / "begun"
+    log.touch()
+    database = Database(url)
+    with ThreadPoolExecutor(1) as pool, database.engine.connect() as other:
+        other = other.execution_options(huisstijl_writes=True)
+        other.exec_driver_sql("CREATE TABLE in_the_way (id INTEGER)")
+        migrators = pool.submit(run_together, _migrate_and_report, [(url, log)] * 2)
+        wait_until(lambda: len(log.read_text()) == 2, seconds=30)
+        other.commit()
+        assert migrators.result() == [head_revision()] * 2
+    database.dispose()
+
+
+def _migrate_and_report(url: str, log: Path | None = None) -> str | None:
+    database = Database(url)
+    has_begun = False
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def note_the_begin(connection, cursor, statement, *rest):
+        nonlocal has_begun
+        if log and not has_begun and statement.startswith("BEGIN"):
+            has_begun = True
+            with log.open("a") as file:
+                file.write(".")
+
+    upgrade_database(database)
+    revision = current_revision(database)
+    check_revision(database)
+    database.dispose()
+    return revision
+
+
+def test_a_failed_migration_leaves_nothing_behind(empty_database):
+    with empty_database.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE inbox (something_else INTEGER)"))  # in the way of the second table
+    with pytest.raises(Exception, match="already exists"):
+        upgrade_database(empty_database)
+    assert _tables(empty_database) == {"inbox"}
+
+
+def test_another_revision_than_the_programs_is_refused(database):
+    check_revision(database)
+    with database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(WrongRevision, match="9999"):
+        check_revision(database)
+
+
+def test_an_empty_database_is_refused(empty_database):
+    with pytest.raises(WrongRevision, match="nothing"):
+        check_revision(empty_database)
