@@ -85,7 +85,7 @@ class Ingress:
         self._writer = writer
         self._ring = ring
 
-    def __call__(self, req: BoltRequest, resp: BoltResponse, next: Callable[[], BoltResponse]) -> BoltResponse:
+    def receive(self, req: BoltRequest, resp: BoltResponse, next: Callable[[], BoltResponse]) -> BoltResponse:
         if req.context.get(FROM_INBOX) or not _is_delivery(req.body):
             return next()
         at_once = req.body.get("type") in ANSWERED_AT_ONCE

@@ -1,0 +1,134 @@
+"""The composition root: settings in, a bot that is ready to start out. Importing this has no effect.
+
+ingress ─▶ inbox rows ─▶ inbox workers ─▶ listeners ─▶ operations ─▶ rows, outbox ─▶ outbox sender ─▶ Slack
+                                                          └▶ draft rows ─▶ draft workers ─▶ streamed messages
+                                             runs' progress ─▶ run watcher ─▶ one message per run
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+
+from bot.drafting.embedding import Embedder
+from bot.drafting.model import ModelClient
+from bot.drafting.worker import DraftWorkers
+from bot.inbox import InboxWorkers
+from bot.ingress import InboxWriter, Ingress
+from bot.listeners import ROUTES
+from bot.outbox import OutboxSender
+from bot.people import People
+from bot.routing import attach
+from bot.run_watcher import RunWatcher
+from bot.services import Services, Wakeups
+from bot.slack import SlackGateway, make_web_client
+from config.settings import Settings
+from db.session import Database
+from db.upgrade import check_revision
+
+log = structlog.get_logger()
+
+
+class Part(Protocol):
+    """Something with threads of its own."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bot:
+    """Everything one bot process runs."""
+
+    app: App
+    services: Services
+    #: In the order in which they start; they stop the other way round.
+    parts: tuple[Part, ...]
+
+    def start(self) -> None:
+        for part in self.parts:
+            part.start()
+        log.info("bot.started", team_id=self.services.slack.team_id)
+
+    def stop(self) -> None:
+        for part in reversed(self.parts):
+            part.stop()
+        self.services.database.dispose()
+        log.info("bot.stopped")
+
+
+class SocketMode:
+    """The connection to Slack, as a part: the last to start and the first to stop."""
+
+    def __init__(self, app: App, app_token: str) -> None:
+        self._handler = SocketModeHandler(app, app_token)
+
+    def start(self) -> None:
+        self._handler.connect()
+
+    def stop(self) -> None:
+        self._handler.close()
+
+
+class MissingTokens(Exception):
+    """The bot needs SLACK_BOT_TOKEN and SLACK_APP_TOKEN. Set both, or use `huisstijl up`, which brings a workspace
+    of its own when there are none."""
+
+
+def build_app(settings: Settings) -> Bot:
+    """Assemble a bot from settings. Raises MissingTokens, WrongRevision, and SlackError when Slack refuses the token."""
+    if settings.slack_bot_token is None or settings.slack_app_token is None:
+        raise MissingTokens(" ".join((MissingTokens.__doc__ or "").split()))
+    database = Database(settings.resolved_database_url)
+    check_revision(database)
+    client = make_web_client(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+    slack = SlackGateway(client)
+    wakeups = Wakeups()
+    services = Services(
+        settings=settings,
+        database=database,
+        slack=slack,
+        people=People(database, slack),
+        model=ModelClient(settings),
+        wakeups=wakeups,
+    )
+    writer = InboxWriter(database)
+    app = App(
+        token=settings.slack_bot_token.get_secret_value(),
+        client=client,
+        before_authorize=Ingress(writer, wakeups.inbox.set).receive,
+        process_before_response=True,  # a listener runs inside dispatch, so that the inbox knows how it ended
+        token_verification_enabled=True,
+    )
+    attach(app, ROUTES, services)
+    return Bot(
+        app=app,
+        services=services,
+        parts=(
+            writer,
+            OutboxSender(slack, database, settings, wakeups.outbox),
+            InboxWorkers(app, database, settings, wakeups.inbox),
+            DraftWorkers(services),
+            Embedder(services),
+            RunWatcher(services),
+            SocketMode(app, settings.slack_app_token.get_secret_value()),
+        ),
+    )
+
+
+def run_bot(settings: Settings) -> None:
+    """The `bot` process: works until SIGTERM or Ctrl-C."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    bot = build_app(settings)
+    bot.start()
+    stop.wait()
+    bot.stop()

@@ -1,0 +1,52 @@
+"""A whole bot for each test: the real slack-bolt on the local workspace, a scripted model, a database of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+
+from bot.app import Bot, build_app
+from bot.rehearsal.workspace import Workspace
+from config.settings import Settings
+from db.session import Database
+from tests.support.model_server import ScriptedModel
+from tests.support.wait import wait_until
+
+
+@pytest.fixture
+def workspace() -> Iterator[Workspace]:
+    with Workspace() as running:
+        yield running
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedModel]:
+    with ScriptedModel() as running:
+        yield running
+
+
+@pytest.fixture
+def bot_settings(settings: Settings, workspace: Workspace, model: ScriptedModel, sqlite_database: Database) -> Settings:
+    """Settings of a bot that stands on this test's workspace, model and database."""
+    return settings.model_copy(
+        update={
+            "slack_bot_token": SecretStr(workspace.bot_token),
+            "slack_app_token": SecretStr(workspace.app_token),
+            "slack_api_url": workspace.api_url,
+            "model_url": model.url,
+            "database_url": sqlite_database.url.render_as_string(hide_password=False),
+            "draft_deadline_seconds": 5.0,
+            "first_token_deadline_seconds": 2.0,
+        }
+    )
+
+
+@pytest.fixture
+def bot(bot_settings: Settings, workspace: Workspace) -> Iterator[Bot]:
+    running = build_app(bot_settings)
+    running.start()
+    wait_until(lambda: workspace.connections > 0, seconds=10)
+    yield running
+    running.stop()
