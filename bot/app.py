@@ -19,6 +19,7 @@ from slack_bolt.adapter.socket_mode import SocketModeHandler
 from bot.drafting.embedding import Embedder
 from bot.drafting.model import ModelClient
 from bot.drafting.worker import DraftWorkers
+from bot.http import HttpEvents
 from bot.inbox import InboxWorkers
 from bot.ingress import InboxWriter, Ingress
 from bot.listeners import ROUTES
@@ -78,13 +79,14 @@ class SocketMode:
 
 
 class MissingTokens(Exception):
-    """The bot needs SLACK_BOT_TOKEN and SLACK_APP_TOKEN. Set both, or use `huisstijl up`, which brings a workspace
-    of its own when there are none."""
+    """The bot needs SLACK_BOT_TOKEN and SLACK_APP_TOKEN (in HTTP mode SLACK_SIGNING_SECRET instead of the latter). Set
+    both, or use `huisstijl up`, which brings a workspace of its own when there are none."""
 
 
 def build_app(settings: Settings) -> Bot:
-    """Assemble a bot from settings. Raises MissingTokens, WrongRevision, and SlackError when Slack refuses the token."""
-    if settings.slack_bot_token is None or settings.slack_app_token is None:
+    """Assemble a bot. Raises MissingTokens, WrongRevision, and SlackError when Slack refuses the token."""
+    second = settings.slack_app_token if settings.slack_mode == "socket" else settings.slack_signing_secret
+    if settings.slack_bot_token is None or second is None:
         raise MissingTokens(" ".join((MissingTokens.__doc__ or "").split()))
     database = Database(settings.resolved_database_url)
     check_revision(database)
@@ -105,9 +107,11 @@ def build_app(settings: Settings) -> Bot:
         client=client,
         before_authorize=Ingress(writer, wakeups.inbox.set).receive,
         process_before_response=True,  # a listener runs inside dispatch, so that the inbox knows how it ended
-        token_verification_enabled=True,
+        request_verification_enabled=False,  # HttpEvents has verified the raw bytes before anything is parsed
     )
     attach(app, ROUTES, services)
+    secret = second.get_secret_value()
+    door: Part = SocketMode(app, secret) if settings.slack_mode == "socket" else HttpEvents(app, secret, settings)
     return Bot(
         app=app,
         services=services,
@@ -118,7 +122,7 @@ def build_app(settings: Settings) -> Bot:
             DraftWorkers(services),
             Embedder(services),
             RunWatcher(services),
-            SocketMode(app, settings.slack_app_token.get_secret_value()),
+            door,
         ),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -40,6 +41,11 @@ class Settings(BaseSettings):
     slack_signing_secret: SecretStr | None = Field(
         None, validation_alias=AliasChoices("SLACK_SIGNING_SECRET", "HUISSTIJL_SLACK_SIGNING_SECRET")
     )
+    #: `socket`: the bot connects out to Slack. `http`: Slack posts signed events to `/slack/events`.
+    slack_mode: Literal["socket", "http"] = "socket"
+    #: Where HTTP mode listens; put TLS in front of it.
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(8732, ge=0, le=65535)
     #: Where the Web API lives. The local workspace sets this to itself.
     slack_api_url: str = "https://slack.com/api/"
     #: Where the local workspace listens when no Slack tokens are set.

