@@ -325,6 +325,14 @@ def _check_same(published: bytes, manifest: Manifest) -> None:
         raise AdapterNameTaken
 
 
+def put_file(store_url: str, path: str, data: bytes) -> None:
+    """Keep a file that is no adapter, such as a picture, at `path` in the store; writing it again replaces it."""
+    filesystem, root = _open_store(store_url)
+    target = f"{root}/{path}"
+    filesystem.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+    filesystem.pipe_file(target, data)
+
+
 def list_adapters(store_url: str) -> list[str]:
     """Names of all complete adapters in the store, sorted; none of them verified yet."""
     filesystem, root = _open_store(store_url)
@@ -579,7 +587,7 @@ def _read_header(buffer: memoryview) -> tuple[dict[str, _TensorEntry], int]:
         value.pop("__metadata__", None)
         # Validated as JSON, because there a list stands for the pair of offsets.
         header = {key: _TensorEntry.model_validate_json(json.dumps(entry)) for key, entry in value.items()}
-    except (ValueError, AttributeError, RecursionError) as exc:
+    except (ValueError, TypeError, AttributeError, RecursionError) as exc:
         raise AdapterHostile("The header of the adapter's weights is not what safetensors writes.") from exc
     return header, 8 + header_bytes
 
