@@ -73,11 +73,16 @@ def evaluate(
             model = load_base(base_path, dtype=dtype)
             tokenizer = AutoTokenizer.from_pretrained(base_path)
         if candidate.adapter is not None:
-            model = _with_adapter(model, candidate.rung, candidate.adapter)
+            model = _with_adapter(model, _adapter_name(candidate), candidate.adapter)
         with _only(model, candidate):
             scorecards.append(_score(model, tokenizer, candidate, unseen, knobs))
         on_scored(scorecards[-1])
     return scorecards
+
+
+def _adapter_name(candidate: Candidate) -> str:
+    # PEFT takes an adapter that is called "lora" for part of its own prefix "lora_" and may load it empty.
+    return f"candidate_{candidate.rung}"
 
 
 def _with_adapter(model: Any, name: str, folder: Path) -> Any:
@@ -94,7 +99,7 @@ def _only(model: Any, candidate: Candidate) -> AbstractContextManager[Any]:
     if candidate.adapter is None:
         manager: AbstractContextManager[Any] = model.disable_adapter()
         return manager
-    model.set_adapter(candidate.rung)
+    model.set_adapter(_adapter_name(candidate))
     return nullcontext()
 
 

@@ -419,7 +419,7 @@ def _trainer_arguments(knobs: Training, checkpoint_dir: Path, *, eval_on_start: 
         lr_scheduler_type=knobs.scheduler,
         weight_decay=knobs.weight_decay,
         max_grad_norm=knobs.max_grad_norm,
-        gradient_checkpointing=knobs.gradient_checkpointing,
+        activation_checkpointing=knobs.gradient_checkpointing,
         bf16=False,  # `likelihood.precision` does it, for training and scoring alike
         max_length=None,  # over-long pairs were left out, nothing is cut
         eval_strategy="steps",
