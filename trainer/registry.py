@@ -1,0 +1,299 @@
+"""What a run reads from and writes to the database: its frozen dataset, scorecards, adapters, the champion's move.
+
+Every function takes a session and leaves the commit to the caller; those that read examples demand the scope. The
+freeze is one transaction, and so is the gate: adapters, champion and the run's end appear together or not at all.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from config.prompts import prompt_hash
+from config.rungs import Rung
+from db import audit, promotions
+from db.adapters import Adapter, get_adapter, next_version
+from db.base import new_id, now_in_database
+from db.datasets import Dataset, DatasetExample, SplitName, find_dataset_of_run, list_dataset_examples
+from db.examples import Example, ExampleStatus, list_approved_examples
+from db.promotions import ChampionMoved, PromotionKind
+from db.runs import Run
+from db.scope import Scope
+from db.scorecards import ScorecardRow, list_scorecards
+from db.search import bytes_to_vector
+from db.styles import Style
+from trainer.artifacts import PublishedAdapter
+from trainer.dataset import Split, TrainingExample
+from trainer.errors import ExampleWithdrawn
+from trainer.evaluate import to_json
+from trainer.metrics import Scorecard
+
+_LIBRARIES = ("torch", "transformers", "peft", "trl", "tokenizers", "numpy")
+
+
+def adapter_name(style_name: str, version: int, rung: Rung) -> str:
+    """`<style>-v<version>`, and `-retrieved` for the rung that wants retrieved examples in its prompts."""
+    return f"{style_name}-v{version}{'-retrieved' if rung is Rung.LORA_RETRIEVED else ''}"
+
+
+def list_adapter_names(session: Session, run_id: str) -> list[str]:
+    """What a run's adapters are called, published or not; none before its freeze."""
+    found = session.execute(
+        select(Style.name, Run.adapter_version)
+        .join(Run, Run.style_id == Style.style_id)
+        .where(Run.run_id == run_id, Run.adapter_version.is_not(None))
+    ).all()
+    return [
+        adapter_name(name, version, rung) for name, version in found if version for rung in Rung if rung.needs_adapter
+    ]
+
+
+def library_versions() -> dict[str, str]:
+    """What a dataset and an adapter record, so that a training can be repeated exactly."""
+    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
+
+
+# ------------------------------------------------------------------------------------------------ the dataset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """A run's dataset as it was frozen, with the texts. `version` names the adapters that come of it."""
+
+    dataset_id: str
+    instructions: str
+    version: int
+    train: list[TrainingExample]
+    validation: list[TrainingExample]
+    test: list[TrainingExample]
+
+    @property
+    def examples(self) -> list[TrainingExample]:
+        return [*self.train, *self.validation, *self.test]
+
+
+def list_trainable(session: Session, style: Style, scope: Scope, embedding_model: str) -> list[TrainingExample]:
+    """The approved examples of a style, within the scope."""
+    return [_training_example(e, embedding_model) for e in list_approved_examples(session, style.style_id, scope)]
+
+
+def save_frozen(
+    session: Session,
+    run: Run,
+    style: Style,
+    split: Split,
+    contents: Mapping[str, str],
+    *,
+    seed: int,
+    skipped: Sequence[dict[str, str]],
+    is_free: Callable[[int], bool],
+) -> None:
+    """Write the dataset with its members (`contents`: id → hash), and choose a free version for its adapters."""
+    dataset = Dataset(
+        dataset_id=new_id("dat"), run_id=run.run_id, style_id=style.style_id, scope_key=run.scope_key,
+        content_hash=split.sha256, seed=seed, instructions=style.instructions,
+        prompt_hash=prompt_hash(style.instructions), versions=library_versions(), skipped=list(skipped),
+        frozen_at=now_in_database(session),
+    )  # fmt: skip
+    session.add(dataset)
+    session.flush()
+    sides = {SplitName.TRAIN: split.train, SplitName.VALIDATION: split.validation, SplitName.TEST: split.test}
+    members = [(name, example_id) for name, ids in sides.items() for example_id in ids]
+    session.add_all(
+        DatasetExample(
+            dataset_id=dataset.dataset_id, example_id=example_id, split=name, position=position,
+            content_hash=contents[example_id],
+        )
+        for position, (name, example_id) in enumerate(members)
+    )  # fmt: skip
+    take_version(session, run, style, is_free)
+    audit.record(
+        session, team_id=run.team_id, actor="trainer", action="dataset.frozen", subject=run.run_id,
+        dataset_id=dataset.dataset_id, content_hash=split.sha256,
+        **{name.value: len(ids) for name, ids in sides.items()},
+    )  # fmt: skip
+
+
+def mark_started(session: Session, run_id: str) -> None:
+    """The moment of the first attempt; a receipt counts from there."""
+    started = func.coalesce(Run.started_at, now_in_database(session))
+    session.execute(update(Run).where(Run.run_id == run_id).values(started_at=started))
+
+
+def take_version(session: Session, run: Run, style: Style, is_free: Callable[[int], bool]) -> int:
+    """The next free version under the style's name, kept with the run; no other run gets it.
+
+    Adapters are called after the style, and styles of two workspaces may share a name and a store.
+    """
+    namesakes = select(Style.style_id).where(Style.name == style.name)
+    taken = session.scalar(select(func.max(Run.adapter_version)).where(Run.style_id.in_(namesakes))) or 0
+    version = max(taken + 1, next_version(session, run.style_id))
+    while not is_free(version):
+        version += 1
+    session.execute(update(Run).where(Run.run_id == run.run_id).values(adapter_version=version))
+    return version
+
+
+def load_frozen(session: Session, run_id: str, scope: Scope, embedding_model: str) -> Frozen | None:
+    """The dataset of a run, when it has been frozen. Raises ExampleWithdrawn when a member is gone since."""
+    dataset = find_dataset_of_run(session, run_id)
+    if dataset is None or dataset.scope_key != scope.key:
+        return None
+    check_members(session, dataset.dataset_id)
+    sides: dict[SplitName, list[TrainingExample]] = {name: [] for name in SplitName}
+    for member, example in list_dataset_examples(session, dataset.dataset_id):
+        sides[member.split].append(_training_example(example, embedding_model))
+    version = session.scalar(select(Run.adapter_version).where(Run.run_id == run_id))
+    assert version is not None, "the version is chosen in the transaction that freezes"
+    return Frozen(
+        dataset_id=dataset.dataset_id, instructions=dataset.instructions, version=version,
+        train=sides[SplitName.TRAIN], validation=sides[SplitName.VALIDATION], test=sides[SplitName.TEST],
+    )  # fmt: skip
+
+
+def check_members(session: Session, dataset_id: str) -> None:
+    """Raises ExampleWithdrawn when a member of the dataset was withdrawn since the freeze.
+
+    In a writing transaction a withdrawal that comes later waits for its end (SQLite has one writer; PostgreSQL locks
+    the rows), so it finds the adapter and can name it.
+    """
+    members = (
+        select(Example.status)
+        .join(DatasetExample, DatasetExample.example_id == Example.example_id)
+        .where(DatasetExample.dataset_id == dataset_id)
+        .with_for_update(read=True, of=Example)
+    )
+    if ExampleStatus.WITHDRAWN in session.scalars(members):
+        raise ExampleWithdrawn
+
+
+def _training_example(example: Example, embedding_model: str) -> TrainingExample:
+    is_embedded = example.embedding is not None and example.embedding_model == embedding_model
+    return TrainingExample(
+        example_id=example.example_id,
+        prompt=example.prompt,
+        completion=example.completion,
+        thread_key=example.conversation_key,
+        author=example.author_id,
+        approved_at=example.approved_at,
+        embedding=bytes_to_vector(example.embedding or b"") if is_embedded else None,
+    )
+
+
+# ------------------------------------------------------------------------------------------------ candidates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A candidate by name: what a scorecard, a promotion and an adapter row all speak of."""
+
+    rung: Rung
+    base_model: str
+    #: Empty for a prompt without an adapter.
+    adapter_name: str = ""
+
+    @property
+    def key(self) -> str:
+        """Unique within a run; also what PEFT calls the adapter, so it holds no dot."""
+        return self.adapter_name or self.rung.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Champion:
+    """What serves the style, and the promotion that says so (None: nothing was ever promoted)."""
+
+    standing: Standing
+    promotion_id: str | None
+
+
+def find_champion(session: Session, style: Style, scope: Scope, base_model: str) -> Champion:
+    """The style's champion; a style that never had one is served by its instructions alone."""
+    if style.champion_promotion_id is None:
+        return Champion(standing=Standing(rung=Rung.ZERO_SHOT, base_model=base_model), promotion_id=None)
+    promotion = promotions.get_champion(session, style, scope)
+    adapter = get_adapter(session, promotion.adapter_id, scope) if promotion.adapter_id else None
+    standing = Standing(
+        rung=promotion.rung, base_model=promotion.base_model, adapter_name=adapter.name if adapter else ""
+    )
+    return Champion(standing=standing, promotion_id=promotion.promotion_id)
+
+
+def save_scorecard(
+    session: Session, run: Run, dataset_id: str, standing: Standing, card: Scorecard, *, of: str
+) -> None:
+    """Keep a scorecard. `of` is the digest of the weights it was measured with, empty without an adapter."""
+    values = to_json(card) | {"summary": card.summary(), "weights": of}
+    row = _find_scorecard(session, run.run_id, standing)
+    if row is None:
+        row = ScorecardRow(
+            scorecard_id=new_id("sco"), run_id=run.run_id, style_id=run.style_id, scope_key=run.scope_key,
+            dataset_id=dataset_id, rung=standing.rung, base_model=standing.base_model,
+            adapter_name=standing.adapter_name, card=values, scored_at=now_in_database(session),
+        )  # fmt: skip
+        session.add(row)
+    row.card, row.scored_at = values, now_in_database(session)
+
+
+def load_scorecards(session: Session, run_id: str, scope: Scope, weights: Mapping[str, str]) -> dict[str, Scorecard]:
+    """Scorecards that an earlier attempt kept, by `Standing.key`, if they were measured with these very weights."""
+    names = {field.name for field in fields(Scorecard)}
+    found = {}
+    for row in list_scorecards(session, run_id, scope):
+        key = row.adapter_name or row.rung.value
+        if key in weights and row.card["weights"] == weights[key]:
+            found[key] = Scorecard.from_json({name: row.card[name] for name in names})
+    return found
+
+
+def _find_scorecard(session: Session, run_id: str, standing: Standing) -> ScorecardRow | None:
+    query = select(ScorecardRow).where(
+        ScorecardRow.run_id == run_id,
+        ScorecardRow.rung == standing.rung,
+        ScorecardRow.adapter_name == standing.adapter_name,
+    )
+    return session.scalar(query)
+
+
+# ------------------------------------------------------------------------------------------------ the gate's writes
+
+
+def add_adapters(session: Session, run: Run, version: int, published: Mapping[Rung, PublishedAdapter]) -> None:
+    for rung, adapter in published.items():
+        session.add(
+            Adapter(
+                adapter_id=new_id("ada"), name=adapter.name, version=version, team_id=run.team_id,
+                style_id=run.style_id, scope_key=run.scope_key, run_id=run.run_id, rung=rung,
+                base_model=run.base_model, manifest_digest=adapter.digest, published_at=now_in_database(session),
+            )
+        )  # fmt: skip
+        audit.record(
+            session, team_id=run.team_id, actor="trainer", action="adapter.published", subject=adapter.name,
+            run_id=run.run_id, rung=rung.value, manifest_digest=adapter.digest,
+        )  # fmt: skip
+    session.flush()
+
+
+def move_champion(session: Session, run: Run, style: Style, winner: Standing, *, over: Champion, reason: str) -> None:
+    """Make the winner the style's champion. Raises ChampionMoved when it is not the one it was compared with."""
+    if style.champion_promotion_id != over.promotion_id:
+        raise ChampionMoved
+    adapter_id = None
+    if winner.adapter_name:
+        adapter_id = session.scalar(select(Adapter.adapter_id).where(Adapter.name == winner.adapter_name))
+    promotion = promotions.promote(
+        session, style, kind=PromotionKind.GATE, rung=winner.rung, base_model=winner.base_model,
+        adapter_id=adapter_id, actor="gate", reason=reason, run_id=run.run_id,
+    )  # fmt: skip
+    audit.record(
+        session, team_id=run.team_id, actor="gate", action="candidate.promoted", subject=style.style_id,
+        promotion_id=promotion.promotion_id, run_id=run.run_id, candidate=winner.key, replaced=over.standing.key,
+    )  # fmt: skip
+
+
+def record_end(session: Session, run: Run, action: str, **detail: Any) -> None:
+    audit.record(session, team_id=run.team_id, actor="trainer", action=action, subject=run.run_id, **detail)

@@ -1,0 +1,533 @@
+"""A training run, told in the order in which it happens: freeze → train → evaluate → publish → gate.
+
+Killed at any moment, a run goes on from what it had finished: the dataset is frozen once, training resumes from its
+verified checkpoints, a scorecard that is stored is not computed again, publishing the same adapter twice is one
+adapter. Everything is written under the run's fence, and the last transaction holds all that others can see.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+import torch
+from sqlalchemy.exc import OperationalError
+from transformers import AutoTokenizer
+
+from config import failpoints
+from config.prompts import ChatMessages
+from config.rungs import Rung
+from config.settings import Settings
+from db import runs, trainers
+from db.base import now_in_database
+from db.claims import ClaimLost
+from db.examples import save_embeddings
+from db.promotions import ChampionMoved
+from db.runs import Run, RunStatus
+from db.scope import Scope
+from db.search import vector_to_bytes
+from db.session import Database
+from db.styles import Style, get_style
+from trainer import registry
+from trainer.artifacts import (
+    AdapterFacts,
+    PublishedAdapter,
+    delete_adapter,
+    fetch_verified,
+    has_adapter,
+    load_or_create_signing_key,
+    load_verify_key,
+    publish_adapter,
+    put_file,
+)
+from trainer.base_models import base_revision, linear_shapes, prepare_base_model, prepare_embedding_model
+from trainer.curve import draw_curve
+from trainer.dataset import NotEnough, Retriever, TrainingExample, choose_shots, freeze_split, prompt_for, to_trl
+from trainer.errors import (
+    AdapterNameTaken,
+    NotEnoughExamples,
+    RunBroken,
+    StopReason,
+    TrainerError,
+    TrainingStopped,
+)
+from trainer.evaluate import Candidate, UnseenPair, evaluate
+from trainer.hold import Hold
+from trainer.metrics import Scorecard
+from trainer.promotion import Policy, Promote, Verdict, decide
+from trainer.recipe import Recipe, load_recipe
+from trainer.registry import Champion, Frozen, Standing
+from trainer.serving.embedder import Embedder
+from trainer.train import PairRow, Progress, TrainedAdapter, train_adapter, translated_errors
+from trainer.workspace import digest_of_weights, prepare_workspace, read_value, remove_workspace, write_value
+
+log = structlog.get_logger()
+
+#: The part of the whole run that is done when a stage begins; people see it as one bar.
+FROZEN_AT, TRAINED_AT, SCORED_AT, PUBLISHED_AT = 0.03, 0.70, 0.95, 0.99
+
+
+def execute_run(database: Database, settings: Settings, hold: Hold) -> None:
+    """Take a claimed run to one of its ends, or hand it back. Raises OperationalError when the database is away."""
+    with database.read() as session:
+        run = runs.get_run(session, hold.run_id)
+        style = get_style(session, run.style_id)
+    try:
+        with translated_errors():
+            _Run(database, settings, hold, run, style).execute()
+    except ClaimLost:
+        log.warning("run.claim_lost", fence=hold.fence)
+    except TrainingStopped:
+        _stop(hold, settings, run)
+    except OperationalError:
+        raise  # nothing can be written now; the worker hands the run back when it can
+    except Exception as error:
+        _fail(hold, settings, run, error)
+    else:
+        log.info("run.succeeded", style_id=run.style_id)
+        remove_workspace(settings.data_dir, run.run_id, up_to_fence=hold.fence)
+
+
+class _Run:
+    """One execution of a run, with what all stages need at hand."""
+
+    def __init__(self, database: Database, settings: Settings, hold: Hold, run: Run, style: Style) -> None:
+        self.database, self.settings, self.hold, self.run, self.style = database, settings, hold, run, style
+        self.scope = Scope.from_key(run.scope_key)
+        self.recipe = load_recipe(run.recipe)
+        self.base_path = prepare_base_model(run.base_model, settings.models_dir)
+        self.work = prepare_workspace(settings.data_dir, run.run_id, hold.fence)
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(self.base_path)
+
+    def execute(self) -> None:
+        """All stages. Each does nothing that an earlier attempt has done."""
+        with self.hold.write() as session:
+            registry.mark_started(session, self.run.run_id)
+        if self.style.scope_key != self.run.scope_key:
+            raise RunBroken("The style's scope was changed after this run was queued; train again in the new scope.")
+        frozen = self.freeze()
+        trained = self.train(frozen)
+        scores = self.evaluate(frozen, trained)
+        published = self.publish(frozen, trained)
+        self.gate(frozen, trained, scores, published)
+
+    # ---------------------------------------------------------------------------------------------- 1. freeze
+
+    def freeze(self) -> Frozen:
+        """Fix ids, sides, instructions and versions in one transaction; from here on only withdrawals matter."""
+        self._enter(RunStatus.FREEZING, 0.0)
+        model, knobs = self.settings.embedding_model, self.recipe.splits
+        with self.database.read() as session:
+            is_frozen = registry.load_frozen(session, self.run.run_id, self.scope, model) is not None
+            trainable = registry.list_trainable(session, self.style, self.scope, model)
+        if not is_frozen:
+            fitting, skipped = self._without_too_long(trainable)
+            split = freeze_split(
+                fitting, seed=self.recipe.training.seed, instructions=self.style.instructions, **knobs.model_dump()
+            )
+            if isinstance(split, NotEnough):
+                raise NotEnoughExamples(f"{split.reason[:1].upper()}{split.reason[1:]}, then train again.")
+            skipped += [
+                {"example_id": repeat, "reason": f"says the same as {kept}"} for repeat, kept in split.repeats.items()
+            ]
+            contents = {example.example_id: example.content_hash for example in fitting}
+            with self.hold.write() as session:
+                registry.save_frozen(
+                    session, self.run, self.style, split, contents,
+                    seed=self.recipe.training.seed, skipped=skipped, is_free=self._is_free,
+                )  # fmt: skip
+                failpoints.visit("snapshot.half")
+        self._embed_missing()
+        return self._load_frozen()
+
+    def _without_too_long(
+        self, examples: Sequence[TrainingExample]
+    ) -> tuple[list[TrainingExample], list[dict[str, str]]]:
+        _, skipped = to_trl(
+            examples,
+            instructions=self.style.instructions,
+            count_tokens=self._count_tokens,
+            max_tokens=self.recipe.training.max_tokens,
+        )
+        reasons = {one.example_id: one.reason for one in skipped}
+        fitting = [example for example in examples if example.example_id not in reasons]
+        return fitting, [{"example_id": one, "reason": reason} for one, reason in reasons.items()]
+
+    def _is_free(self, version: int) -> bool:
+        names = (registry.adapter_name(self.style.name, version, Rung(rung)) for rung in self.recipe.rungs.tuned)
+        return not any(has_adapter(self.settings.resolved_artifact_url, name) for name in names)
+
+    def _count_tokens(self, messages: ChatMessages) -> int:
+        return len(self.tokenizer.apply_chat_template(messages, return_dict=False))
+
+    def _embed_missing(self) -> None:
+        """Retrieval needs every member's embedding; the model server may have been away when some were approved."""
+        missing = [example for example in self._load_frozen().examples if example.embedding is None]
+        if not missing:
+            return
+        folder = prepare_embedding_model(self.settings.embedding_model, self.settings.models_dir)
+        vectors, _ = Embedder(folder, name=self.settings.embedding_model).embed([one.prompt for one in missing])
+        stored = [(one.example_id, vector_to_bytes(v.numpy())) for one, v in zip(missing, vectors, strict=True)]
+        with self.hold.write() as session:
+            save_embeddings(session, self.settings.embedding_model, stored)
+
+    def _load_frozen(self) -> Frozen:
+        with self.database.read() as session:
+            frozen = registry.load_frozen(session, self.run.run_id, self.scope, self.settings.embedding_model)
+        assert frozen is not None, "the dataset was frozen a moment ago"
+        return frozen
+
+    # ---------------------------------------------------------------------------------------------- 2. train
+
+    def train(self, frozen: Frozen) -> dict[Rung, TrainedAdapter]:
+        """One adapter per tuned rung; the second starts from the first, so a few steps are enough for it."""
+        self._enter(RunStatus.TRAINING, FROZEN_AT)
+        trained: dict[Rung, TrainedAdapter] = {}
+        for number, name in enumerate(self.recipe.rungs.tuned):
+            rung = Rung(name)
+            marker = self.work / f"{name}.json"
+            out_dir = self.work / "adapters" / name
+            earlier = read_value(marker)
+            if earlier is not None:
+                trained[rung] = TrainedAdapter(**earlier | {"folder": out_dir})
+                continue
+            retriever = Retriever(frozen.train, self.recipe.splits.near_duplicate) if rung.uses_retrieval else None
+            lora = trained.get(Rung.LORA)
+            trained[rung] = train_adapter(
+                base_path=self.base_path,
+                rows_train=self._rows(frozen, frozen.train, retriever),
+                rows_validation=self._rows(frozen, frozen.validation, retriever),
+                recipe=self.recipe,
+                rung=name,
+                out_dir=out_dir,
+                checkpoint_dir=self.work / "checkpoints" / name,
+                on_progress=self._training_progress(rung, number),
+                should_stop=self.hold.stop_reason,
+                warm_start=lora.folder if lora else None,
+                base_model_name=self.run.base_model,
+            )
+            # Written last: an adapter with a marker is complete.
+            write_value(marker, {k: v for k, v in asdict(trained[rung]).items() if k != "folder"})
+            log.info("adapter.trained", rung=name, steps=trained[rung].steps, best_step=trained[rung].best_step)
+        return trained
+
+    def _rows(self, frozen: Frozen, side: Sequence[TrainingExample], retriever: Retriever | None) -> list[PairRow]:
+        rows, _ = to_trl(
+            side,
+            instructions=frozen.instructions,
+            count_tokens=self._count_tokens,
+            max_tokens=self.recipe.training.max_tokens,
+            retriever=retriever,
+            k=self.recipe.rungs.lora_retrieved_k,
+        )
+        return [PairRow(prompt=row["prompt"], completion=row["completion"]) for row in rows]
+
+    def _training_progress(self, rung: Rung, number: int) -> Callable[[Progress], None]:
+        share = (TRAINED_AT - FROZEN_AT) / len(self.recipe.rungs.tuned)
+
+        def show(progress: Progress) -> None:
+            done = progress.step / max(progress.total_steps, 1)
+            news = {"stage": RunStatus.TRAINING.value, "rung": rung.value, **asdict(progress)}
+            news["fraction"] = FROZEN_AT + share * (number + done)
+            self.hold.report(RunStatus.TRAINING, _finite(news), is_news=progress.step in (0, progress.total_steps))
+
+        return show
+
+    # ---------------------------------------------------------------------------------------------- 3. evaluate
+
+    def evaluate(self, frozen: Frozen, trained: Mapping[Rung, TrainedAdapter]) -> _Scores:
+        """Score every rung, and the champion if it is none of them, on the same unseen pairs."""
+        self._enter(RunStatus.EVALUATING, TRAINED_AT)
+        with self.database.read() as session:
+            style = get_style(session, self.style.style_id)
+            champion = registry.find_champion(session, style, self.scope, self.run.base_model)
+        standings = [self._standing(frozen, rung) for rung in (*_PROMPT_RUNGS, *trained)]
+        folders = {self._standing(frozen, rung).key: adapter.folder for rung, adapter in trained.items()}
+        if champion.standing not in standings:
+            standings.append(champion.standing)
+        if champion.standing.adapter_name and champion.standing.key not in folders:
+            folders[champion.standing.key] = self._fetch(champion.standing)
+
+        weights = {one.key: digest_of_weights(folders.get(one.key)) for one in standings}
+        with self.database.read() as session:
+            cards = registry.load_scorecards(session, self.run.run_id, self.scope, weights)
+        unseen = [UnseenPair(example_id=one.example_id, completion=one.completion) for one in frozen.test]
+        by_key = {one.key: one for one in standings}
+
+        def keep(card: Scorecard) -> None:
+            cards[card.rung] = card
+            with self.hold.write() as session:
+                registry.save_scorecard(
+                    session, self.run, frozen.dataset_id, by_key[card.rung], card, of=weights[card.rung]
+                )
+            log.info("candidate.scored", candidate=card.rung, bits_per_byte=round(card.bits_per_byte, 4), n=card.n)
+            failpoints.visit("eval.half")
+            done = len(cards) / len(standings)
+            self._enter(RunStatus.EVALUATING, TRAINED_AT + (SCORED_AT - TRAINED_AT) * done, rung=card.rung)
+
+        for base_model in dict.fromkeys(one.base_model for one in standings):  # a champion may stand on an older one
+            evaluate(
+                [self._candidate(frozen, one, folders) for one in standings if one.base_model == base_model],
+                unseen,
+                base_path=prepare_base_model(base_model, self.settings.models_dir),
+                knobs=self.recipe.evaluation,
+                dtype=self.recipe.training.dtype,
+                done=cards,
+                on_scored=keep,
+            )
+        return _Scores(champion=champion, standings=standings, cards=cards)
+
+    def _standing(self, frozen: Frozen, rung: Rung) -> Standing:
+        name = registry.adapter_name(self.style.name, frozen.version, rung) if rung.needs_adapter else ""
+        return Standing(rung=rung, base_model=self.run.base_model, adapter_name=name)
+
+    def _candidate(self, frozen: Frozen, standing: Standing, folders: Mapping[str, Path]) -> Candidate:
+        """A candidate's prompts, put together as serving does it: shots and retrieved pairs from training alone."""
+        rung, knobs = standing.rung, self.recipe.rungs
+        shots = choose_shots(frozen.train, knobs.few_shot_k) if rung is Rung.FEW_SHOT else []
+        retriever = Retriever(frozen.train, self.recipe.splits.near_duplicate) if rung.uses_retrieval else None
+        k = knobs.lora_retrieved_k if rung is Rung.LORA_RETRIEVED else knobs.retrieved_k
+        prompts = tuple(
+            prompt_for(rung.value, frozen.instructions, one, shots=shots, retriever=retriever, k=k)
+            for one in frozen.test
+        )
+        return Candidate(rung=standing.key, prompts=prompts, adapter=folders.get(standing.key))
+
+    def _fetch(self, standing: Standing) -> Path:
+        base_path = prepare_base_model(standing.base_model, self.settings.models_dir)
+        return fetch_verified(
+            self.settings.resolved_artifact_url, standing.adapter_name, self.work / "champion",
+            load_verify_key(self.settings.keys_dir),
+            expected_base_revision=base_revision(base_path), base_shapes=linear_shapes(base_path),
+        )  # fmt: skip
+
+    # ---------------------------------------------------------------------------------------------- 4. publish
+
+    def publish(self, frozen: Frozen, trained: Mapping[Rung, TrainedAdapter]) -> dict[Rung, PublishedAdapter]:
+        """Copy the adapters into the store, signed. Nobody is told of them before the gate's transaction."""
+        self._enter(RunStatus.PUBLISHING, SCORED_AT)
+        with self.database.read() as session:
+            registry.check_members(session, frozen.dataset_id)
+        store_url, key = self.settings.resolved_artifact_url, load_or_create_signing_key(self.settings.keys_dir)
+        published = {}
+        for rung, adapter in trained.items():
+            facts = AdapterFacts(
+                base_model=self.run.base_model, base_revision=base_revision(self.base_path),
+                style_id=self.style.style_id, scope=self.run.scope_key, run_id=self.run.run_id, rung=rung.value,
+                created_at=self.run.queued_at, versions=registry.library_versions(),
+            )  # fmt: skip
+            name = registry.adapter_name(self.style.name, frozen.version, rung)
+            try:
+                published[rung] = publish_adapter(store_url, name, adapter.folder, facts, key)
+            except AdapterNameTaken:
+                # The name was free at the freeze: an earlier attempt on another host put its own training there.
+                delete_adapter(store_url, name)
+                published[rung] = publish_adapter(store_url, name, adapter.folder, facts, key)
+        return published
+
+    def draw(self, trained: Mapping[Rung, TrainedAdapter]) -> tuple[str | None, str | None]:
+        """The loss curve of the first tuned rung in the store: its path there and its words."""
+        if not trained:
+            return None, None
+        picture = self.work / "curve.png"
+        words = draw_curve(next(iter(trained.values())), picture, title=self.style.name)
+        path = f"curves/{self.run.run_id}.png"
+        put_file(self.settings.resolved_artifact_url, path, picture.read_bytes())
+        return path, words
+
+    # ---------------------------------------------------------------------------------------------- 5. gate
+
+    def gate(
+        self,
+        frozen: Frozen,
+        trained: Mapping[Rung, TrainedAdapter],
+        scores: _Scores,
+        published: Mapping[Rung, PublishedAdapter],
+    ) -> None:
+        """Decide, and write in one transaction what is true from then on: adapters, champion, the run's end.
+
+        Raises ExampleWithdrawn when a member was withdrawn meanwhile.
+        """
+        self._enter(RunStatus.PUBLISHING, PUBLISHED_AT)
+        verdict = decide(scores.champion_card, scores.challengers, _policy(self.recipe))
+        curve_path, curve_words = self.draw(trained)
+        try:
+            self._conclude(frozen, trained, scores, published, verdict, curve_path, curve_words)
+        except ChampionMoved:
+            self._conclude(frozen, trained, scores, published, None, curve_path, curve_words)
+        failpoints.visit("promote.after_cas")
+
+    def _conclude(
+        self,
+        frozen: Frozen,
+        trained: Mapping[Rung, TrainedAdapter],
+        scores: _Scores,
+        published: Mapping[Rung, PublishedAdapter],
+        verdict: Verdict | None,
+        curve_path: str | None,
+        curve_words: str | None,
+    ) -> None:
+        self.hold.check()
+        with self.hold.write() as session:
+            registry.check_members(session, frozen.dataset_id)
+            run = runs.get_run(session, self.run.run_id)
+            style = get_style(session, self.style.style_id)
+            registry.add_adapters(session, run, frozen.version, published)
+            if isinstance(verdict, Promote):
+                failpoints.visit("promote.before_cas")
+                winner = scores.standing(verdict.rung)
+                registry.move_champion(session, run, style, winner, over=scores.champion, reason=verdict.reason)
+            now = now_in_database(session)
+            receipt = _receipt(trained.values(), frozen, (now - (run.started_at or now)).total_seconds(), self.settings)
+            runs.end_run(
+                session, run.run_id, self.hold.fence, RunStatus.SUCCEEDED,
+                verdict=scores.verdict_values(verdict), receipt=receipt, error=None,
+                curve_path=curve_path, curve_alt_text=curve_words,
+                progress={"stage": RunStatus.SUCCEEDED.value, "fraction": 1.0},
+            )  # fmt: skip
+            registry.record_end(session, run, "run.succeeded", promoted=isinstance(verdict, Promote), **receipt)
+            trainers.save_speed(
+                session, run.claimed_by or "", device=device_name(), tokens_per_second=receipt["tokens_per_second"]
+            )
+
+    def _enter(self, status: RunStatus, fraction: float, **more: Any) -> None:
+        """Say where the run is; and stop here if it has to stop."""
+        self.hold.check()
+        self.hold.report(status, {"stage": status.value, "fraction": fraction, **more})
+
+
+_PROMPT_RUNGS = (Rung.ZERO_SHOT, Rung.FEW_SHOT, Rung.RETRIEVED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scores:
+    """Every candidate's scorecard, and which of them is the champion."""
+
+    champion: Champion
+    standings: list[Standing]
+    cards: Mapping[str, Scorecard]
+
+    @property
+    def champion_card(self) -> Scorecard:
+        return self.cards[self.champion.standing.key]
+
+    @property
+    def challengers(self) -> list[Scorecard]:
+        return [self.cards[one.key] for one in self.standings if one != self.champion.standing]
+
+    def standing(self, key: str) -> Standing:
+        return next(one for one in self.standings if one.key == key)
+
+    def verdict_values(self, verdict: Verdict | None) -> dict[str, Any]:
+        """The verdict as JSON: the sentence, who won over whom, and the ladder's table, best first."""
+        comparisons = {one.rung: one.gain for one in verdict.comparisons} if verdict else {}
+        ranked = sorted(comparisons, key=lambda key: -comparisons[key].mean)
+        challenger = verdict.rung if isinstance(verdict, Promote) else next(iter(ranked), None)
+        table = []
+        for one in sorted(self.standings, key=lambda one: self.cards[one.key].bits_per_byte):
+            gain = comparisons.get(one.key)
+            table.append(
+                self.cards[one.key].summary()
+                | _named(one)
+                | {"is_champion": one == self.champion.standing, "gain": asdict(gain) if gain else None}
+            )
+        sentence = verdict.reason if verdict else _MOVED_MEANWHILE
+        values: dict[str, Any] = _finite(
+            {
+                "promoted": isinstance(verdict, Promote),
+                "champion": _named(self.champion.standing),
+                "challenger": _named(self.standing(challenger)) if challenger else None,
+                "sentence": f"{sentence[:1].upper()}{sentence[1:]}.",
+                "table": table,
+            }
+        )
+        return values
+
+
+_MOVED_MEANWHILE = (
+    "kept the champion: somebody changed it while this run was being judged against the one before; "
+    "compare them in the ladder and promote by hand if the new one is better"
+)
+
+
+def device_name() -> str:
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
+def _named(standing: Standing) -> dict[str, str]:
+    return {
+        "rung": standing.rung.value,
+        "base_model": standing.base_model,
+        "adapter_name": standing.adapter_name,
+    }
+
+
+def _policy(recipe: Recipe) -> Policy:
+    return Policy(
+        **recipe.gate.model_dump(), resamples=recipe.evaluation.bootstrap_resamples, seed=recipe.training.seed
+    )
+
+
+def _receipt(
+    trained: Iterable[TrainedAdapter], frozen: Frozen, total_seconds: float, settings: Settings
+) -> dict[str, Any]:
+    """What the run took. Seconds and tokens of training are those of the attempts that finished an adapter."""
+    adapters = list(trained)
+    tokens, speed = sum(one.tokens for one in adapters), [one.tokens_per_second for one in adapters]
+    busy = sum(one.tokens / one.tokens_per_second for one in adapters if one.tokens_per_second)
+    return {
+        "train_seconds": round(sum(one.seconds for one in adapters), 3),
+        "total_seconds": round(total_seconds, 3),
+        "tokens": tokens,
+        "tokens_per_second": round(tokens / busy, 3) if any(speed) else None,
+        "cost": round(total_seconds / 3600 * settings.price_per_hour, 4),
+        "currency": settings.currency,
+        "train_pairs": len(frozen.train),
+        "unseen_pairs": len(frozen.test),
+    }
+
+
+def _finite(values: Any) -> Any:
+    """JSON has no NaN, and PostgreSQL refuses one; a figure that is not there yet is null."""
+    if isinstance(values, dict):
+        return {key: _finite(value) for key, value in values.items()}
+    if isinstance(values, list):
+        return [_finite(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values
+
+
+# ------------------------------------------------------------------------------------------------ other ends
+
+
+def _stop(hold: Hold, settings: Settings, run: Run) -> None:
+    """The run was asked to stop: it ends if a person cancelled it, and goes back if only this trainer stops."""
+    reason = hold.stop_reason()
+    if reason is StopReason.CANCELLED:
+        _end(hold, settings, run, RunStatus.CANCELLED)
+        log.info("run.cancelled")
+    elif reason is StopReason.SHUTDOWN:
+        with suppress(ClaimLost), hold.database.write() as session:
+            runs.hand_back(session, run.run_id, hold.fence, is_attempt_counted=False)
+        log.info("run.handed_back")
+
+
+def _fail(hold: Hold, settings: Settings, run: Run, error: Exception) -> None:
+    """End the run with a sentence for people; the traceback is for the log alone."""
+    sentence = str(error) if isinstance(error, TrainerError) else str(RunBroken())
+    log.error("run.failed", error=type(error).__name__, sentence=sentence, exc_info=error)
+    _end(hold, settings, run, RunStatus.FAILED, error=sentence)
+
+
+def _end(hold: Hold, settings: Settings, run: Run, status: RunStatus, **changes: Any) -> None:
+    """End without a result: what was put into the store already goes, while the run is certainly still ours."""
+    with suppress(ClaimLost), hold.write() as session:
+        for name in registry.list_adapter_names(session, run.run_id):
+            delete_adapter(settings.resolved_artifact_url, name)
+        runs.end_run(session, run.run_id, hold.fence, status, **changes)
+        registry.record_end(session, run, f"run.{status.value}", **changes)
+    remove_workspace(settings.data_dir, run.run_id, up_to_fence=hold.fence)
