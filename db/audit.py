@@ -28,13 +28,18 @@ class AuditEntry(Base):
     at: Mapped[datetime]
 
 
-def record(session: Session, *, team_id: str, actor: str, action: str, subject: str, **detail: Any) -> None:
-    session.add(
-        AuditEntry(
-            audit_id=new_id("aud"), team_id=team_id, actor=actor, action=action, subject=subject,
-            detail=detail, at=now_in_database(session),
-        )
+def record(session: Session, *, team_id: str, actor: str, action: str, subject: str, **detail: Any) -> AuditEntry:
+    entry = AuditEntry(
+        audit_id=new_id("aud"), team_id=team_id, actor=actor, action=action, subject=subject,
+        detail=detail, at=now_in_database(session),
     )  # fmt: skip
+    session.add(entry)
+    return entry
+
+
+def find_entry(session: Session, audit_id: str, action: str) -> AuditEntry | None:
+    entry = session.get(AuditEntry, audit_id)
+    return entry if entry is not None and entry.action == action else None
 
 
 def list_audit(session: Session, subject: str) -> list[AuditEntry]:

@@ -65,6 +65,22 @@ def list_dataset_examples(session: Session, dataset_id: str) -> list[tuple[Datas
     return [(frozen, example) for frozen, example in session.execute(query).all()]
 
 
+def count_approved_outside(session: Session, dataset: Dataset) -> int:
+    """Approved examples that this freeze neither took nor looked at: what a next run would learn anew.
+
+    Counted by membership, not by time of approval, so a clock that was set back hides none.
+    """
+    members = select(DatasetExample.example_id).where(DatasetExample.dataset_id == dataset.dataset_id)
+    query = select(Example.example_id).where(
+        Example.style_id == dataset.style_id,
+        Example.scope_key == dataset.scope_key,
+        Example.status == ExampleStatus.APPROVED,
+        Example.example_id.not_in(members),
+    )
+    skipped = {one["example_id"] for one in dataset.skipped}
+    return sum(example_id not in skipped for example_id in session.scalars(query))
+
+
 def list_withdrawn_ids(session: Session, dataset_id: str) -> list[str]:
     """Members of the dataset that were withdrawn since the freeze: what it trained must not be published.
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, select
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from db.base import ID, SLACK_ID, Base, insert_new, new_id, now_in_database, words
@@ -137,6 +137,58 @@ def list_runs_with_news(session: Session) -> list[Run]:
     return list(session.scalars(query.order_by(Run.queued_at)))
 
 
+def list_runs_to_watch(session: Session) -> list[Run]:
+    """Runs with news, and those that wait: how long they have waited is news that no row tells."""
+    has_news = (Run.progress_number > Run.shown_number) | (Run.status.in_(ENDED) & ~Run.is_end_shown)
+    query = select(Run).where(has_news | Run.status.in_(ACTIVE))
+    return list(session.scalars(query.order_by(Run.queued_at)))
+
+
+def count_failures_in_a_row(session: Session, style_id: str) -> int:
+    """Failed runs since the last one that ended in another way."""
+    query = select(Run.status).where(Run.style_id == style_id, Run.status.in_(ENDED))
+    count = 0
+    for status in session.scalars(query.order_by(Run.queued_at.desc(), Run.run_id.desc()).limit(20)):
+        if status is not RunStatus.FAILED:
+            break
+        count += 1
+    return count
+
+
+def save_shown(session: Session, run_id: str, number: int) -> None:
+    """The channel shows the run's news up to this number."""
+    session.execute(update(Run).where(Run.run_id == run_id, Run.shown_number < number).values(shown_number=number))
+
+
+def take_end(session: Session, run_id: str) -> bool:
+    """True for the one caller who is to show the run's end."""
+    taken = session.execute(
+        update(Run)
+        .where(Run.run_id == run_id, Run.status.in_(ENDED), ~Run.is_end_shown)
+        .values(is_end_shown=True, shown_number=Run.progress_number)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(taken.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def request_cancel(session: Session, run_id: str) -> bool:
+    """Cancel a run: at once when no trainer holds it (any more), else at its next step. False when it has ended.
+
+    A silent trainer's fence is raised, so that it cannot write if it wakes up.
+    """
+    ended = {"status": RunStatus.CANCELLED, "ended_at": now_in_database(session), "lease_expires_at": None}
+    is_nobodys = (Run.status == RunStatus.QUEUED) | (Run.status.in_(HELD) & lease_lapsed(session, Run))
+    at_once = update(Run).where(Run.run_id == run_id, is_nobodys)
+    at_once = at_once.values(**ended, is_cancel_requested=True, fence=Run.fence + 1)
+    asked = update(Run).where(Run.run_id == run_id, Run.status.in_(ACTIVE)).values(is_cancel_requested=True)
+    for statement in (at_once, asked):
+        statement = statement.values(progress_number=Run.progress_number + 1)
+        changed = session.execute(statement.execution_options(synchronize_session=False))
+        if changed.rowcount == 1:  # type: ignore[attr-defined]
+            return True
+    return False
+
+
 def claim_run(session: Session, *, owner: str, lease_seconds: float) -> Run | None:
     """The oldest run that waits, or whose trainer has gone silent past its lease."""
     claimed = claim_next(
@@ -191,7 +243,8 @@ def hand_back(session: Session, run_id: str, fence: int, *, is_attempt_counted: 
 
 
 __all__ = [
-    "ACTIVE", "ENDED", "HELD", "ClaimLost", "Run", "RunNotFound", "RunStatus", "beat", "claim_run", "end_run",
-    "find_active_run", "find_latest_run", "find_run_in_slot", "get_run", "hand_back", "list_runs_with_news",
-    "queue_run", "report",
+    "ACTIVE", "ENDED", "HELD", "ClaimLost", "Run", "RunNotFound", "RunStatus", "beat", "claim_run",
+    "count_failures_in_a_row", "end_run", "find_active_run", "find_latest_run", "find_run_in_slot", "get_run",
+    "hand_back", "list_runs_to_watch", "list_runs_with_news", "queue_run", "report", "request_cancel", "save_shown",
+    "take_end",
 ]  # fmt: skip
