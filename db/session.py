@@ -50,8 +50,7 @@ class Database:
         Raises DatabaseUnavailable.
         """
         with _telling_faults_apart(), Session(self.engine, expire_on_commit=False) as session:
-            yield session
-            session.rollback()
+            yield session  # closing rolls back; an explicit rollback would make every loaded row unreadable outside
 
     @contextmanager
     def write(self) -> Iterator[Session]:
