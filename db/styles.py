@@ -76,15 +76,6 @@ def get_style(session: Session, style_id: str) -> Style:
     return style
 
 
-def lock_style(session: Session, style_id: str) -> Style:
-    """The style, for whoever adds or decides about its examples: such writers take turns until they commit."""
-    query = select(Style).where(Style.style_id == style_id).with_for_update()
-    style = session.scalars(query.execution_options(populate_existing=True)).first()
-    if style is None:
-        raise StyleNotFound
-    return style
-
-
 def is_name_taken(session: Session, team_id: str, name: str, *, by_other_than: str = "") -> bool:
     """True also when an archived style has the name: its adapters keep it."""
     query = select(Style.style_id).where(Style.team_id == team_id, Style.name == name, Style.style_id != by_other_than)
@@ -109,15 +100,6 @@ def list_usable_styles(session: Session, team_id: str, channel_id: str) -> list[
 def list_all_styles(session: Session) -> list[Style]:
     """Every style of every workspace: what the clock goes through."""
     return list(session.scalars(select(Style).where(~Style.is_archived).order_by(Style.style_id)))
-
-
-def lock_style(session: Session, style_id: str) -> Style:
-    """The style as it is now; other writers of it wait until this transaction ends. Raises StyleNotFound."""
-    query = select(Style).where(Style.style_id == style_id).with_for_update().execution_options(populate_existing=True)
-    style = session.scalar(query)
-    if style is None:
-        raise StyleNotFound
-    return style
 
 
 def swap_champion(session: Session, style_id: str, *, seen: str | None, new: str) -> bool:
