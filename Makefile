@@ -5,7 +5,7 @@ BIN := .venv/bin
 export TOKENIZERS_PARALLELISM = false
 export HF_HUB_OFFLINE = 1
 
-.PHONY: up test check fix rehearse bench install clean
+.PHONY: help up test check fix docs rehearse bench install clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what the words mean
@@ -27,6 +27,9 @@ check: install  ## Format, lint, types, architecture, migrations
 fix: install  ## Format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: install  ## Write the pages that are made from the code
+	$(BIN)/python -m tests.architecture.generated_docs
 
 rehearse: install  ## Turn the whole loop once without a person
 	$(BIN)/huisstijl rehearse

@@ -84,6 +84,14 @@ def workspace() -> None:
 
 
 @app.command()
+def chat(who: Annotated[str, typer.Option("--as", help="Whom to be: mia, noor, ravi, ana, gus, …")] = "mia") -> None:
+    """Talk in the local workspace from a terminal, as one of its people."""
+    from bot.rehearsal.chat import run_chat
+
+    raise typer.Exit(run_chat(_start(), who))
+
+
+@app.command()
 def rehearse(
     pairs: Annotated[int, typer.Option(help="How many sample pairs the people teach.")] = 240,
     keep: Annotated[bool, typer.Option(help="Keep the rehearsal's data folder.")] = False,
