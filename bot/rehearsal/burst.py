@@ -75,6 +75,7 @@ def deliver_many(
         work.put(None)
     for thread in threads:
         thread.join()
+    poster.close()
     return timings
 
 

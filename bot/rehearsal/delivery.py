@@ -66,7 +66,9 @@ class Deliveries:
             self._stopped = True
             self._wake.notify()
         self._timekeeper.join(timeout=5)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._poster is not None:
+            self._poster.close()
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
     # --- what others call --------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Slack's signed HTTP requests: the bytes that are signed are the bytes that are sent.
 
-One keep-alive connection per thread.
+Connections are kept alive and shared; each carries one request at a time.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class SignedPoster:
         self._path = parts.path or "/"
         self._secret = secret
         self._timeout_seconds = timeout_seconds
-        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._idle: list[http.client.HTTPConnection] = []
+        self._closed = False
 
     def post(self, kind: str, payload: Json, retry_attempt: int = 0, retry_reason: str = "") -> Outcome:
         """Send one request; a missing or non-2xx answer becomes the failure that Slack would name."""
@@ -69,41 +71,50 @@ class SignedPoster:
         try:
             answer, content = self._exchange(body, headers)
         except TimeoutError:
-            self._close()
             return Outcome(failure="http_timeout")
         except (OSError, http.client.HTTPException):
-            self._close()
             return Outcome(failure="connection_failed")
         if not 200 <= answer.status < 300:
             may_retry = answer.getheader("X-Slack-No-Retry") != "1"
             return Outcome(failure="http_error", may_retry=may_retry, status=answer.status)
         return Outcome(failure=None, response=_decode(answer, content), status=answer.status)
 
-    def _exchange(self, body: bytes, headers: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
-        fresh = getattr(self._local, "connection", None) is None
-        try:
-            return self._once(body, headers)
-        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
-            # A kept-alive connection may have been closed by the app since; that is no failed delivery.
-            self._close()
-            if fresh:
-                raise
-            return self._once(body, headers)
-
-    def _once(self, body: bytes, headers: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
-        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_seconds)
-            self._local.connection = connection
-        connection.request("POST", self._path, body, headers)
-        answer = connection.getresponse()
-        return answer, answer.read()
-
-    def _close(self) -> None:
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
+    def close(self) -> None:
+        """Close the connections that are kept alive; the ones in use close when they are done."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
             connection.close()
-        self._local.connection = None
+
+    def _exchange(self, body: bytes, headers: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
+        with self._lock:
+            kept = self._idle.pop() if self._idle else None
+        if kept is not None:
+            try:
+                return self._once(kept, body, headers)
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+                # The app may have closed a kept-alive connection since; that is no failed delivery.
+                pass
+        fresh = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_seconds)
+        return self._once(fresh, body, headers)
+
+    def _once(
+        self, connection: http.client.HTTPConnection, body: bytes, headers: dict[str, str]
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        try:
+            connection.request("POST", self._path, body, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            if not self._closed and not answer.will_close:
+                self._idle.append(connection)
+                return answer, content
+        connection.close()
+        return answer, content
 
 
 def _decode(answer: http.client.HTTPResponse, content: bytes) -> Any:
