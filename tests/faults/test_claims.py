@@ -6,11 +6,13 @@ import os
 import random
 import signal
 from collections import Counter
+from collections.abc import Callable
 from multiprocessing import get_context
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 
 from db.base import new_id, now_in_database
 from db.claims import ClaimLost
@@ -112,18 +114,18 @@ def _hold_a_hundred_runs(url: str, pipe: Any) -> None:
             held.append((run.run_id, run.fence))
     pipe.send(len(held))
     pipe.recv()
-    attempts = {
-        "report": lambda session, *row: report(session, *row, RunStatus.TRAINING, {"step": 1}),
-        "beat": lambda session, *row: beat(session, *row, lease_seconds=60),
-        "end_run": lambda session, *row: end_run(session, *row, RunStatus.SUCCEEDED),
-        "hand_back": lambda session, *row: hand_back(session, *row),
+    attempts: dict[str, Callable[[Session, str, int], Any]] = {
+        "report": lambda session, run_id, fence: report(session, run_id, fence, RunStatus.TRAINING, {"step": 1}),
+        "beat": lambda session, run_id, fence: beat(session, run_id, fence, lease_seconds=60),
+        "end_run": lambda session, run_id, fence: end_run(session, run_id, fence, RunStatus.SUCCEEDED),
+        "hand_back": lambda session, run_id, fence: hand_back(session, run_id, fence),
     }
     refused: Counter[str] = Counter()
-    for row in held:
+    for run_id, fence in held:
         for name, attempt in attempts.items():
             try:
                 with database.write() as session:
-                    attempt(session, *row)
+                    attempt(session, run_id, fence)
             except ClaimLost:
                 refused[name] += 1
     pipe.send(dict(refused))
