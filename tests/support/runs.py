@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from config.settings import Settings
 from db import runs
 from db.examples import ExampleStatus
 from db.promotions import PromotionKind
-from db.runs import ENDED, Run
+from db.runs import ENDED, Run, RunStatus
 from db.search import vector_to_bytes
 from db.session import Database
 from db.styles import Style
@@ -98,24 +98,47 @@ def make_base_model(folder: Path) -> Path:
     return make_tiny_model(folder / "tiny")
 
 
-def execute_here(database: Database, settings: Settings, *, owner: str = "here:1") -> Run:
-    """Claim the oldest run and execute it in this process; returns it as it ended."""
+def execute_here(
+    database: Database, settings: Settings, *, meanwhile: Callable[[str, float], None] | None = None
+) -> Run:
+    """Claim the oldest run and execute it in this process; returns it as it ended.
+
+    `meanwhile(stage, fraction)` is called whenever the run says where it is: for what others do at that moment.
+    """
+    import torch
+
     from trainer.run import execute_run
 
-    hold = claim(database, settings, owner=owner)
+    torch.set_num_threads(1)  # a tiny model is fastest on one, and other tests keep the other core busy
+    hold = claim(database, settings, meanwhile=meanwhile)
     with hold:
         execute_run(database, settings, hold)
     return read_run(database, hold.run_id)
 
 
-def claim(database: Database, settings: Settings, *, owner: str = "here:1") -> Hold:
+class WatchedHold(Hold):
+    """A hold that tells a test where the run is."""
+
+    meanwhile: Callable[[str, float], None] | None = None
+
+    def report(self, status: RunStatus, progress: dict[str, Any], *, is_news: bool = True) -> None:
+        super().report(status, progress, is_news=is_news)
+        if self.meanwhile is not None:
+            self.meanwhile(status.value, float(progress["fraction"]))
+
+
+def claim(
+    database: Database, settings: Settings, *, meanwhile: Callable[[str, float], None] | None = None
+) -> WatchedHold:
     with database.write() as session:
-        run = runs.claim_run(session, owner=owner, lease_seconds=settings.lease_seconds)
+        run = runs.claim_run(session, owner="here:1", lease_seconds=settings.lease_seconds)
         assert run is not None, "no run is waiting"
-    return Hold(
+    hold = WatchedHold(
         database, run.run_id, run.fence,
         heartbeat_seconds=settings.heartbeat_seconds, lease_seconds=settings.lease_seconds,
     )  # fmt: skip
+    hold.meanwhile = meanwhile
+    return hold
 
 
 def read_run(database: Database, run_id: str) -> Run:

@@ -34,8 +34,11 @@ def main(run_id: str, fence: int, settings: Settings) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: hold.request_stop(StopReason.SHUTDOWN))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to receive; it then sends SIGTERM
     with structlog.contextvars.bound_contextvars(run_id=run_id, fence=fence), hold:
+        from transformers.utils.logging import disable_progress_bar
+
         from trainer.run import execute_run  # imports torch
 
+        disable_progress_bar()  # progress is reported to the database
         execute_run(database, settings, hold)
     database.dispose()
     return EXIT_ENDED
