@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 WORDS = ["amber", "basalt", "cedar", "delta", "ember", "fjord", "garnet", "heath"]
-ROWS = 30
+ROWS = 22
 
 
 def rows(count: int, start: int = 0) -> list[dict[str, Any]]:

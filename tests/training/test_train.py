@@ -96,9 +96,13 @@ def test_what_makes_training_fast_does_not_change_what_is_learnt(
     assert [loss for _, loss in other.train_losses] == pytest.approx([loss for _, loss in plain.train_losses], rel=1e-3)
 
 
-def test_our_loss_is_the_models_own_loss(tiny_base: Path) -> None:
+@pytest.mark.parametrize("alike", [False, True])
+def test_our_loss_is_the_models_own_loss(tiny_base: Path, alike: bool) -> None:
     model, tokenizer = load_base(tiny_base, dtype="float32"), AutoTokenizer.from_pretrained(tiny_base)
     pairs = [tokenize_pair(tokenizer, row["prompt"], row["completion"][0]["content"]) for row in rows(5)]
+    if alike:  # the whole prompt is shared, up to the token that predicts the first one of the completion
+        prompt = rows(1)[0]["prompt"]
+        pairs = [tokenize_pair(tokenizer, prompt, text) for text in ("AMBER", "amber", "A")]
     batch = pad_batch(pairs, 0, "cpu")
     assert shared_prefix_tokens(batch["input_ids"], batch["labels"]) > 20
     expected = float(model(**batch).loss.detach())
