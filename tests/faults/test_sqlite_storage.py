@@ -6,9 +6,8 @@ import os
 import random
 import resource
 import signal
-import subprocess
-import sys
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,32 +21,18 @@ from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.faults
 
-#: Commits one message after the other and says so on stdout after each commit.
-WRITER = """
-import sys
-from db.outbox import owe
-from db.session import Database
-
-database = Database(sys.argv[1])
-number = 0
-while True:
-    key = f"{sys.argv[2]}:{number}"
-    with database.write() as session:
-        owe(session, team_id="T1", dedupe_key=key, verb="post_message", arguments={"text": "x" * 500})
-    print(key, flush=True)
-    number += 1
-"""
-
 
 def test_fifteen_kills_during_commits_lose_no_acknowledged_row(sqlite_database, tmp_path):
-    url, dice = str(sqlite_database.url), random.Random(7)
+    url, dice, context = str(sqlite_database.url), random.Random(7), get_context("forkserver")
     acknowledged: list[str] = []
     for kill in range(15):
         log = tmp_path / f"acknowledged-{kill}"
-        with log.open("wb") as out, subprocess.Popen([sys.executable, "-c", WRITER, url, str(kill)], stdout=out) as one:
-            enough = dice.randrange(40, 4000)  # bytes of acknowledgements: somewhere amid a commit
-            wait_until(lambda log=log, enough=enough: log.stat().st_size >= enough, seconds=30)
-            one.send_signal(signal.SIGKILL)
+        log.touch()
+        writer = context.Process(target=_write_until_killed, args=(url, kill, log))
+        writer.start()
+        _wait_for_size(log, dice.randrange(40, 1500))  # bytes of acknowledgements: somewhere amid a commit
+        writer.kill()
+        writer.join(timeout=30)
         acknowledged += log.read_text().split("\n")[:-1]
     with sqlite_database.read() as session:
         stored = set(session.scalars(select(OutboxMessage.dedupe_key)))
@@ -55,6 +40,22 @@ def test_fifteen_kills_during_commits_lose_no_acknowledged_row(sqlite_database, 
     assert len(acknowledged) > 200
     assert set(acknowledged) <= stored
     assert len(stored) - len(acknowledged) <= 15  # at most the one commit under way at each kill
+
+
+def _wait_for_size(path: Path, size_bytes: int) -> None:
+    wait_until(lambda: path.stat().st_size >= size_bytes, seconds=30)
+
+
+def _write_until_killed(url: str, kill: int, log: Path) -> None:
+    """Commit one message after the other, and say so in the log after each commit."""
+    database, number = Database(url), 0
+    with log.open("w", buffering=1) as acknowledgements:
+        while True:
+            key = f"{kill}:{number}"
+            with database.write() as session:
+                owe(session, team_id="T1", dedupe_key=key, verb="post_message", arguments={"text": "x" * 500})
+            acknowledgements.write(f"{key}\n")
+            number += 1
 
 
 def test_a_full_disk_is_named_and_everything_stored_before_stays_readable(sqlite_database):
