@@ -121,6 +121,33 @@ def list_live_examples(session: Session, style_id: str, scope: Scope) -> list[Ex
     return list(session.scalars(query.order_by(Example.proposed_at, Example.example_id)))
 
 
+def list_live_pairs(
+    session: Session, style_id: str, scope: Scope, *, min_chars: int = 0, max_chars: int = 2**31 - 1
+) -> list[tuple[str, str, str]]:
+    """(example_id, prompt, completion) of the live examples whose texts together have so many characters."""
+    chars = func.length(Example.prompt) + func.length(Example.completion)
+    query = select(Example.example_id, Example.prompt, Example.completion).where(
+        Example.style_id == style_id, Example.scope_key == scope.key, Example.status.in_(LIVE),
+        chars.between(min_chars, max_chars),
+    )  # fmt: skip
+    return [(row[0], row[1], row[2]) for row in session.execute(query.order_by(Example.example_id))]
+
+
+def list_newest_examples(session: Session, style_id: str, scope: Scope, limit: int) -> list[Example]:
+    """Newest proposal first, in any state."""
+    query = select(Example).where(Example.style_id == style_id, Example.scope_key == scope.key)
+    return list(session.scalars(query.order_by(Example.example_id.desc()).limit(limit)))
+
+
+def lock_example(session: Session, example_id: str) -> Example:
+    """The example as it is now, for whoever decides about it: deciders take turns until they commit."""
+    query = select(Example).where(Example.example_id == example_id).with_for_update()
+    example = session.scalars(query.execution_options(populate_existing=True)).first()
+    if example is None:
+        raise ExampleNotFound
+    return example
+
+
 def list_approved_examples(session: Session, style_id: str, scope: Scope) -> list[Example]:
     """Oldest approval first."""
     query = select(Example).where(

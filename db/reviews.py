@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Text, select
+from sqlalchemy import ForeignKey, Text, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from db.base import ID, SLACK_ID, Base, words
+from db.base import ID, SLACK_ID, Base, now_in_database, words
 
 
 class ReviewDecision(StrEnum):
@@ -31,3 +31,27 @@ class Review(Base):
 def list_reviews(session: Session, example_id: str) -> list[Review]:
     query = select(Review).where(Review.example_id == example_id).order_by(Review.reviewed_at)
     return list(session.scalars(query))
+
+
+def save_review(
+    session: Session,
+    example_id: str,
+    reviewer_id: str,
+    decision: ReviewDecision,
+    *,
+    seen_version: int,
+    reason: str | None = None,
+) -> None:
+    """This person's vote, in place of an earlier one of theirs."""
+    session.merge(
+        Review(
+            example_id=example_id, reviewer_id=reviewer_id, decision=decision, seen_version=seen_version,
+            reason=reason, reviewed_at=now_in_database(session),
+        )
+    )  # fmt: skip
+    session.flush()
+
+
+def void_reviews(session: Session, example_id: str) -> None:
+    """The text they were about has changed."""
+    session.execute(delete(Review).where(Review.example_id == example_id))

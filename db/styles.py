@@ -76,6 +76,15 @@ def get_style(session: Session, style_id: str) -> Style:
     return style
 
 
+def lock_style(session: Session, style_id: str) -> Style:
+    """The style as it is now; other writers of it wait until this transaction ends. Raises StyleNotFound."""
+    query = select(Style).where(Style.style_id == style_id).with_for_update().execution_options(populate_existing=True)
+    style = session.scalars(query).first()
+    if style is None:
+        raise StyleNotFound
+    return style
+
+
 def is_name_taken(session: Session, team_id: str, name: str, *, by_other_than: str = "") -> bool:
     """True also when an archived style has the name: its adapters keep it."""
     query = select(Style.style_id).where(Style.team_id == team_id, Style.name == name, Style.style_id != by_other_than)

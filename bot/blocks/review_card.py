@@ -1,0 +1,132 @@
+"""The card that reviewers see: the pair, who proposed it, how far it is, and what can be done about it.
+
+A card of a withdrawn example shows no text any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bot.blocks.text import context, markdown, plain, section
+from bot.domain.safe_text import escape, shorten
+from bot.texts import learning as texts
+
+PROMPT_SHOWN = 1_500
+COMPLETION_SHOWN = 2_900
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What a card shows; `status` in the words of the example's states."""
+
+    example_id: str
+    version: int
+    style_name: str
+    status: str
+    prompt: str
+    completion: str
+    proposed_by: str
+    author_id: str | None
+    permalink: str | None
+    voter_ids: tuple[str, ...]
+    approvals_required: int
+    decided_by: str | None = None
+    reason: str | None = None
+
+
+def card_text(card: Card) -> str:
+    """What notifications and screen readers say."""
+    return texts.card_heading(card.style_name, card.status)
+
+
+def card_blocks(card: Card) -> list[dict[str, Any]]:
+    blocks: list[dict[str, Any]] = [{"type": "header", "text": plain(card_text(card), 150)}]
+    if card.status != "withdrawn":
+        blocks += _shown(texts.ASKED, card.prompt, PROMPT_SHOWN)
+        blocks += _shown(texts.GOOD_OUTPUT, card.completion, COMPLETION_SHOWN)
+    blocks.append(
+        context(
+            texts.provenance(
+                card.example_id,
+                f"<@{card.proposed_by}>",
+                f"<@{card.author_id}>" if card.author_id else None,
+                card.permalink,
+                card.version if card.status == "proposed" else 1,
+            )
+        )
+    )
+    if card.status == "proposed":
+        voters = [f"<@{user_id}>" for user_id in card.voter_ids]
+        blocks.append(context(texts.votes(len(voters), card.approvals_required, voters)))
+        blocks.append(_buttons(card))
+    else:
+        reason = escape(shorten(card.reason, 500)) if card.reason else None
+        blocks.append(section(texts.decided(card.status, _person(card.decided_by), reason)))
+    return blocks
+
+
+def card_value(example_id: str, version: int) -> str:
+    """A button's value: the row's id, and the version that the card showed, so that nobody approves unseen text."""
+    return f"{example_id}/{version}"
+
+
+def read_card_value(value: str) -> tuple[str, int | None]:
+    example_id, _, version = value.partition("/")
+    return example_id, int(version) if version.isdecimal() else None
+
+
+def reject_view(example_id: str, version: int | None) -> dict[str, Any]:
+    """The modal that asks why."""
+    return {
+        "type": "modal",
+        "callback_id": "reject_example",
+        "private_metadata": card_value(example_id, version) if version else example_id,
+        "title": plain(texts.REJECT_TITLE, 24),
+        "submit": plain(texts.REJECT, 24),
+        "close": plain(texts.CANCEL, 24),
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": "reason",
+                "label": plain(texts.REASON_LABEL, 2_000),
+                "hint": plain(texts.REASON_HINT, 2_000),
+                "element": {"type": "plain_text_input", "action_id": "text", "multiline": True, "max_length": 1_000},
+            }
+        ],
+    }
+
+
+def _shown(heading: str, text: str, most: int) -> list[dict[str, Any]]:
+    blocks: list[dict[str, Any]] = [context(heading), {"type": "section", "text": plain(text, most)}]
+    if len(text) > most:
+        blocks.append(context(texts.shown_part(most, len(text))))
+    return blocks
+
+
+def _buttons(card: Card) -> dict[str, Any]:
+    value = card_value(card.example_id, card.version)
+    return {
+        "type": "actions",
+        # Changes with every version: Slack asks for a new block_id when a message is updated.
+        "block_id": f"review:{value}",
+        "elements": [
+            _button("approve_example", texts.APPROVE, value, style="primary"),
+            _button("edit_example", texts.EDIT, value),
+            _button("reject_example", texts.REJECT, value, style="danger"),
+        ],
+    }
+
+
+def _button(action_id: str, label: str, value: str, **more: str) -> dict[str, Any]:
+    return {"type": "button", "action_id": action_id, "text": plain(label, 75), "value": value, **more}
+
+
+def _person(user_id: str | None) -> str | None:
+    """A mention for a person; `operator` and other parts of the program by their word."""
+    if user_id is None:
+        return None
+    return f"<@{user_id}>" if user_id[:1] in ("U", "W") else user_id
+
+
+__all__ = ["Card", "card_blocks", "card_text", "card_value", "markdown", "read_card_value", "reject_view"]

@@ -1,0 +1,361 @@
+"""Proposing and withdrawing examples: what enters a style's memory, and what leaves it.
+
+Writers of one style's examples take turns (`lock_style`), so that the same pair proposed twice at once is one example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from bot.blocks.review_card import Card, card_blocks, card_text
+from bot.domain.pairs import check_pair
+from bot.domain.reviewing import (
+    ReviewPolicy,
+    has_quorum,
+    is_reviewer,
+    may_approve,
+    may_approve_kept_draft,
+    may_withdraw,
+)
+from bot.domain.similarity import NormalPair, find_near_duplicate, normal_pair
+from bot.domain.values import Actor, Channel
+from bot.errors import AlreadyDecided, BadInput, MembersOnly, OutOfScope, Refused
+from bot.operations.people import refuse
+from bot.texts import learning as texts
+from db.adapters import list_adapters_trained_on
+from db.audit import record
+from db.base import new_id, now_in_database
+from db.drafts import get_draft
+from db.examples import (
+    LIVE,
+    Example,
+    ExampleNotFound,
+    ExampleSource,
+    ExampleStatus,
+    count_examples,
+    find_live_duplicate,
+    get_example,
+    list_examples_of_message,
+    list_live_pairs,
+    list_newest_examples,
+    lock_example,
+    transition,
+)  # fmt: skip
+from db.outbox import find_by_dedupe_key, owe
+from db.reviews import ReviewDecision, list_reviews, save_review
+from db.session import Database
+from db.styles import Style, StyleKind, StyleNotFound, lock_style
+
+#: Sources that a person submits from a draft of ours, on purpose, also in a direct message.
+FROM_DRAFTS = (ExampleSource.DRAFT_KEPT, ExampleSource.DRAFT_EDITED)
+
+
+class ProposalOutcome(StrEnum):
+    PROPOSED = "proposed"  #: Its card is on the way to the reviewers.
+    APPROVED = "approved"  #: Proposed by somebody whose approval was enough.
+    DUPLICATE = "duplicate"  #: There is such an example; `status` is its state.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What became of a proposal; `example_id` is the existing example's when it was a duplicate."""
+
+    example_id: str
+    outcome: ProposalOutcome
+    status: ExampleStatus
+    style_name: str
+    reviewer_ids: tuple[str, ...]
+    approvals_required: int
+    is_exact: bool = True
+
+    @property
+    def sentence(self) -> str:
+        """For the person who proposed it (mrkdwn)."""
+        if self.outcome is ProposalOutcome.APPROVED:
+            return texts.approved_at_once(self.style_name, self.example_id)
+        if self.outcome is ProposalOutcome.DUPLICATE:
+            return texts.duplicate(self.style_name, self.example_id, self.status, is_exact=self.is_exact)
+        reviewers = [f"<@{user_id}>" for user_id in self.reviewer_ids]
+        return texts.proposed(self.style_name, self.example_id, reviewers, self.approvals_required)
+
+
+class UnusablePair(BadInput):
+    """These texts cannot be an example. `errors` says why, by field."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__(" ".join(errors.values()))
+        self.errors = errors
+
+
+def propose_example(
+    database: Database,
+    actor: Actor,
+    *,
+    style_id: str,
+    prompt: str,
+    completion: str,
+    source: ExampleSource,
+    channel: Channel | None,
+    message_ts: str | None = None,
+    thread_ts: str | None = None,
+    permalink: str | None = None,
+    author_id: str | None = None,
+    draft_id: str | None = None,
+) -> Proposal:
+    """Propose a pair for a style; for a draft of ours, a reviewer's proposal is an approval too where that suffices.
+
+    Proposing the same pair again changes nothing and names the example there is. Raises MembersOnly, OutOfScope,
+    StyleNotFound, and UnusablePair with a sentence for each field that cannot be used.
+    """
+    if not actor.is_full_member:
+        refuse(database, actor, "example.refused", style_id, MembersOnly())
+    with database.write() as session:
+        style = lock_style(session, style_id)
+        if style.team_id != actor.team_id:
+            raise StyleNotFound
+        check_may_learn_from(style, channel, source)
+        problems = check_pair(prompt, completion, style.kind)
+        if problems:
+            raise UnusablePair({problem.field: problem.sentence for problem in problems})
+        pair = normal_pair("", prompt, completion)
+        existing = find_duplicate(session, style, pair)
+        if existing is not None:
+            return _known(style, existing, pair, draft_id)
+        example = Example(
+            example_id=new_id("ex"), style_id=style.style_id, team_id=style.team_id, scope_key=style.scope_key,
+            prompt=prompt, completion=completion, content_hash=pair.content_hash, status=ExampleStatus.PROPOSED,
+            version=1, source=source, channel_id=channel.channel_id if channel else None, message_ts=message_ts,
+            thread_ts=thread_ts or None, permalink=permalink, author_id=author_id, proposed_by=actor.user_id,
+            proposed_at=now_in_database(session), draft_id=draft_id,
+        )  # fmt: skip
+        session.add(example)
+        session.flush()
+        record(
+            session, team_id=style.team_id, actor=actor.user_id, action="example.proposed",
+            subject=example.example_id, style_id=style.style_id, source=source.value,
+        )  # fmt: skip
+        if draft_id is not None and _keeping_approves(session, actor, style, draft_id):
+            count_approval(session, actor, style, example)
+        if example.status is ExampleStatus.PROPOSED:
+            owe_card(session, style, example)
+        return _made(style, example)
+
+
+def check_may_learn_from(style: Style, channel: Channel | None, source: ExampleSource) -> None:
+    """What is said in a private place stays there. Raises OutOfScope."""
+    own_channel_id = style.scope.channel_id
+    if channel is None:
+        allowed = own_channel_id is None
+    elif channel.is_external:
+        allowed = False
+    elif own_channel_id is not None:
+        allowed = channel.channel_id == own_channel_id
+    elif channel.is_direct:
+        # A draft that the bot wrote for this person alone, handed in by that person on purpose.
+        allowed = source in FROM_DRAFTS
+    else:
+        allowed = not channel.is_private
+    if not allowed:
+        raise OutOfScope
+
+
+def find_duplicate(session: Session, style: Style, pair: NormalPair, *, except_id: str = "") -> Example | None:
+    """A live example of this style that is the same pair, exactly or nearly."""
+    exact = find_live_duplicate(session, style.style_id, pair.content_hash)
+    if exact is not None and exact.example_id != except_id:
+        return exact
+    # Near duplicates are of nearly the same length; twice the room is left for what normalising takes away.
+    length = len(pair.prompt) + len(pair.completion)
+    rows = list_live_pairs(
+        session, style.style_id, style.scope, min_chars=int(length * 0.8), max_chars=int(length * 1.25) + 20
+    )
+    known = [normal_pair(*row) for row in rows if row[0] != except_id]
+    near = find_near_duplicate(pair, known, labels=style.kind is StyleKind.CLASSIFY)
+    return get_example(session, near.key) if near else None
+
+
+def policy_of(style: Style) -> ReviewPolicy:
+    return ReviewPolicy(
+        reviewer_ids=style.reviewer_ids,
+        approvals_required=style.approvals_required,
+        may_approve_own=style.may_approve_own,
+    )
+
+
+def count_approval(session: Session, actor: Actor, style: Style, example: Example) -> None:
+    """Write this person's approval down; with the last one that is needed the example is approved."""
+    save_review(
+        session, example.example_id, actor.user_id, ReviewDecision.APPROVE, seen_version=example.version
+    )  # fmt: skip
+    record(
+        session, team_id=style.team_id, actor=actor.user_id, action="example.vote", subject=example.example_id,
+        version=example.version,
+    )  # fmt: skip
+    if has_quorum(voters_of(session, example), policy_of(style)):
+        transition(session, example, ExampleStatus.APPROVED, decided_by=actor.user_id)
+        record(
+            session, team_id=style.team_id, actor=actor.user_id, action="example.approved",
+            subject=example.example_id, style_id=style.style_id,
+        )  # fmt: skip
+
+
+def voters_of(session: Session, example: Example) -> tuple[str, ...]:
+    """Who approved the text as it is. An edit removes earlier votes, so every vote there is counts."""
+    reviews = list_reviews(session, example.example_id)
+    return tuple(review.reviewer_id for review in reviews if review.decision is ReviewDecision.APPROVE)
+
+
+# The card
+
+
+def card_key(example_id: str) -> str:
+    return f"review_card:{example_id}"
+
+
+def owe_card(session: Session, style: Style, example: Example) -> None:
+    """The reviewers get a card in the style's channel, once."""
+    card = make_card(session, style, example)
+    arguments = {"channel_id": style.channel_id, "text": card_text(card), "blocks": card_blocks(card)}
+    owe(
+        session, team_id=style.team_id, dedupe_key=card_key(example.example_id), verb="post_message",
+        arguments=arguments,
+    )  # fmt: skip
+
+
+def owe_card_update(session: Session, style: Style, example: Example, *, again: str = "") -> None:
+    """The card shows the example as it is now. `again` names a reason to say so once more (a click on a stale card)."""
+    key = card_key(example.example_id)
+    if find_by_dedupe_key(session, key) is None:
+        return  # approved at once or imported: there never was a card
+    card = make_card(session, style, example)
+    state = f"{example.version}.{len(card.voter_ids)}.{example.status.value}"
+    owe(
+        session, team_id=style.team_id, dedupe_key=f"card_update:{example.example_id}:{state}:{again}"[:255],
+        verb="update_message",
+        arguments={"ts_from": key, "text": card_text(card), "blocks": card_blocks(card)},
+    )  # fmt: skip
+
+
+def make_card(session: Session, style: Style, example: Example) -> Card:
+    return Card(
+        example_id=example.example_id, version=example.version, style_name=style.name, status=example.status.value,
+        prompt=example.prompt, completion=example.completion, proposed_by=example.proposed_by,
+        author_id=example.author_id, permalink=example.permalink, voter_ids=voters_of(session, example),
+        approvals_required=style.approvals_required, decided_by=example.decided_by, reason=example.reason,
+    )  # fmt: skip
+
+
+# Withdrawing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """An example taken back, with the names of the adapters that were trained on it."""
+
+    example_id: str
+    adapter_names: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        return texts.withdrawn(self.example_id, self.adapter_names)
+
+
+def withdraw_example(database: Database, actor: Actor, example_id: str) -> Withdrawal:
+    """Take an example back. Raises ExampleNotFound, Refused (not theirs to withdraw), AlreadyDecided."""
+    with database.read() as session:
+        example = get_example(session, example_id)
+        style = session.get_one(Style, example.style_id)
+    if example.team_id != actor.team_id:
+        raise ExampleNotFound
+    if not actor.is_full_member:
+        refuse(database, actor, "withdrawal.refused", example_id, MembersOnly())
+    if not may_withdraw(actor, style.reviewer_ids, author_id=example.author_id, proposed_by=example.proposed_by):
+        refuse(database, actor, "withdrawal.refused", example_id, Refused(texts.MAY_NOT_WITHDRAW))
+    with database.write() as session:
+        return _withdraw(session, lock_example(session, example_id), actor.user_id, reason=None)
+
+
+def withdraw_examples_of_message(database: Database, team_id: str, channel_id: str, ts: str) -> list[Withdrawal]:
+    """The message was deleted: whatever was learnt from it is taken back. Empty when nothing was, or was before."""
+    with database.write() as session:
+        found = list_examples_of_message(session, team_id, channel_id, ts)
+        return [
+            _withdraw(session, lock_example(session, example.example_id), "message_deleted", texts.MESSAGE_DELETED)
+            for example in found
+        ]
+
+
+def _withdraw(session: Session, example: Example, decided_by: str, reason: str | None) -> Withdrawal:
+    if example.status not in LIVE:
+        raise AlreadyDecided(texts.already(example.status))
+    transition(session, example, ExampleStatus.WITHDRAWN, decided_by=decided_by, reason=reason)
+    adapters = tuple(adapter.name for adapter in list_adapters_trained_on(session, example.example_id))
+    record(
+        session, team_id=example.team_id, actor=decided_by, action="example.withdrawn",
+        subject=example.example_id, adapters=list(adapters),
+    )  # fmt: skip
+    owe_card_update(session, session.get_one(Style, example.style_id), example)
+    return Withdrawal(example_id=example.example_id, adapter_names=adapters)
+
+
+# Listing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleOverview:
+    """A style's counts by state, and its newest examples."""
+
+    style_name: str
+    counts: dict[ExampleStatus, int]
+    newest: tuple[Example, ...]
+
+
+def list_examples(database: Database, style_ids: Sequence[str], *, newest: int) -> list[ExampleOverview]:
+    """What these styles know, in the order given."""
+    with database.read() as session:
+        styles = [session.get_one(Style, style_id) for style_id in style_ids]
+        return [
+            ExampleOverview(
+                style_name=style.name,
+                counts=count_examples(session, style.style_id, style.scope),
+                newest=tuple(list_newest_examples(session, style.style_id, style.scope, newest)),
+            )
+            for style in styles
+        ]
+
+
+def _keeping_approves(session: Session, actor: Actor, style: Style, draft_id: str) -> bool:
+    draft = get_draft(session, draft_id)
+    return may_approve_kept_draft(actor, policy_of(style), draft.requested_by)
+
+
+def _made(style: Style, example: Example) -> Proposal:
+    approved = example.status is ExampleStatus.APPROVED
+    return Proposal(
+        example_id=example.example_id,
+        outcome=ProposalOutcome.APPROVED if approved else ProposalOutcome.PROPOSED,
+        status=example.status, style_name=style.name, reviewer_ids=tuple(sorted(style.reviewer_ids)),
+        approvals_required=style.approvals_required,
+    )  # fmt: skip
+
+
+def _known(style: Style, existing: Example, pair: NormalPair, draft_id: str | None) -> Proposal:
+    made = _made(style, existing)
+    if draft_id is not None and existing.draft_id == draft_id:
+        return made  # this very click, worked on before
+    return Proposal(
+        example_id=existing.example_id, outcome=ProposalOutcome.DUPLICATE, status=existing.status,
+        style_name=style.name, reviewer_ids=made.reviewer_ids, approvals_required=made.approvals_required,
+        is_exact=existing.content_hash == pair.content_hash,
+    )  # fmt: skip
+
+
+__all__ = [
+    "ExampleOverview", "Proposal", "ProposalOutcome", "UnusablePair", "Withdrawal", "check_may_learn_from",
+    "count_approval", "find_duplicate", "is_reviewer", "list_examples", "may_approve", "owe_card", "owe_card_update",
+    "policy_of", "propose_example", "voters_of", "withdraw_example", "withdraw_examples_of_message",
+]  # fmt: skip
