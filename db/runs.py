@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, select, update
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from db.base import ID, SLACK_ID, Base, insert_new, new_id, now_in_database, words
@@ -103,11 +103,16 @@ def queue_run(
     requested_by: str | None = None,
     quote: dict[str, Any] | None = None,
 ) -> Run | None:
-    """Queue a run for this cause; None when it was queued before, also by another process at this moment."""
+    """Queue a run for this cause; None when it was queued before, also by another process at this moment.
+
+    A style's runs are in the order of `queued_at` also when the clock was set back between two of them.
+    """
+    now = now_in_database(session)
+    latest = session.scalar(select(func.max(Run.queued_at)).where(Run.style_id == style_id))
     row = {
         "run_id": new_id("run"), "team_id": team_id, "style_id": style_id, "scope_key": scope_key, "slot": slot,
         "reason": reason, "recipe": recipe, "base_model": base_model, "requested_by": requested_by, "quote": quote,
-        "progress": {}, "queued_at": now_in_database(session),
+        "progress": {}, "queued_at": now if latest is None else max(now, latest + timedelta(milliseconds=1)),
     }  # fmt: skip
     if not insert_new(session, Run, [row], unique=["style_id", "slot"]):
         return None

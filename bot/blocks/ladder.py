@@ -1,0 +1,41 @@
+"""The ladder as a message: a fixed-width table that also reads well aloud."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.domain.ladder import Ladder, ladder_lines
+from bot.domain.safe_text import clip, escape
+from bot.texts import training as texts
+
+Blocks = list[dict[str, Any]]
+
+#: Rows shown at most: every rung once, and the champion if it is an older adapter, are six.
+MOST_ROWS = 20
+
+
+def ladder_table(ladder: Ladder) -> Blocks:
+    """The table with its legend."""
+    lines = ladder_lines(ladder)[: MOST_ROWS + 1]
+    return [
+        {
+            "type": "rich_text",
+            "elements": [{"type": "rich_text_preformatted", "elements": [{"type": "text", "text": "\n".join(lines)}]}],
+        },
+        {"type": "context", "elements": [{"type": "mrkdwn", "text": texts.LADDER_LEGEND}]},
+    ]
+
+
+def ladder_message(ladder: Ladder) -> tuple[str, Blocks]:
+    """Text and blocks of `/huisstijl ladder`."""
+    title = texts.ladder_title(ladder)
+    verdict = clip(escape(ladder.verdict), 2900)
+    blocks: Blocks = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": f"*{title}*"}},
+        *ladder_table(ladder),
+    ]
+    says = [verdict] if verdict else []
+    if not ladder.is_enough:
+        says.append(texts.not_enough_pairs(ladder))
+    blocks += [{"type": "section", "text": {"type": "mrkdwn", "text": one}} for one in says]
+    return ". ".join([title, *says]), blocks

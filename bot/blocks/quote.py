@@ -1,0 +1,56 @@
+"""The quote for a training run, with its two buttons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.domain.quote import Quote
+from bot.texts import training as texts
+
+Blocks = list[dict[str, Any]]
+
+
+def quote_message(
+    quote_id: str,
+    style_name: str,
+    quote: Quote,
+    *,
+    price_per_hour: float,
+    trainer: str,
+    is_statement_needed: bool,
+) -> tuple[str, Blocks]:
+    """Text and blocks. With the statement on training data when it has not been accepted yet."""
+    headline = texts.quote_headline(style_name, quote)
+    blocks = [
+        _section(headline),
+        _section(texts.quote_examples(quote)),
+        _section(texts.quote_time(quote, price_per_hour=price_per_hour)),
+        _section(texts.QUOTE_MEASURED),
+        {"type": "context", "elements": [{"type": "mrkdwn", "text": trainer}]},
+    ]
+    if is_statement_needed:
+        blocks += [{"type": "divider"}, _section(texts.STATEMENT)]
+    confirm = texts.ACCEPT_BUTTON if is_statement_needed else texts.TRAIN_BUTTON
+    blocks.append(
+        {
+            "type": "actions",
+            "elements": [
+                _button("confirm_train", confirm, quote_id) | {"style": "primary"},
+                _button("cancel_train", texts.CANCEL_BUTTON, quote_id),
+            ],
+        }
+    )
+    return headline, blocks
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def _button(action_id: str, text: str, value: str) -> dict[str, Any]:
+    return {
+        "type": "button",
+        "action_id": action_id,
+        "value": value,
+        "text": {"type": "plain_text", "text": text},
+    }

@@ -1,0 +1,129 @@
+"""The ladder as a table: what each candidate scored on the unseen pairs. Pure; Slack and the terminal share it.
+
+Intervals are the percentile bootstrap over pairs (Efron & Tibshirani 1993, chapter 13), seeded: the same
+measurement always shows the same figures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rank:
+    """One candidate's row."""
+
+    rung: str
+    base_model: str
+    #: Empty for a rung without adapter.
+    adapter_name: str
+    n: int
+    #: Bits per UTF-8 byte of the references; lower is better. With its 95 % interval.
+    bits_per_byte: float
+    low: float
+    high: float
+    #: 0 to 100.
+    chrf: float | None
+    #: 0 to 1.
+    exact_match: float | None
+    edit_similarity: float | None
+    #: Mean per draft.
+    prompt_tokens: float | None
+    seconds_per_draft: float | None
+    is_champion: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.adapter_name or self.rung
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ladder:
+    """A measurement of every rung on the same unseen pairs."""
+
+    style_name: str
+    run_id: str
+    ranks: tuple[Rank, ...]
+    #: The gate's sentence.
+    verdict: str
+    #: Unseen pairs below which nothing is promoted.
+    pairs_needed: int
+
+    @property
+    def n(self) -> int:
+        return min((rank.n for rank in self.ranks), default=0)
+
+    @property
+    def is_enough(self) -> bool:
+        return self.n >= self.pairs_needed
+
+
+def make_rank(
+    *, rung: str, base_model: str, adapter_name: str, card: Mapping[str, Any], is_champion: bool
+) -> Rank | None:
+    """A row from a stored scorecard; None when nothing was scored in it."""
+    pairs: Sequence[Mapping[str, Any]] = card.get("pairs") or ()
+    if not pairs:
+        return None
+    bits = np.array([pair["nll_nats"] for pair in pairs], dtype=float) / math.log(2)
+    size = np.array([pair["reference_bytes"] for pair in pairs], dtype=float)
+    chosen = np.random.default_rng(0).integers(0, len(pairs), size=(RESAMPLES, len(pairs)))
+    low, high = np.quantile(bits[chosen].sum(axis=1) / size[chosen].sum(axis=1), [0.025, 0.975])
+    summary = card.get("summary") or {}
+    return Rank(
+        rung=rung,
+        base_model=base_model,
+        adapter_name=adapter_name,
+        n=len(pairs),
+        bits_per_byte=float(bits.sum() / size.sum()),
+        low=float(low),
+        high=float(high),
+        chrf=summary.get("chrf"),
+        exact_match=summary.get("exact_match"),
+        edit_similarity=summary.get("edit_similarity"),
+        prompt_tokens=summary.get("prompt_tokens"),
+        seconds_per_draft=summary.get("seconds_per_draft"),
+        is_champion=is_champion,
+    )
+
+
+_HEAD = ("", "candidate", "bits/byte", "95 %", "chrF", "exact", "edit", "prompt tok", "s/draft")
+
+
+def ladder_lines(ladder: Ladder) -> list[str]:
+    """The table in fixed-width lines, best first; ★ marks the champion."""
+    rows = [_HEAD, *(_row(rank) for rank in sorted(ladder.ranks, key=lambda rank: rank.bits_per_byte))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    return [
+        "  ".join(
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _row(rank: Rank) -> tuple[str, ...]:
+    name = f"{rank.rung} ({rank.adapter_name})" if rank.adapter_name else rank.rung
+    return (
+        "★" if rank.is_champion else "",
+        name if len(name) <= 40 else f"{name[:39]}…",
+        f"{rank.bits_per_byte:.3f}",
+        f"{rank.low:.2f}–{rank.high:.2f}",
+        _figure(rank.chrf, "{:.1f}"),
+        _figure(rank.exact_match, "{:.0%}"),
+        _figure(rank.edit_similarity, "{:.2f}"),
+        _figure(rank.prompt_tokens, "{:.0f}"),
+        _figure(rank.seconds_per_draft, "{:.2f}"),
+    )
+
+
+def _figure(value: float | None, shape: str) -> str:
+    return "–" if value is None else shape.format(value)

@@ -1,0 +1,119 @@
+"""Is a training run due? Pure: what the database says in, a verdict with its reason out.
+
+A run has a cause, not a time: "the policy was met after run X". Its slot is made of that cause, so two clocks, one
+that was restarted, or one whose time jumped find the slot taken and queue nothing twice; and since due-ness is asked
+again at every tick, no cause is missed. Hours are UTC, so no day has 23 or 25 of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+#: How long the clock leaves a style alone after its first, second, … failed run in a row. After the last of them it
+#: waits for a person: what failed after a day's rest fails again, and somebody should look.
+BACK_OFF = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
+
+
+class Hindrance(StrEnum):
+    """Why no run is due."""
+
+    BY_HAND_ONLY = "by_hand_only"  #: The style's policy never trains by itself.
+    RUN_ACTIVE = "run_active"  #: One at a time.
+    TOO_FEW_EXAMPLES = "too_few_examples"  #: Fewer than any run needs.
+    TOO_FEW_NEW = "too_few_new"  #: The policy asks for more new ones.
+    FAILED_TOO_OFTEN = "failed_too_often"  #: A person has to look.
+    BACKING_OFF = "backing_off"  #: The last run failed a short while ago.
+    OUTSIDE_HOURS = "outside_hours"  #: The policy's hours have not come yet.
+    TERMS_NOT_ACCEPTED = "terms_not_accepted"  #: Everything else is met.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """A style as the clock finds it."""
+
+    approved: int
+    #: Approved examples that the last finished run has not seen.
+    approved_new: int
+    #: The policy: 0 means only by hand.
+    train_after_examples: int
+    #: The policy: UTC hours [from, to) in which a run may start; equal means any.
+    from_hour: int = 0
+    to_hour: int = 0
+    #: Fewer examples than this cannot be split into training, validation and unseen pairs.
+    minimum: int = 1
+    last_run_id: str | None = None
+    is_run_active: bool = False
+    failures_in_a_row: int = 0
+    last_failed_at: datetime | None = None
+    is_terms_accepted: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    #: Names the cause; unique per style, so that one cause is one run.
+    slot: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotDue:
+    why: Hindrance
+    reason: str
+
+
+def is_training_due(situation: Situation, now: datetime) -> Due | NotDue:
+    """Is a run due at this moment? `now` is aware; its UTC hour counts."""
+    s = situation
+    if s.is_run_active:
+        return NotDue(why=Hindrance.RUN_ACTIVE, reason="a run is under way")
+    if s.train_after_examples <= 0:
+        return NotDue(why=Hindrance.BY_HAND_ONLY, reason="this style is trained by hand only, with `/huisstijl train`")
+    if s.approved < s.minimum:
+        reason = f"{s.approved} of the {s.minimum} approved examples that a run needs are there"
+        return NotDue(why=Hindrance.TOO_FEW_EXAMPLES, reason=reason)
+    if s.approved_new < s.train_after_examples:
+        missing = s.train_after_examples - s.approved_new
+        reason = (
+            f"{s.approved_new} of {s.train_after_examples} new approved examples are there, "
+            f"{missing} more {'is' if missing == 1 else 'are'} needed"
+        )
+        return NotDue(why=Hindrance.TOO_FEW_NEW, reason=reason)
+    if s.failures_in_a_row > len(BACK_OFF):
+        reason = (
+            f"the last {s.failures_in_a_row} runs failed, so I wait for an admin to look at the reason "
+            "and start one with `/huisstijl train`"
+        )
+        return NotDue(why=Hindrance.FAILED_TOO_OFTEN, reason=reason)
+    again_at = _again_at(s)
+    if again_at is not None and now < again_at:
+        reason = f"the last run failed; the next try is at {again_at:%d %b %H:%M} UTC"
+        return NotDue(why=Hindrance.BACKING_OFF, reason=reason)
+    if not is_within_hours(now.hour, s.from_hour, s.to_hour):
+        reason = f"enough examples are there; it starts between {s.from_hour:02d}:00 and {s.to_hour:02d}:00 UTC"
+        return NotDue(why=Hindrance.OUTSIDE_HOURS, reason=reason)
+    if not s.is_terms_accepted:
+        reason = "an admin has to accept the statement on training data first: `/huisstijl train` shows it"
+        return NotDue(why=Hindrance.TERMS_NOT_ACCEPTED, reason=reason)
+    return Due(slot=slot_after(s.last_run_id), reason=f"{s.approved_new} new approved examples since the last run")
+
+
+def slot_after(last_run_id: str | None) -> str:
+    """The slot of the one run that the clock may queue after that run (None: after no run at all)."""
+    return f"policy:after:{last_run_id or 'nothing'}"
+
+
+def is_within_hours(hour: int, from_hour: int, to_hour: int) -> bool:
+    """Is this UTC hour in [from, to)? From 22 to 6 goes over midnight; equal bounds mean any hour."""
+    if from_hour == to_hour:
+        return True
+    if from_hour < to_hour:
+        return from_hour <= hour < to_hour
+    return hour >= from_hour or hour < to_hour
+
+
+def _again_at(situation: Situation) -> datetime | None:
+    if situation.last_failed_at is None or not situation.failures_in_a_row:
+        return None
+    return situation.last_failed_at + BACK_OFF[situation.failures_in_a_row - 1]

@@ -1,0 +1,217 @@
+"""Moving a style's champion by hand, both ways. It takes effect on the next draft: that reads the pointer anew.
+
+Each is one row in the ledger, one in the audit log and one message in the channel, in one transaction; the delivery
+that asked for it names the message, so asking again by accident moves nothing twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.orm import Session
+
+from bot.domain.rollback import Move, find_rollback_target
+from bot.domain.style_names import find_nearest
+from bot.domain.values import Actor
+from bot.errors import BadInput, NothingToRollBackTo, NotMeasuredYet, NotYet
+from bot.operations.ladder import adapter_name, find_ladder_of_run
+from bot.operations.people import require_admin
+from bot.operations.runs import home_channel
+from bot.operations.styles import find_named_style
+from bot.texts import training as texts
+from config.rungs import Rung
+from config.settings import Settings
+from db import audit
+from db.adapters import Adapter, AdapterStatus, get_adapter, list_adapters
+from db.outbox import find_by_dedupe_key, owe
+from db.promotions import Promotion, PromotionKind, find_promotion, promote
+from db.runs import RunStatus, find_latest_run
+from db.session import Database
+from db.styles import Style, lock_style
+
+log = structlog.get_logger()
+
+
+class UnknownCandidate(BadInput):
+    """This style has no measured candidate of that name. `/huisstijl ladder` lists them."""
+
+
+class AdapterWithdrawn(NotYet):
+    """This adapter was withdrawn and must not serve any more. `/huisstijl ladder` shows what else there is."""
+
+
+class AlreadyChampion(NotYet):
+    """This candidate serves the style already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """Something that could serve."""
+
+    rung: Rung
+    base_model: str
+    adapter_id: str | None
+    adapter_name: str
+
+    @property
+    def shown(self) -> str:
+        return texts.candidate_name(self.rung.value, self.adapter_name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedChampion:
+    """What the channel is told."""
+
+    style_name: str
+    sentence: str
+
+
+def promote_by_hand(
+    database: Database, settings: Settings, actor: Actor, channel_id: str, style_name: str, wanted: str,
+    *, request_key: str,
+) -> MovedChampion:  # fmt: skip
+    """Make a measured rung or a published adapter the champion.
+
+    Raises AdminsOnly, UnknownStyle, UnknownCandidate, AdapterWithdrawn, AlreadyChampion, NotMeasuredYet, ChampionMoved.
+    """
+    require_admin(database, actor, "command.refused", "promote")
+    with database.write() as session:
+        style = lock_style(session, find_named_style(session, actor.team_id, channel_id, style_name).style_id)
+        done = _find_done(session, style, request_key)
+        if done is not None:
+            return done
+        candidate = _find_candidate(session, settings, style, wanted)
+        before = _serving(session, style, settings)
+        if before == candidate:
+            raise AlreadyChampion(texts.already_champion(candidate.shown, style.name))
+        sentence = texts.promoted(style.name, actor.user_id, candidate.shown, before.shown)
+        reason = texts.promoted_reason(actor.user_id)
+        return _move(session, style, actor, candidate, before, PromotionKind.COMMAND, reason, sentence, request_key)
+
+
+def roll_back(
+    database: Database, settings: Settings, actor: Actor, channel_id: str, style_name: str, *, request_key: str
+) -> MovedChampion:
+    """Go back to what the champion replaced; what was withdrawn since is passed over.
+
+    Raises AdminsOnly, UnknownStyle, NothingToRollBackTo, ChampionMoved.
+    """
+    require_admin(database, actor, "command.refused", "rollback")
+    with database.write() as session:
+        style = lock_style(session, find_named_style(session, actor.team_id, channel_id, style_name).style_id)
+        done = _find_done(session, style, request_key)
+        if done is not None:
+            return done
+        target = _find_earlier(session, style)
+        if target is None:
+            raise NothingToRollBackTo
+        before = _serving(session, style, settings)
+        candidate = _candidate_of(session, style, target)
+        sentence = texts.rolled_back(style.name, actor.user_id, candidate.shown, before.shown)
+        reason = texts.rolled_back_reason(actor.user_id, before.shown)
+        return _move(session, style, actor, candidate, before, PromotionKind.ROLLBACK, reason, sentence, request_key)
+
+
+def _find_done(session: Session, style: Style, request_key: str) -> MovedChampion | None:
+    """What this very request did when it was worked on before."""
+    earlier = find_by_dedupe_key(session, _message_key(request_key))
+    return MovedChampion(style_name=style.name, sentence=earlier.arguments["text"]) if earlier else None
+
+
+def _message_key(request_key: str) -> str:
+    return f"champion:{request_key}"[:255]
+
+
+def _move(
+    session: Session, style: Style, actor: Actor, candidate: Candidate, before: Candidate,
+    kind: PromotionKind, reason: str, sentence: str, request_key: str,
+) -> MovedChampion:  # fmt: skip
+    promotion = promote(
+        session, style, kind=kind, rung=candidate.rung, base_model=candidate.base_model,
+        adapter_id=candidate.adapter_id, actor=actor.user_id, reason=reason,
+    )  # fmt: skip
+    audit.record(
+        session, team_id=actor.team_id, actor=actor.user_id,
+        action="champion.rolled_back" if kind is PromotionKind.ROLLBACK else "candidate.promoted",
+        subject=style.style_id, promotion_id=promotion.promotion_id,
+        candidate=candidate.adapter_name or candidate.rung.value, replaced=before.adapter_name or before.rung.value,
+    )  # fmt: skip
+    owe(
+        session, team_id=style.team_id, dedupe_key=_message_key(request_key), verb="post_message",
+        arguments={"channel_id": home_channel(style), "text": sentence, "blocks": None},
+    )  # fmt: skip
+    log.info("champion.moved", style_id=style.style_id, kind=kind.value, promotion_id=promotion.promotion_id)
+    return MovedChampion(style_name=style.name, sentence=sentence)
+
+
+def _find_candidate(session: Session, settings: Settings, style: Style, wanted: str) -> Candidate:
+    """By the name of an adapter, or by rung: a prompt as the last run measured it, an adapter's rung as its newest."""
+    name = wanted.strip().strip("`*").casefold()
+    adapters = list_adapters(session, style.style_id, style.scope)
+    run = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
+    ladder = find_ladder_of_run(session, settings, style, run) if run else None
+    prompts = {rank.rung: rank for rank in ladder.ranks if not rank.adapter_name} if ladder else {}
+    if not adapters and not prompts:
+        raise NotMeasuredYet
+    for adapter in adapters:
+        if name == adapter.name:
+            return _checked(adapter)
+    if name in prompts:
+        return Candidate(rung=Rung(name), base_model=prompts[name].base_model, adapter_id=None, adapter_name="")
+    serving = [adapter for adapter in adapters if adapter.status is AdapterStatus.PUBLISHED]
+    for adapter in [*serving, *adapters]:
+        if name == adapter.rung.value:
+            return _checked(adapter)
+    known = [*prompts, *dict.fromkeys(one.rung.value for one in serving), *(one.name for one in serving)]
+    raise UnknownCandidate(texts.unknown_candidate(name[:60], style.name, known, find_nearest(name, known)))
+
+
+def _checked(adapter: Adapter) -> Candidate:
+    if adapter.status is AdapterStatus.WITHDRAWN:
+        raise AdapterWithdrawn(texts.withdrawn_adapter(adapter.name, adapter.reason or ""))
+    return Candidate(
+        rung=adapter.rung, base_model=adapter.base_model, adapter_id=adapter.adapter_id, adapter_name=adapter.name
+    )
+
+
+def _serving(session: Session, style: Style, settings: Settings) -> Candidate:
+    """The candidate that serves now; a style without any promotion is served by its instructions alone."""
+    champion = find_promotion(session, style.champion_promotion_id)
+    if champion is None:
+        return Candidate(rung=Rung.ZERO_SHOT, base_model=settings.base_model, adapter_id=None, adapter_name="")
+    return _candidate_of(session, style, champion)
+
+
+def _candidate_of(session: Session, style: Style, promotion: Promotion) -> Candidate:
+    return Candidate(
+        rung=promotion.rung,
+        base_model=promotion.base_model,
+        adapter_id=promotion.adapter_id,
+        adapter_name=adapter_name(session, style, promotion),
+    )
+
+
+def _find_earlier(session: Session, style: Style) -> Promotion | None:
+    """The promotion to go back to: see bot/domain/rollback.py."""
+    if style.champion_promotion_id is None:
+        return None
+    moves: dict[str, Move] = {}
+    row = find_promotion(session, style.champion_promotion_id)
+    while row is not None and row.promotion_id not in moves:
+        moves[row.promotion_id] = Move(
+            promotion_id=row.promotion_id,
+            replaced_id=row.replaced_id,
+            candidate=f"{row.rung.value} {row.base_model} {row.adapter_id}",
+            is_rollback=row.kind is PromotionKind.ROLLBACK,
+            may_serve=row.scope_key == style.scope_key and _may_serve(session, style, row),
+        )
+        row = find_promotion(session, row.replaced_id)
+    target = find_rollback_target(style.champion_promotion_id, moves)
+    return find_promotion(session, target.promotion_id) if target else None
+
+
+def _may_serve(session: Session, style: Style, promotion: Promotion) -> bool:
+    if promotion.adapter_id is None:
+        return True
+    return get_adapter(session, promotion.adapter_id, style.scope).status is AdapterStatus.PUBLISHED

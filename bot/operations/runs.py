@@ -1,0 +1,332 @@
+"""Queueing and cancelling runs: by the clock when a style's policy is met, by an admin after a quote.
+
+One cause is one run: the slot of a run names it, and a style's runs are queued one at a time under its lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy.orm import Session
+
+from bot.blocks.quote import quote_message
+from bot.blocks.run_progress import RunCard, progress_message
+from bot.domain.policy import Due, Hindrance, NotDue, Situation, is_training_due
+from bot.domain.progress import read_figures
+from bot.domain.quote import Measured, Quote, RecipeFacts, make_quote, read_recipe_facts
+from bot.domain.values import Actor
+from bot.errors import NotYet, RunAlreadyActive, TermsNotAccepted, TooFewExamples
+from bot.operations.people import require_admin
+from bot.operations.styles import find_named_style
+from bot.operations.terms import accept_terms
+from bot.texts import training as texts
+from config.recipe_files import RecipeUnreadable, read_recipe_file
+from config.settings import Settings
+from db import audit
+from db.datasets import count_approved_outside, find_dataset_of_run
+from db.examples import ExampleStatus, count_approved_since, count_examples, list_approved_examples
+from db.outbox import owe
+from db.runs import (
+    Run,
+    RunNotFound,
+    RunStatus,
+    count_failures_in_a_row,
+    find_active_run,
+    find_latest_run,
+    find_run_in_slot,
+    get_run,
+    queue_run,
+    request_cancel,
+)
+from db.session import Database, DatabaseUnavailable
+from db.styles import Style, get_style, list_all_styles, lock_style
+from db.teams import has_accepted_terms
+from db.trainers import Trainer, find_live_trainer
+
+log = structlog.get_logger()
+
+
+class QuoteGone(NotYet):
+    """I no longer know this quote. Ask for a new one with `/huisstijl train`."""
+
+
+class RunHasEnded(NotYet):
+    """This run has ended already, so there was nothing to cancel."""
+
+
+# ---------------------------------------------------------------------------------------------------- by the clock
+
+
+def queue_due_runs(database: Database, settings: Settings, now: datetime) -> list[str]:
+    """Queue a run for every style whose policy is met at `now`; returns their ids.
+
+    Any number of clocks may do this at once. A style that cannot be looked at does not keep the others waiting.
+    Raises DatabaseUnavailable.
+    """
+    with database.read() as session:
+        style_ids = [style.style_id for style in list_all_styles(session)]
+    queued = []
+    for style_id in style_ids:
+        try:
+            run_id = _queue_if_due(database, settings, style_id, now)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            log.exception("style.not_checked", style_id=style_id)
+            continue
+        if run_id is not None:
+            queued.append(run_id)
+    return queued
+
+
+def _queue_if_due(database: Database, settings: Settings, style_id: str, now: datetime) -> str | None:
+    with database.read() as session:  # looking takes no lock, and mostly there is nothing to do
+        verdict = look_at_policy(session, settings, get_style(session, style_id), now)
+    if isinstance(verdict, NotDue):
+        if verdict.why is Hindrance.TERMS_NOT_ACCEPTED:
+            _ask_for_terms(database, style_id)
+        return None
+    with database.write() as session:
+        style = lock_style(session, style_id)
+        verdict = look_at_policy(session, settings, style, now)
+        if not isinstance(verdict, Due):
+            return None
+        run = _queue(session, settings, style, slot=verdict.slot, reason=verdict.reason)
+        return run.run_id if run else None
+
+
+def look_at_policy(session: Session, settings: Settings, style: Style, now: datetime) -> Due | NotDue:
+    """Is a run of this style due, as its policy has it and the database shows it?"""
+    last = find_latest_run(session, style.style_id)
+    has_failed = last is not None and last.status is RunStatus.FAILED
+    situation = Situation(
+        approved=count_examples(session, style.style_id, style.scope)[ExampleStatus.APPROVED],
+        approved_new=_count_new(session, style),
+        train_after_examples=style.train_after_examples,
+        from_hour=style.train_from_hour,
+        to_hour=style.train_to_hour,
+        minimum=recipe_facts(settings, style).minimum_examples,
+        last_run_id=last.run_id if last else None,
+        is_run_active=find_active_run(session, style.style_id) is not None,
+        failures_in_a_row=count_failures_in_a_row(session, style.style_id),
+        last_failed_at=last.ended_at if last and has_failed else None,
+        is_terms_accepted=has_accepted_terms(session, style.team_id),
+    )
+    return is_training_due(situation, now)
+
+
+def _count_new(session: Session, style: Style) -> int:
+    """Approved examples that no finished run has looked at. A failed run learnt nothing, so it does not count; a
+    cancelled one does: somebody did not want it."""
+    last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, RunStatus.CANCELLED)
+    dataset = find_dataset_of_run(session, last.run_id) if last else None
+    if dataset is not None:
+        return count_approved_outside(session, dataset)
+    return count_approved_since(session, style.style_id, style.scope, last.queued_at if last else None)
+
+
+def _ask_for_terms(database: Database, style_id: str) -> None:
+    """Tell the style's channel once that only the statement is missing."""
+    with database.write() as session:
+        style = get_style(session, style_id)
+        arguments = {"channel_id": home_channel(style), "text": texts.terms_notice(style.name), "blocks": None}
+        if owe(
+            session, team_id=style.team_id, dedupe_key=f"terms:{style_id}", verb="post_message", arguments=arguments
+        ):
+            log.info("terms.asked_for", style_id=style_id)
+
+
+# ---------------------------------------------------------------------------------------------------- by an admin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownQuote:
+    """A quote as it is put before the admin."""
+
+    quote_id: str
+    style_name: str
+    text: str
+    blocks: list[dict[str, Any]]
+
+
+def quote_training(
+    database: Database, settings: Settings, actor: Actor, channel_id: str, style_name: str
+) -> ShownQuote:
+    """Foresee a run, and keep what was foreseen. Raises AdminsOnly, TooFewExamples, RunAlreadyActive, UnknownStyle."""
+    require_admin(database, actor, "command.refused", "train")
+    with database.write() as session:
+        style = find_named_style(session, actor.team_id, channel_id, style_name)
+        _check_may_train(session, settings, style)
+        trainer = find_live_trainer(session, trainer_silence_seconds(settings))
+        quote = _foresee(session, settings, style, trainer)
+        is_statement_needed = not has_accepted_terms(session, actor.team_id)
+        entry = audit.record(
+            session, team_id=actor.team_id, actor=actor.user_id, action="run.quoted", subject=style.style_id,
+            quote=quote.as_json(), carries_statement=is_statement_needed,
+        )  # fmt: skip
+        text, blocks = quote_message(
+            entry.audit_id,
+            style.name,
+            quote,
+            price_per_hour=settings.price_per_hour,
+            trainer=texts.trainer_alive(trainer.device) if trainer else texts.NO_TRAINER,
+            is_statement_needed=is_statement_needed,
+        )
+        return ShownQuote(quote_id=entry.audit_id, style_name=style.name, text=text, blocks=blocks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedRun:
+    run_id: str
+    style_name: str
+    channel_id: str
+
+
+def confirm_training(database: Database, settings: Settings, actor: Actor, quote_id: str) -> QueuedRun:
+    """Queue the quoted run, once however often the button is clicked; accept the statement if it carried it.
+
+    Raises AdminsOnly, QuoteGone, TooFewExamples, RunAlreadyActive, TermsNotAccepted.
+    """
+    require_admin(database, actor, "command.refused", "confirm_train")
+    with database.write() as session:
+        entry = audit.find_entry(session, quote_id, "run.quoted")
+        if entry is None or entry.team_id != actor.team_id:
+            raise QuoteGone
+        style = lock_style(session, entry.subject)
+        slot = f"quote:{quote_id}"
+        run = find_run_in_slot(session, style.style_id, slot)
+        if run is None:
+            _check_may_train(session, settings, style)
+            if entry.detail["carries_statement"]:
+                accept_terms(session, actor)
+            if not has_accepted_terms(session, actor.team_id):
+                raise TermsNotAccepted
+            run = _queue(
+                session, settings, style, slot=slot, reason=texts.reason_by_hand(actor.user_id),
+                requested_by=actor.user_id, quote=entry.detail["quote"],
+            )  # fmt: skip
+            assert run is not None, "the style is locked and the slot was free"
+        return QueuedRun(run_id=run.run_id, style_name=style.name, channel_id=home_channel(style))
+
+
+def decline_training(database: Database, actor: Actor, quote_id: str) -> str:
+    """The admin thought better of it; returns the style's name."""
+    with database.read() as session:
+        entry = audit.find_entry(session, quote_id, "run.quoted")
+        if entry is None or entry.team_id != actor.team_id:
+            return ""
+        return get_style(session, entry.subject).name
+
+
+def cancel_run(database: Database, actor: Actor, run_id: str) -> None:
+    """Stop a run: at once when it waits, at its next step when a trainer has it.
+
+    Raises AdminsOnly, RunNotFound, RunHasEnded.
+    """
+    require_admin(database, actor, "command.refused", run_id)
+    with database.write() as session:
+        run = get_run(session, run_id)
+        if run.team_id != actor.team_id:
+            raise RunNotFound
+        if run.is_cancel_requested:
+            return
+        if not request_cancel(session, run_id):
+            raise RunHasEnded
+        audit.record(session, team_id=actor.team_id, actor=actor.user_id, action="run.cancel_requested", subject=run_id)
+
+
+def _check_may_train(session: Session, settings: Settings, style: Style) -> None:
+    if find_active_run(session, style.style_id) is not None:
+        raise RunAlreadyActive
+    approved = count_examples(session, style.style_id, style.scope)[ExampleStatus.APPROVED]
+    needed = recipe_facts(settings, style).minimum_examples
+    if approved < needed:
+        raise TooFewExamples(texts.too_few_examples(style.name, approved, needed))
+
+
+def _foresee(session: Session, settings: Settings, style: Style, trainer: Trainer | None) -> Quote:
+    examples = list_approved_examples(session, style.style_id, style.scope)
+    last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
+    return make_quote(
+        recipe_facts(settings, style),
+        [len(example.prompt) + len(example.completion) for example in examples],
+        len(style.instructions),
+        Measured(
+            trainer_tokens_per_second=trainer.tokens_per_second if trainer else None,
+            receipt=last.receipt if last else None,
+        ),
+        price_per_hour=settings.price_per_hour,
+        currency=settings.currency,
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- both
+
+
+def _queue(
+    session: Session,
+    settings: Settings,
+    style: Style,
+    *,
+    slot: str,
+    reason: str,
+    requested_by: str | None = None,
+    quote: dict[str, Any] | None = None,
+) -> Run | None:
+    """Queue the run, put it on record and owe the channel its one message; None when the slot is taken."""
+    run = queue_run(
+        session, team_id=style.team_id, style_id=style.style_id, scope_key=style.scope_key, slot=slot, reason=reason,
+        recipe=style.recipe or settings.recipe, base_model=settings.base_model, requested_by=requested_by, quote=quote,
+    )  # fmt: skip
+    if run is None:
+        return None
+    owe_progress_message(session, run, style)
+    audit.record(
+        session, team_id=style.team_id, actor=requested_by or "clock", action="run.queued", subject=run.run_id,
+        style_id=style.style_id, slot=slot,
+    )  # fmt: skip
+    log.info("run.queued", run_id=run.run_id, style_id=style.style_id, slot=slot)
+    return run
+
+
+def message_key(run_id: str) -> str:
+    """Under this dedupe key the outbox holds a run's one message."""
+    return f"run:{run_id}"
+
+
+def owe_progress_message(session: Session, run: Run, style: Style) -> None:
+    """Owe the channel the run's message, which is updated from then on; once, whoever queued the run."""
+    card = RunCard(
+        run_id=run.run_id, style_name=style.name, reason=run.reason,
+        figures=read_figures(run.status.value, run.progress),
+    )  # fmt: skip
+    text, blocks = progress_message(card)
+    owe(
+        session,
+        team_id=run.team_id,
+        dedupe_key=message_key(run.run_id),
+        verb="post_message",
+        arguments={"channel_id": home_channel(style), "text": text, "blocks": blocks},
+    )
+
+
+def home_channel(style: Style) -> str:
+    """Where what concerns a style is said: a private style never speaks outside its own channel."""
+    return style.scope.channel_id or style.channel_id
+
+
+def recipe_facts(settings: Settings, style: Style) -> RecipeFacts:
+    """What the style's recipe asks for; a recipe that only the trainer's host has is taken to be like the default."""
+    name = style.recipe or settings.recipe
+    try:
+        return read_recipe_facts(name, read_recipe_file(name))
+    except (RecipeUnreadable, AttributeError, TypeError):
+        return RecipeFacts(name=name)
+
+
+def trainer_silence_seconds(settings: Settings) -> float:
+    """A trainer beats every heartbeat; three missed ones are silence."""
+    return max(settings.lease_seconds, 3 * settings.heartbeat_seconds)

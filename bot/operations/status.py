@@ -1,0 +1,65 @@
+"""What a style is doing: its champion, examples, runs, and when it trains next, and why."""
+
+from __future__ import annotations
+
+from bot.domain.policy import Due, Hindrance
+from bot.domain.progress import read_figures
+from bot.domain.safe_text import clip, escape
+from bot.domain.values import Actor
+from bot.operations.ladder import adapter_name
+from bot.operations.runs import look_at_policy, trainer_silence_seconds
+from bot.operations.styles import find_named_style
+from bot.texts import training as texts
+from config.settings import Settings
+from db.base import now_in_database
+from db.examples import count_examples
+from db.promotions import find_promotion
+from db.runs import ENDED, RunStatus, find_active_run, find_latest_run
+from db.session import Database
+from db.trainers import find_live_trainer
+
+
+def get_status(
+    database: Database, settings: Settings, actor: Actor, channel_id: str, style_name: str, *, is_model_up: bool
+) -> list[str]:
+    """The status of a style that may be used in this channel, a line each. Raises UnknownStyle."""
+    with database.read() as session:
+        style = find_named_style(session, actor.team_id, channel_id, style_name)
+        now = now_in_database(session)
+        trainer = find_live_trainer(session, trainer_silence_seconds(settings))
+        lines = [f"*{style.name}*"]
+
+        champion = find_promotion(session, style.champion_promotion_id)
+        if champion is None:
+            lines.append(texts.NO_CHAMPION)
+        else:
+            name = texts.candidate_name(champion.rung.value, adapter_name(session, style, champion))
+            reason = clip(champion.reason if "<@" in champion.reason else escape(champion.reason), 500)
+            lines.append(texts.status_champion(name, champion.promoted_at, champion.actor, reason))
+
+        counts = count_examples(session, style.style_id, style.scope)
+        lines.append(texts.status_examples({status.value: number for status, number in counts.items()}))
+
+        active = find_active_run(session, style.style_id)
+        if active is not None:
+            figures = read_figures(active.status.value, active.progress)
+            state = texts.progress_state(figures)
+            if active.status is RunStatus.QUEUED:
+                state = texts.WAITING_FOR_TURN if trainer else texts.WAITING_FOR_TRAINER
+            lines.append(texts.status_running(state, figures))
+        ended = find_latest_run(session, style.style_id, *ENDED)
+        if ended is not None:
+            said = ended.error if ended.status is RunStatus.FAILED else (ended.verdict or {}).get("sentence")
+            lines.append(texts.status_last_run(ended.status.value, ended.ended_at, clip(escape(str(said or "")), 800)))
+        elif active is None:
+            lines.append(texts.NO_RUN_YET)
+
+        verdict = look_at_policy(session, settings, style, now)
+        if isinstance(verdict, Due):
+            lines.append(texts.status_next(f"due now, {verdict.reason}"))
+        elif verdict.why is not Hindrance.RUN_ACTIVE:
+            lines.append(texts.status_next(verdict.reason))
+
+        alive = texts.trainer_alive(trainer.device) if trainer else texts.NO_TRAINER_SHORT
+        lines.append(texts.status_services(alive, is_model_up=is_model_up))
+        return lines
