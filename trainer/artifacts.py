@@ -350,9 +350,18 @@ def has_adapter(store_url: str, name: str) -> bool:
     return bool(filesystem.exists(f"{root}/{name}/{MANIFEST}"))
 
 
+def remove_leftovers(store_url: str, name: str) -> None:
+    """Remove what a publishing of this name left behind when it was killed; for whoever is sure that none goes on."""
+    _check_name(name)
+    filesystem, root = _open_store(store_url)
+    if isinstance(filesystem, LocalFileSystem):
+        for work in Path(root).glob(f".publishing-{name}-{'?' * 32}"):
+            shutil.rmtree(work, ignore_errors=True)
+
+
 def delete_adapter(store_url: str, name: str) -> None:
     """Take an adapter away for good; its manifest goes first, so no reader sees half of one."""
-    _check_name(name)
+    remove_leftovers(store_url, name)
     filesystem, root = _open_store(store_url)
     if filesystem.exists(f"{root}/{name}/{MANIFEST}"):
         filesystem.rm_file(f"{root}/{name}/{MANIFEST}")

@@ -44,6 +44,7 @@ from trainer.artifacts import (
     load_verify_key,
     publish_adapter,
     put_file,
+    remove_leftovers,
 )
 from trainer.base_models import base_revision, linear_shapes, prepare_base_model, prepare_embedding_model
 from trainer.curve import draw_curve
@@ -360,6 +361,8 @@ class _Run:
             self._conclude(frozen, trained, scores, published, verdict, curve_path, curve_words)
         except ChampionMoved:
             self._conclude(frozen, trained, scores, published, None, curve_path, curve_words)
+        for adapter in published.values():
+            remove_leftovers(self.settings.resolved_artifact_url, adapter.name)
         failpoints.visit("promote.after_cas")
 
     def _conclude(
