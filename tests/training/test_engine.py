@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -59,7 +59,7 @@ class Shop:
 
     def engine(self, cache: Path, **overrides: object) -> Engine:
         source = AdapterSource(store_url=str(self.root / "store"), cache_dir=cache, keys_dir=self.root / "keys")
-        arguments = {"adapters": source, "dtype": torch.float32} | overrides
+        arguments: dict[str, Any] = {"adapters": source, "dtype": torch.float32} | overrides
         return Engine(self.base, **arguments)
 
 
@@ -296,8 +296,8 @@ def test_many_threads_asking_at_once_each_get_their_own_answer(engine: Engine) -
 
     def work(name: str | None, text: str) -> None:
         for _ in range(2):
-            if engine.complete(ask(text), name, SHORT) != expected[name, text]:
-                wrong.append((name, text))
+            got = engine.complete(ask(text), name, SHORT)
+            wrong.extend([(name, text)] if got != expected[name, text] else [])
 
     threads = [threading.Thread(target=work, args=key) for key in expected]
     for thread in threads:

@@ -208,6 +208,9 @@ class Adapters:
         with self._model_lock:
             if self._active == adapter.key:
                 self._switch(None)
+            others = [key for key in self.model.peft_config if key != adapter.key]
+            if others and self._active is None:  # even switched off, PEFT keeps one chosen: not the one that leaves
+                self.model.set_adapter(others[0], inference_mode=True)
             self.model.delete_adapter(adapter.key)
 
 
