@@ -31,18 +31,21 @@ class Pair:
     completion: str
 
 
-def build_prompt(instructions: str, request: str, examples: Sequence[Pair] = ()) -> ChatMessages:
+def build_prompt(
+    instructions: str, request: str, examples: Sequence[Pair] = (), history: Sequence[Pair] = ()
+) -> ChatMessages:
     """The chat messages that ask for one draft.
 
-    The instructions are the system message; each example is a turn that was already answered well; the request
+    The instructions are the system message; each example is a turn that was already answered well; then come the
+    earlier requests and drafts of the same thread (`history`, oldest first), as the turns they were; the request
     comes last. An adapter's rung passes no examples, so its prompt is short in training and in every draft.
     """
     messages: ChatMessages = []
     if instructions.strip():
         messages.append({"role": "system", "content": instructions.strip()})
-    for example in examples:
-        messages.append({"role": "user", "content": example.prompt})
-        messages.append({"role": "assistant", "content": example.completion})
+    for turn in (*examples, *history):
+        messages.append({"role": "user", "content": turn.prompt})
+        messages.append({"role": "assistant", "content": turn.completion})
     messages.append({"role": "user", "content": request})
     return messages
 

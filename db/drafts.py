@@ -6,10 +6,11 @@ so a bot that dies mid-draft leaves a row that the next one finds.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, or_, select, update
+from sqlalchemy import ForeignKey, Index, String, Text, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config.rungs import Rung
@@ -114,3 +115,28 @@ def move_draft(session: Session, draft: Draft, *, seen: tuple[DraftStatus, ...],
         update(Draft).where(Draft.draft_id == draft.draft_id, Draft.status.in_(seen)).values(status=to)
     )
     return bool(moved.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def count_drafts_since(session: Session, team_id: str, user_id: str, since: datetime) -> int:
+    """How many drafts this person has asked for since then."""
+    query = select(func.count()).where(
+        Draft.team_id == team_id, Draft.requested_by == user_id, Draft.requested_at > since
+    )
+    return session.scalar(query) or 0
+
+
+def count_open_drafts(session: Session, team_id: str) -> int:
+    """How many drafts of this workspace are waited for at the moment."""
+    query = select(func.count()).where(Draft.team_id == team_id, Draft.status.in_(OPEN))
+    return session.scalar(query) or 0
+
+
+def find_streaming_drafts(session: Session, team_id: str, channel_id: str, message_ts: Collection[str]) -> list[Draft]:
+    """The drafts that are being streamed into these messages."""
+    query = select(Draft).where(
+        Draft.team_id == team_id,
+        Draft.channel_id == channel_id,
+        Draft.message_ts.in_(message_ts),
+        Draft.status == DraftStatus.STREAMING,
+    )
+    return list(session.scalars(query))

@@ -1,0 +1,123 @@
+"""Text on its way from a model into a thread: released piece by piece, and no piece can call anybody.
+
+What a piece may hold is decided by `safe_text.neutralise`, which needs whole tokens: a mention, a link or a code
+span that has begun is held back until it is over. What has been held for too long is let go with its brackets
+broken, so that nothing that follows can complete it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.domain.safe_text import neutralise
+
+#: A draft ends here: Slack takes about 13,000 characters of blocks in a message, and the closing needs some.
+MAX_DRAFT_CHARS = 10_000
+#: Earlier turns of a thread that a follow-up carries: so many at most, and so many characters of them.
+MAX_HISTORY_TURNS = 3
+MAX_HISTORY_CHARS = 4_000
+#: The longest that text is held back while a token is unfinished.
+MAX_HELD_CHARS = 400
+MAX_BLANK_LINES = 2
+
+_JOINER = "\u2060"
+#: Something that the text to come may complete: `<…`, `[label](target`, `@wor`, a code span, a fence's ticks.
+_UNFINISHED = re.compile(r"(?:<[^<>]*|!?\[[^\]\n]*(?:\](?:\([^)]*)?)?|!|@\w*|(?<!`)`[^`\n]*|`+|\s+)\Z")
+_WHOLE_CODE = re.compile(r"```.*?```|(?<!`)`[^`\n]+`(?!`)", re.DOTALL)
+_OPEN_TOKEN = re.compile(r"<(?=[!@#])|<(?=(?:https?|mailto|tel|ftp|slack):[^<>]*\Z)")
+#: Characters that reorder or hide text, and control characters other than tab and line feed.
+_HIDDEN = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_FENCE = "```"
+
+
+class SafeStream:
+    """Feeds on pieces of a model's text, gives out pieces that are safe to show."""
+
+    def __init__(self) -> None:
+        #: Everything given out so far.
+        self.shown = ""
+        self._held = ""
+        self._in_fence = False
+        self._line_feeds = MAX_BLANK_LINES + 1  # none at the beginning
+
+    def feed(self, text: str) -> str:
+        """What may be shown now; empty while a token is unfinished."""
+        self._held += self._tidy(text)
+        # Code that is whole is looked at as if it were a word: nothing to come can change what it means.
+        masked = _WHOLE_CODE.sub(lambda found: "x" * len(found[0]), self._held)
+        unfinished = _UNFINISHED.search(masked)
+        if unfinished is None:
+            return self._release(len(self._held))
+        if len(self._held) - unfinished.start() > MAX_HELD_CHARS:
+            return self._release(len(self._held), is_cut=True)
+        return self._release(unfinished.start())
+
+    def finish(self) -> str:
+        """The rest."""
+        return self._release(len(self._held.rstrip()))
+
+    def _tidy(self, text: str) -> str:
+        text = _HIDDEN.sub("", text.replace("\r\n", "\n"))
+        kept = []
+        for line_or_feed in re.split(r"(\n)", text):
+            if line_or_feed == "\n":
+                self._line_feeds += 1
+                if self._line_feeds > MAX_BLANK_LINES + 1:
+                    continue
+            elif line_or_feed.strip():
+                self._line_feeds = 0
+            if not (self.shown or self._held or any(kept)):
+                line_or_feed = line_or_feed.lstrip()  # no white space at the beginning
+            kept.append(line_or_feed)
+        return "".join(kept)
+
+    def _release(self, length: int, *, is_cut: bool = False) -> str:
+        text, self._held = self._held[:length], self._held[length:]
+        if not text:
+            return ""
+        prefix = _FENCE if self._in_fence else ""
+        safe = neutralise(prefix + text).removeprefix(prefix)
+        safe = _OPEN_TOKEN.sub(f"<{_JOINER}", safe)
+        if not self._in_fence:
+            safe = _without_link_marks(safe)
+        if is_cut:
+            safe += _JOINER  # nothing that follows can complete what was let go
+        if (prefix + text).count(_FENCE) % 2:
+            self._in_fence = True
+        elif text.count(_FENCE):
+            self._in_fence = False
+        self.shown += safe
+        return safe
+
+
+def _without_link_marks(text: str) -> str:
+    """Links within links, and halves of links, cannot become whole ones."""
+    parts = re.split(r"(```.*?(?:```|\Z)|`[^`\n]+`)", text, flags=re.DOTALL)
+    return "".join(part if index % 2 else part.replace("](", f"]{_JOINER}(") for index, part in enumerate(parts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """An earlier request of a thread and what came of it."""
+
+    request: str
+    answer: str
+
+
+def choose_history(turns: Sequence[Turn]) -> list[Turn]:
+    """The last turns that a follow-up carries, oldest first: at most three, and as many as fit."""
+    chosen: list[Turn] = []
+    room = MAX_HISTORY_CHARS
+    for turn in reversed(turns[-MAX_HISTORY_TURNS:]):
+        room -= len(turn.request) + len(turn.answer)
+        if room < 0:
+            break
+        chosen.append(turn)
+    return chosen[::-1]
+
+
+def search_text(request: str, history: Sequence[Turn]) -> str:
+    """What examples are looked for with: a follow-up ("shorter, please") says little without what it follows."""
+    return "\n".join([*(turn.request for turn in history[-1:]), request])
