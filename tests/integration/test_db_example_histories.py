@@ -90,4 +90,4 @@ class ExampleHistories(RuleBasedStateMachine):
 
 
 TestExampleHistories = ExampleHistories.TestCase
-TestExampleHistories.settings = hypothesis_settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestExampleHistories.settings = hypothesis_settings(max_examples=15, stateful_step_count=30, deadline=None)
