@@ -6,6 +6,7 @@ Nothing behind this file knows a payload's shape, a method's name or a SlackApiE
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -36,6 +37,10 @@ T = TypeVar("T")
 _NOT_THERE = frozenset({"not_in_channel", "channel_not_found", "is_archived", "user_not_in_channel", "no_permission"})
 #: Slack's own troubles: worth another try by itself.
 _PASSING = frozenset({"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+
+
+#: How long a channel's description is believed.
+CHANNEL_AGE_SECONDS = 60.0
 
 
 class StreamStopped(SlackRefused):
@@ -200,6 +205,7 @@ class SlackGateway:
         self.team_id: str = me["team_id"]
         self.bot_user_id: str = me["user_id"]
         self.bot_id: str = me.get("bot_id") or ""
+        self._channels: dict[str, tuple[float, Channel]] = {}
 
     # Messages
 
@@ -321,7 +327,19 @@ class SlackGateway:
         return user
 
     def get_channel(self, channel_id: str) -> Channel:
-        """What Slack says of a conversation. One that the bot cannot see is private to it: Slack says no more."""
+        """What Slack says of a conversation, at most a minute old: Slack allows this question about once a second.
+
+        One that the bot cannot see is private to it: Slack says no more.
+        """
+        asked_at, known = self._channels.get(channel_id, (0.0, None))
+        if known is not None and time.monotonic() - asked_at < CHANNEL_AGE_SECONDS:
+            return known
+        channel = self._describe_channel(channel_id)
+        if channel.is_member:  # an invitation must count at once
+            self._channels[channel_id] = (time.monotonic(), channel)
+        return channel
+
+    def _describe_channel(self, channel_id: str) -> Channel:
         try:
             found = self._call(lambda: self.client.conversations_info(channel=channel_id))["channel"]
         except NotInChannel:
