@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import fsspec
 import structlog
 
 from bot.domain.values import MessageRef
@@ -154,6 +155,29 @@ def _respond(slack: SlackGateway, a: dict[str, Any]) -> None:
     slack.respond(a["response_url"], a["text"], a.get("blocks"), replace=a.get("replace", False))
 
 
+def _upload_image(slack: SlackGateway, a: dict[str, Any]) -> None:
+    """Upload a picture of the artifact store into a thread. Its words go into the comment: see SlackGateway."""
+    try:
+        with fsspec.open(f"{a['store_url'].rstrip('/')}/{a['path']}", "rb") as file:
+            content = file.read()
+    except FileNotFoundError as error:
+        raise PictureMissing from error
+    except OSError as error:  # the store is away, not the picture
+        raise SlackUnavailable(retry_after_seconds=5.0) from error
+    slack.upload_image(
+        a["channel_id"],
+        filename=a["filename"],
+        content=content,
+        title=a["title"],
+        comment=a["comment"],
+        thread_ts=a.get("thread_ts") or a.get("ts"),
+    )
+
+
+class PictureMissing(HuisstijlError):
+    """The picture is not in the artifact store."""
+
+
 #: Every verb an outbox row may carry. `post_message` with `ts_from` posts into the thread of that message.
 VERBS: dict[str, Verb] = {
     "post_message": _post_message,
@@ -161,4 +185,5 @@ VERBS: dict[str, Verb] = {
     "post_ephemeral": _post_ephemeral,
     "post_direct": _post_direct,
     "respond": _respond,
+    "upload_image": _upload_image,
 }

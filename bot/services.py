@@ -40,11 +40,18 @@ class Services:
     model: ModelClient
     wakeups: Wakeups
 
-    def answer(self, delivery: Delivery, text: str, blocks: list[dict[str, Any]] | None = None) -> None:
-        """Tell the person who caused this delivery, once however often it is worked on; only they see it."""
+    def answer(
+        self, delivery: Delivery, text: str, blocks: list[dict[str, Any]] | None = None, *, replace: bool = False
+    ) -> None:
+        """Tell the person who caused this delivery, once however often it is worked on; only they see it.
+
+        `replace` puts the answer in the place of the message that was clicked in, where only they saw that too.
+        """
         with self.database.write() as session:
             if delivery.response_url:
-                verb, arguments = "respond", {"response_url": delivery.response_url, "text": text, "blocks": blocks}
+                verb = "respond"
+                arguments: dict[str, Any] = {"response_url": delivery.response_url, "text": text, "blocks": blocks}
+                arguments["replace"] = replace
             elif delivery.channel_id:
                 verb, arguments = (
                     "post_ephemeral",
