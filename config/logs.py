@@ -65,7 +65,8 @@ def configure_logging(settings: Settings, *, stream: TextIO | None = None) -> No
 
 def _renderers(log_format: str, *, is_terminal: bool) -> list[structlog.typing.Processor]:
     if log_format == "json":
-        return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        # Not `dict_tracebacks`, nor rich ones below: they write out local variables, and those hold people's texts.
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     return [structlog.dev.ConsoleRenderer(colors=is_terminal, exception_formatter=structlog.dev.plain_traceback)]
 
 

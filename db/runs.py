@@ -210,10 +210,21 @@ def claim_run(session: Session, *, owner: str, lease_seconds: float) -> Run | No
 
 
 def beat(session: Session, run_id: str, fence: int, *, lease_seconds: float) -> bool:
-    """Keep hold of a run. Returns whether a person asked to cancel it. Raises ClaimLost when it is not ours."""
+    """Keep hold of a run. Returns whether a person asked to cancel it. Raises ClaimLost when it is not ours.
+
+    A run that we have ended or handed back ourselves is left as it is.
+    """
     now = now_in_database(session)
-    write_fenced(session, Run, run_id, fence, heartbeat_at=now, lease_expires_at=now + timedelta(seconds=lease_seconds))
-    return session.scalar(select(Run.is_cancel_requested).where(Run.run_id == run_id)) or False
+    session.execute(
+        update(Run)
+        .where(Run.run_id == run_id, Run.fence == fence, Run.status.in_(HELD))
+        .values(heartbeat_at=now, lease_expires_at=now + timedelta(seconds=lease_seconds))
+        .execution_options(synchronize_session=False)
+    )
+    found = session.execute(select(Run.fence, Run.is_cancel_requested).where(Run.run_id == run_id)).one_or_none()
+    if found is None or found.fence != fence:
+        raise ClaimLost
+    return bool(found.is_cancel_requested)
 
 
 def report(session: Session, run_id: str, fence: int, status: RunStatus, progress: dict[str, Any]) -> None:
