@@ -23,7 +23,7 @@ from tests.support.processes import run_together
 pytestmark = pytest.mark.faults
 
 #: Scaled to what two cores do in seconds; all 10,000 toggles pass as well (56 s on PostgreSQL).
-PROCESSES, TOGGLES, PAIRS = 8, 1_000, 100
+PROCESSES, TOGGLES, PAIRS = 8, 1_600, 100
 
 
 def test_eight_processes_toggling_a_hundred_pairs_lose_nothing(database):
