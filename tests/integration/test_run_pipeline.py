@@ -126,6 +126,7 @@ def test_a_run_freezes_trains_scores_publishes_and_promotes(
     assert not (tiny.data_dir / "runs" / run.run_id).exists()
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_progress_rises_and_is_never_a_number_that_json_lacks(
     database: Database, tiny: Settings, prepared: Prepared
 ) -> None:
@@ -159,6 +160,7 @@ def test_a_challenger_that_is_not_better_than_the_serving_adapter_is_kept_out_wi
     assert {"support-v2", "support-v2-retrieved"} <= set(stored(tiny))
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_champion_that_was_tampered_with_stops_the_run_and_says_so(
     database: Database, tiny: Settings, prepared: Prepared
 ) -> None:
@@ -180,7 +182,11 @@ def test_a_champion_that_was_tampered_with_stops_the_run_and_says_so(
     assert champion_of(database, prepared.style_id)[2] == name
 
 
-@pytest.mark.parametrize("moment", [0.03, 0.7, 0.95, 0.99])
+@pytest.mark.parametrize(
+    ("database", "moment"),
+    [("sqlite", 0.03), ("postgres", 0.7), ("sqlite", 0.95), ("sqlite", 0.99), ("postgres", 0.99)],
+    indirect=["database"],
+)
 def test_an_example_withdrawn_during_a_run_leaves_nothing_published(
     moment: float, database: Database, tiny: Settings, prepared: Prepared
 ) -> None:
@@ -238,6 +244,7 @@ def test_a_cancelled_run_ends_as_cancelled_and_publishes_nothing(
         assert list_audit(session, run.run_id)[-1].action == "run.cancelled"
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_version_that_lies_in_the_store_already_is_passed_over(
     database: Database, tiny: Settings, prepared: Prepared
 ) -> None:
