@@ -26,6 +26,7 @@ from bot.rehearsal.socket_mode import SocketHub
 from bot.rehearsal.state import State
 from bot.rehearsal.store import Store
 from bot.rehearsal.web_api import Fault, WebApi
+from config.slack_manifest import build_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -265,9 +266,9 @@ def workspace_folder(settings: Settings) -> Path:
 
 
 def build_workspace(settings: Settings, app: InstalledApp | None = None) -> Workspace:
-    """The newcomer's workspace, not yet started."""
+    """The newcomer's workspace, not yet started. The app in it is what our own manifest would install."""
     return Workspace(
-        app=app,
+        app=app or InstalledApp.from_manifest(build_manifest()),
         options=WorkspaceOptions(journal_entries=5_000),
         folder=workspace_folder(settings),
         host=settings.workspace_host,
