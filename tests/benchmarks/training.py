@@ -117,7 +117,7 @@ def main() -> int:
     from trainer.train import load_base, train_adapter
 
     torch.set_num_threads(chosen.threads)
-    default = Path(__file__).resolve().parents[2] / "bot" / "rehearsal" / "sample_pairs.jsonl"
+    default = Path(__file__).resolve().parents[2] / "bot" / "rehearsal" / "samples" / "debian-synopses.jsonl"
     pairs = load_pairs(chosen.pairs or default, 240)
     base = chosen.base_model or prepare_base_model("embedded:smollm2-135m-instruct", Path(".huisstijl/models"))
     rows, unseen = to_rows(pairs[:190]), to_rows(pairs[190:230])
