@@ -77,9 +77,15 @@ def read_message(body: slack.Body, services: Services) -> Delivery | None:
 def attach(app: App, routes: tuple[Route, ...], services: Services) -> None:
     """Register every route with Bolt, and a last listener that keeps deliveries nobody handles from being errors."""
     for route in routes:
-        matcher: Any = {"type": route.trigger} if route.surface == "event" else route.trigger
+        matcher: Any = _event_matcher(route.trigger) if route.surface == "event" else route.trigger
         getattr(app, route.surface)(matcher)(_bolt_listener(route, services))
     app.event({"type": _ANY_EVENT})(_ignore)
+
+
+def _event_matcher(trigger: str) -> dict[str, str]:
+    """`message` is every message event; `message:message_deleted` one subtype, to be listed before it."""
+    kind, _, subtype = trigger.partition(":")
+    return {"type": kind, "subtype": subtype} if subtype else {"type": kind}
 
 
 def _bolt_listener(route: Route, services: Services) -> Callable[..., None]:

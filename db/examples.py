@@ -236,6 +236,26 @@ def transition(
     session.refresh(example)
 
 
+def revise(session: Session, example: Example, *, prompt: str, completion: str, content_hash: str) -> None:
+    """Give a proposed example other texts, if it is still as the caller saw it. Raises ExampleChanged."""
+    changed = session.execute(
+        update(Example)
+        .where(
+            Example.example_id == example.example_id,
+            Example.version == example.version,
+            Example.status == ExampleStatus.PROPOSED,
+        )
+        .values(
+            prompt=prompt, completion=completion, content_hash=content_hash, version=Example.version + 1,
+            embedding=None, embedding_model=None,
+        )
+        .execution_options(synchronize_session=False)
+    )  # fmt: skip
+    if changed.rowcount != 1:  # type: ignore[attr-defined]
+        raise ExampleChanged
+    session.refresh(example)
+
+
 def save_embeddings(session: Session, embedding_model: str, vectors: Iterable[tuple[str, bytes]]) -> None:
     for example_id, vector in vectors:
         session.execute(

@@ -47,7 +47,7 @@ def _check(text: str, field: Field, least: int) -> str:
         return texts.EMPTY[field]
     if visible < least:
         return texts.too_short(field, visible, least)
-    if len(text) > MAX_TEXT_CHARS:
+    if len(split_for_inputs(text)) > MAX_INPUTS:
         return texts.too_long(field, len(text), MAX_TEXT_CHARS)
     if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
         return texts.UNSTORABLE[field]
@@ -61,12 +61,11 @@ def split_for_inputs(text: str) -> list[str]:
     white space where that can be had, because an input may lose it there.
     """
     pieces: list[str] = []
+    to_spare = max(0, MAX_TEXT_CHARS - _utf16_units(text)) // MAX_INPUTS
     while _utf16_units(text) > INPUT_CHARS:
-        end = _fitting(text)
-        cut = end
-        while cut > end - 200 and (text[cut - 1].isspace() or text[cut].isspace()):
+        cut = end = _fitting(text)
+        while cut > end - to_spare and (text[cut - 1].isspace() or text[cut].isspace()):
             cut -= 1
-        cut = cut if cut > end - 200 else end
         pieces.append(text[:cut])
         text = text[cut:]
     return [*pieces, text]

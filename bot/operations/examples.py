@@ -11,13 +11,12 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
+from bot.blocks.examples import ExampleOverview, ShownExample
 from bot.blocks.review_card import Card, card_blocks, card_text
 from bot.domain.pairs import check_pair
 from bot.domain.reviewing import (
     ReviewPolicy,
     has_quorum,
-    is_reviewer,
-    may_approve,
     may_approve_kept_draft,
     may_withdraw,
 )
@@ -29,7 +28,7 @@ from bot.texts import learning as texts
 from db.adapters import list_adapters_trained_on
 from db.audit import record
 from db.base import new_id, now_in_database
-from db.drafts import get_draft
+from db.drafts import find_draft_by_message, get_draft
 from db.examples import (
     LIVE,
     Example,
@@ -48,7 +47,7 @@ from db.examples import (
 from db.outbox import find_by_dedupe_key, owe
 from db.reviews import ReviewDecision, list_reviews, save_review
 from db.session import Database
-from db.styles import Style, StyleKind, StyleNotFound, lock_style
+from db.styles import Style, StyleKind, StyleNotFound, list_usable_styles, lock_style
 
 #: Sources that a person submits from a draft of ours, on purpose, also in a direct message.
 FROM_DRAFTS = (ExampleSource.DRAFT_KEPT, ExampleSource.DRAFT_EDITED)
@@ -161,6 +160,49 @@ def check_may_learn_from(style: Style, channel: Channel | None, source: ExampleS
         allowed = not channel.is_private
     if not allowed:
         raise OutOfScope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teachable:
+    """What a message can teach: the styles that may learn from it (id, name), and what is known of it."""
+
+    styles: tuple[tuple[str, str], ...]
+    chosen_style_id: str | None = None
+    prompt: str = ""
+    #: Of the bot's own draft: its text as the model wrote it.
+    completion: str | None = None
+    draft_id: str | None = None
+
+
+def find_teachable(database: Database, actor: Actor, channel: Channel, message_ts: str) -> Teachable:
+    """Which styles may learn from this message, the most likely one first. Raises MembersOnly."""
+    if not actor.is_full_member:
+        raise MembersOnly
+    with database.read() as session:
+        draft = find_draft_by_message(session, actor.team_id, channel.channel_id, message_ts)
+        source = ExampleSource.SHORTCUT if draft is None else ExampleSource.DRAFT_KEPT
+        styles = [
+            style
+            for style in list_usable_styles(session, actor.team_id, channel.channel_id)
+            if may_learn_from(style, channel, source)
+        ]
+        likely = [style.style_id for style in styles if draft is not None and style.style_id == draft.style_id]
+        likely += [style.style_id for style in styles if style.channel_id == channel.channel_id]
+        return Teachable(
+            styles=tuple((style.style_id, style.name) for style in styles),
+            chosen_style_id=likely[0] if likely else (styles[0].style_id if len(styles) == 1 else None),
+            prompt=draft.request if draft else "",
+            completion=draft.completion if draft else None,
+            draft_id=draft.draft_id if draft else None,
+        )
+
+
+def may_learn_from(style: Style, channel: Channel, source: ExampleSource) -> bool:
+    try:
+        check_may_learn_from(style, channel, source)
+    except OutOfScope:
+        return False
+    return True
 
 
 def find_duplicate(session: Session, style: Style, pair: NormalPair, *, except_id: str = "") -> Example | None:
@@ -276,7 +318,7 @@ def withdraw_example(database: Database, actor: Actor, example_id: str) -> Withd
     if not may_withdraw(actor, style.reviewer_ids, author_id=example.author_id, proposed_by=example.proposed_by):
         refuse(database, actor, "withdrawal.refused", example_id, Refused(texts.MAY_NOT_WITHDRAW))
     with database.write() as session:
-        return _withdraw(session, lock_example(session, example_id), actor.user_id, reason=None)
+        return withdraw(session, lock_example(session, example_id), actor.user_id, reason=None)
 
 
 def withdraw_examples_of_message(database: Database, team_id: str, channel_id: str, ts: str) -> list[Withdrawal]:
@@ -284,12 +326,13 @@ def withdraw_examples_of_message(database: Database, team_id: str, channel_id: s
     with database.write() as session:
         found = list_examples_of_message(session, team_id, channel_id, ts)
         return [
-            _withdraw(session, lock_example(session, example.example_id), "message_deleted", texts.MESSAGE_DELETED)
+            withdraw(session, lock_example(session, example.example_id), "message_deleted", texts.MESSAGE_DELETED)
             for example in found
         ]
 
 
-def _withdraw(session: Session, example: Example, decided_by: str, reason: str | None) -> Withdrawal:
+def withdraw(session: Session, example: Example, decided_by: str, reason: str | None) -> Withdrawal:
+    """Take it back inside the caller's transaction. Raises AlreadyDecided."""
     if example.status not in LIVE:
         raise AlreadyDecided(texts.already(example.status))
     transition(session, example, ExampleStatus.WITHDRAWN, decided_by=decided_by, reason=reason)
@@ -305,15 +348,6 @@ def _withdraw(session: Session, example: Example, decided_by: str, reason: str |
 # Listing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExampleOverview:
-    """A style's counts by state, and its newest examples."""
-
-    style_name: str
-    counts: dict[ExampleStatus, int]
-    newest: tuple[Example, ...]
-
-
 def list_examples(database: Database, style_ids: Sequence[str], *, newest: int) -> list[ExampleOverview]:
     """What these styles know, in the order given."""
     with database.read() as session:
@@ -321,11 +355,18 @@ def list_examples(database: Database, style_ids: Sequence[str], *, newest: int) 
         return [
             ExampleOverview(
                 style_name=style.name,
-                counts=count_examples(session, style.style_id, style.scope),
-                newest=tuple(list_newest_examples(session, style.style_id, style.scope, newest)),
+                counts={status.value: n for status, n in count_examples(session, style.style_id, style.scope).items()},
+                newest=tuple(
+                    _shown(example) for example in list_newest_examples(session, style.style_id, style.scope, newest)
+                ),
             )
             for style in styles
         ]
+
+
+def _shown(example: Example) -> ShownExample:
+    completion = "" if example.status is ExampleStatus.WITHDRAWN else example.completion
+    return ShownExample(example_id=example.example_id, status=example.status.value, completion=completion)
 
 
 def _keeping_approves(session: Session, actor: Actor, style: Style, draft_id: str) -> bool:
@@ -355,7 +396,8 @@ def _known(style: Style, existing: Example, pair: NormalPair, draft_id: str | No
 
 
 __all__ = [
-    "ExampleOverview", "Proposal", "ProposalOutcome", "UnusablePair", "Withdrawal", "check_may_learn_from",
-    "count_approval", "find_duplicate", "is_reviewer", "list_examples", "may_approve", "owe_card", "owe_card_update",
-    "policy_of", "propose_example", "voters_of", "withdraw_example", "withdraw_examples_of_message",
+    "ExampleOverview", "Proposal", "ProposalOutcome", "Teachable", "UnusablePair", "Withdrawal",
+    "check_may_learn_from", "count_approval", "find_duplicate", "find_teachable", "list_examples", "owe_card",
+    "owe_card_update", "policy_of", "propose_example", "voters_of", "withdraw", "withdraw_example",
+    "withdraw_examples_of_message",
 ]  # fmt: skip

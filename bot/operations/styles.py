@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from bot.blocks.styles import StyleSummary
 from bot.domain.style_names import split_request
 from bot.domain.values import Actor
 from bot.errors import AmbiguousStyle, BadInput, NoStyleYet, UnknownStyle
@@ -190,20 +191,6 @@ def _policy(style: Style) -> dict[str, object]:
 
 
 # Listing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StyleSummary:
-    """One line of `/huisstijl styles`."""
-
-    name: str
-    kind: str
-    is_private: bool
-    champion: str
-    approved: int
-    proposed: int
-    reviewer_ids: tuple[str, ...]
-    approvals_required: int
 
 
 def list_summaries(database: Database, team_id: str, channel_id: str) -> list[StyleSummary]:

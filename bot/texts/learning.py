@@ -248,3 +248,6 @@ def _people(names: Sequence[str]) -> str:
     if len(names) <= 1:
         return "".join(names)
     return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+EXAMPLES_TEXT = "What the styles have learnt"

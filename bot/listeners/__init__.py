@@ -1,0 +1,29 @@
+"""The routing table: every Slack trigger on the left, the function that translates it on the right. Nothing else."""
+
+from __future__ import annotations
+
+from bot import slack
+from bot.listeners import huisstijl, reviews, styles, teach, training
+from bot.routing import Route, action, command, event, shortcut, view
+
+LEARNING: tuple[Route, ...] = (
+    command("/huisstijl", huisstijl.huisstijl),
+    shortcut("teach_style", teach.open_teach),
+    view("teach", teach.submit_teach),
+    view("style_form", styles.submit_style_form),
+    action("approve_example", reviews.approve),
+    action("edit_example", reviews.open_edit),
+    view("edit_example", reviews.submit_edit),
+    action("reject_example", reviews.open_reject),
+    view("reject_example", reviews.submit_reject),
+    action("withdraw_example", reviews.withdraw),
+    event("message:message_deleted", teach.forget_message, lambda body, services: slack.read_deletion(body)),
+)
+
+TRAINING: tuple[Route, ...] = (
+    action("confirm_train", training.confirm_train),
+    action("cancel_train", training.cancel_train),
+    action("cancel_run", training.cancel_run),
+)
+
+ROUTES: tuple[Route, ...] = (*LEARNING, *TRAINING)
