@@ -115,7 +115,7 @@ def _input(
         "type": "input",
         "block_id": block_id,
         "label": plain(label, 2_000),
-        "element": element,
+        "element": element | {"action_id": block_id},
         "optional": optional,
     }
     return block | {"hint": plain(hint, 2_000)} if hint else block
@@ -123,21 +123,20 @@ def _input(
 
 def _text(initial: str, most: int, *, multiline: bool = False) -> dict[str, Any]:
     element: dict[str, Any] = {
-        "type": "plain_text_input", "action_id": "text", "multiline": multiline, "max_length": most,
+        "type": "plain_text_input", "multiline": multiline, "max_length": most,
     }  # fmt: skip
     return element | {"initial_value": initial[:most]} if initial else element
 
 
 def _number(initial: int) -> dict[str, Any]:
     # The range is checked by us: what is wrong is then said in a sentence beside the input.
-    return {"type": "number_input", "action_id": "number", "is_decimal_allowed": False, "initial_value": str(initial)}
+    return {"type": "number_input", "is_decimal_allowed": False, "initial_value": str(initial)}
 
 
 def _select(options: dict[str, str], initial: str) -> dict[str, Any]:
     shown = {value: {"text": plain(label, 75), "value": value[:150]} for value, label in options.items()}
     return {
         "type": "static_select",
-        "action_id": "choice",
         "options": list(shown.values())[:100],
         "initial_option": shown[initial],
     }
@@ -146,7 +145,6 @@ def _select(options: dict[str, str], initial: str) -> dict[str, Any]:
 def _channel(initial: str) -> dict[str, Any]:
     element: dict[str, Any] = {
         "type": "conversations_select",
-        "action_id": "channel",
         "filter": {"include": ["public", "private"], "exclude_external_shared_channels": True},
     }
     return element | {"initial_conversation": initial} if initial else element
@@ -154,12 +152,12 @@ def _channel(initial: str) -> dict[str, Any]:
 
 def _people(initial: tuple[str, ...]) -> dict[str, Any]:
     element: dict[str, Any] = {
-        "type": "multi_users_select", "action_id": "people", "max_selected_items": MAX_REVIEWERS,
+        "type": "multi_users_select", "max_selected_items": MAX_REVIEWERS,
     }  # fmt: skip
     return element | {"initial_users": list(initial)} if initial else element
 
 
 def _checkbox(label: str, checked: bool) -> dict[str, Any]:
     option = {"text": plain(label, 75), "value": "yes"}
-    element: dict[str, Any] = {"type": "checkboxes", "action_id": "checks", "options": [option]}
+    element: dict[str, Any] = {"type": "checkboxes", "options": [option]}
     return element | {"initial_options": [option]} if checked else element
