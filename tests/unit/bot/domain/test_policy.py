@@ -1,0 +1,94 @@
+"""When a run is due: every hindrance has its turn, and no clock can make one cause two slots or none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.domain.policy import BACK_OFF, Due, Hindrance, NotDue, Situation, is_training_due, is_within_hours
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+MET = Situation(approved=120, approved_new=50, train_after_examples=50, minimum=40, last_run_id="run_1")
+
+
+def why(situation: Situation, now: datetime = NOON) -> Hindrance:
+    verdict = is_training_due(situation, now)
+    assert isinstance(verdict, NotDue), verdict
+    return verdict.why
+
+
+def test_a_met_policy_is_due_and_its_slot_names_the_run_before() -> None:
+    assert is_training_due(MET, NOON) == Due(
+        slot="policy:after:run_1", reason="50 new approved examples since the last run"
+    )
+    first = is_training_due(replace(MET, last_run_id=None), NOON)
+    assert isinstance(first, Due)
+    assert first.slot == "policy:after:nothing"
+
+
+def test_one_example_fewer_is_not_due_and_the_reason_says_how_many_are_missing() -> None:
+    verdict = is_training_due(replace(MET, approved_new=49), NOON)
+    assert isinstance(verdict, NotDue)
+    assert (verdict.why, "1 more is needed" in verdict.reason) == (Hindrance.TOO_FEW_NEW, True)
+
+
+@pytest.mark.parametrize(
+    ("different", "expected"),
+    [
+        ({"is_run_active": True}, Hindrance.RUN_ACTIVE),
+        ({"train_after_examples": 0}, Hindrance.BY_HAND_ONLY),
+        ({"approved": 39, "approved_new": 39, "train_after_examples": 10}, Hindrance.TOO_FEW_EXAMPLES),
+        ({"is_terms_accepted": False}, Hindrance.TERMS_NOT_ACCEPTED),
+        ({"from_hour": 1, "to_hour": 5}, Hindrance.OUTSIDE_HOURS),
+        ({"failures_in_a_row": len(BACK_OFF) + 1, "last_failed_at": NOON}, Hindrance.FAILED_TOO_OFTEN),
+    ],
+)
+def test_each_hindrance_is_named(different: dict[str, object], expected: Hindrance) -> None:
+    assert why(replace(MET, **different)) is expected  # type: ignore[arg-type]
+
+
+def test_missing_terms_are_only_named_when_everything_else_is_met() -> None:
+    """The channel is asked once, at the moment when it is the one thing that is missing."""
+    assert why(replace(MET, is_terms_accepted=False, approved_new=3)) is Hindrance.TOO_FEW_NEW
+    assert why(replace(MET, is_terms_accepted=False, from_hour=1, to_hour=2)) is Hindrance.OUTSIDE_HOURS
+
+
+def test_after_each_failure_in_a_row_the_clock_waits_longer() -> None:
+    for failures, rest in enumerate(BACK_OFF, start=1):
+        failed = replace(MET, failures_in_a_row=failures, last_failed_at=NOON)
+        assert why(failed, NOON + rest - timedelta(seconds=1)) is Hindrance.BACKING_OFF
+        assert isinstance(is_training_due(failed, NOON + rest), Due)
+
+
+@pytest.mark.parametrize(
+    ("from_hour", "to_hour", "inside", "outside"),
+    [
+        (9, 17, {9, 12, 16}, {8, 17, 23, 0}),
+        (22, 6, {22, 23, 0, 5}, {6, 12, 21}),
+        (0, 0, set(range(24)), set()),
+        (7, 7, set(range(24)), set()),
+        (23, 0, {23}, {0, 22}),
+    ],
+)
+def test_hours_go_over_midnight_and_equal_bounds_mean_any(
+    from_hour: int, to_hour: int, inside: set[int], outside: set[int]
+) -> None:
+    assert {hour for hour in inside | outside if is_within_hours(hour, from_hour, to_hour)} == inside
+
+
+@pytest.mark.parametrize("day", [datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)])
+def test_on_a_day_when_the_local_clock_jumps_every_minute_gives_the_same_slot(day: datetime) -> None:
+    """Amsterdam's clocks jump on these days; the policy's hours are UTC, so its window is open for its two hours."""
+    night = replace(MET, from_hour=1, to_hour=3)
+    verdicts = [
+        is_training_due(
+            night, (day + timedelta(minutes=minute)).astimezone(ZoneInfo("Europe/Amsterdam")).astimezone(UTC)
+        )
+        for minute in range(24 * 60)
+    ]
+    due = [verdict for verdict in verdicts if isinstance(verdict, Due)]
+    assert len(due) == 120
+    assert {verdict.slot for verdict in due} == {"policy:after:run_1"}

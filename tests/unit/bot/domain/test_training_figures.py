@@ -1,0 +1,99 @@
+"""Quotes, progress and the ladder's table: what is measured is used, what is not known is not shown."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from bot.domain.ladder import Ladder, Rank, ladder_lines, make_rank
+from bot.domain.progress import draw_bar, read_figures, say_duration
+from bot.domain.quote import Measured, RecipeFacts, SpeedSource, make_quote, read_recipe_facts
+from config.recipe_files import read_recipe_file
+
+FACTS = RecipeFacts(name="cpu-small")
+CHARS = [400] * 240
+
+
+def quote_with(measured: Measured, price_per_hour: float = 0.0):
+    return make_quote(FACTS, CHARS, 120, measured, price_per_hour=price_per_hour, currency="EUR")
+
+
+def test_the_shipped_recipes_minimum_fills_every_side_of_the_split() -> None:
+    facts = read_recipe_facts("cpu-small", read_recipe_file("cpu-small"))
+    assert facts.minimum_examples == math.ceil(facts.min_test / facts.test_share)
+    assert facts.minimum_examples * (1 - facts.test_share - facts.validation_share) >= facts.min_train
+
+
+def test_without_any_measurement_the_quote_says_that_it_assumes() -> None:
+    quote = quote_with(Measured())
+    assert quote.speed_source is SpeedSource.DEFAULT
+    assert (quote.train_pairs, quote.validation_pairs, quote.unseen_pairs) == (180, 24, 36)
+    assert 1 < quote.minutes < 30
+
+
+def test_a_measured_trainer_outweighs_the_last_receipt_and_half_the_speed_is_twice_the_time() -> None:
+    receipt = {"tokens": 18_000, "train_pairs": 180, "tokens_per_second": 100.0, "train_seconds": 180.0,
+               "total_seconds": 360.0}  # fmt: skip
+    measured = quote_with(Measured(receipt=receipt))
+    assert (measured.speed_source, measured.tokens, measured.minutes) == (SpeedSource.RECEIPT, 18_000, 6.0)
+    faster = quote_with(Measured(receipt=receipt, trainer_tokens_per_second=200.0))
+    assert (faster.speed_source, faster.minutes) == (SpeedSource.TRAINER, 3.0)
+
+
+def test_the_cost_is_the_time_at_the_configured_price() -> None:
+    receipt = {"tokens": 18_000, "train_pairs": 180, "tokens_per_second": 100.0, "train_seconds": 180.0,
+               "total_seconds": 1800.0}  # fmt: skip
+    assert quote_with(Measured(receipt=receipt), price_per_hour=3.0).cost == 1.5
+
+
+@pytest.mark.parametrize(("fraction", "bar"), [(0, "░░░░"), (0.01, "▓░░░"), (0.5, "▓▓░░"), (0.99, "▓▓▓░"), (1, "▓▓▓▓")])
+def test_the_bar_is_full_only_at_the_end_and_empty_only_before_the_start(fraction: float, bar: str) -> None:
+    assert draw_bar(fraction, width=4) == bar
+
+
+def test_figures_that_make_no_sense_are_left_out() -> None:
+    figures = read_figures("training", {"loss": float("nan"), "eval_loss": None, "step": 3, "total_steps": 12})
+    assert (figures.loss, figures.eval_loss, figures.fraction) == (None, None, 0.25)
+    assert read_figures("training", {"fraction": 7}).fraction == 1.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0 s"), (89, "89 s"), (90, "2 min"), (5400, "1 h 30 min"), (7200, "2 h")]
+)
+def test_durations_read_as_people_say_them(seconds: float, said: str) -> None:
+    assert say_duration(seconds) == said
+
+
+def card(*nats: float) -> dict[str, object]:
+    return {"pairs": [{"nll_nats": n, "reference_bytes": 50} for n in nats], "summary": {"chrf": 41.25}}
+
+
+def rank(rung: str, *nats: float, adapter_name: str = "", is_champion: bool = False) -> Rank:
+    made = make_rank(rung=rung, base_model="m", adapter_name=adapter_name, card=card(*nats), is_champion=is_champion)
+    assert made is not None
+    return made
+
+
+def test_bits_per_byte_lie_within_their_interval() -> None:
+    made = rank("lora", 20.0, 30.0, 40.0, 50.0)
+    assert made.bits_per_byte == pytest.approx(140 / math.log(2) / 200)
+    assert made.low < made.bits_per_byte < made.high
+    assert make_rank(rung="lora", base_model="m", adapter_name="", card={"pairs": []}, is_champion=False) is None
+
+
+def test_the_table_puts_the_best_first_marks_the_champion_and_lines_up() -> None:
+    ladder = Ladder(
+        style_name="support",
+        run_id="run_1",
+        ranks=(rank("zero_shot", 40, 44), rank("lora", 20, 22, adapter_name="support-v1"),
+               rank("retrieved", 30, 33, is_champion=True)),
+        verdict="Kept.",
+        pairs_needed=20,
+    )  # fmt: skip
+    head, *rows = ladder_lines(ladder)
+    assert [row.split()[0 if not row.startswith("★") else 1] for row in rows] == ["lora", "retrieved", "zero_shot"]
+    assert [row.startswith("★") for row in rows] == [False, True, False]
+    assert len({len(row) for row in [head, *rows]}) == 1
+    assert "support-v1" in rows[0]
+    assert not ladder.is_enough
