@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -18,10 +18,13 @@ from trainer.base_models import prepare_base_model
 from trainer.serving.engine import Engine
 from trainer.serving.text import Sampling
 
+if TYPE_CHECKING:
+    from config.prompts import ChatMessages
+
 PROMPT_TOKENS, NEW_TOKENS = 200, 64
 
 
-def _prompt(engine: Engine) -> list[dict[str, str]]:
+def _prompt(engine: Engine) -> ChatMessages:
     text = "Describe the package."
     while len(engine.prompt_tokens([{"role": "user", "content": text}])) < PROMPT_TOKENS:
         text += " dictionary compiler"
