@@ -1,7 +1,7 @@
 """Runs whose process is killed, stopped, taken over or shut down: all of them end, none of them twice.
 
-27 kills over ten stages, on SQLite and PostgreSQL, and 6 in runs that are given up. Times are a tenth of production's: heartbeat 0.5 s, lease 3 s.
-The kills inside a checkpoint's writing, and damaged checkpoints, are in `test_training_crashes.py`.
+27 kills over ten stages, on SQLite and PostgreSQL, and 6 in runs that are given up. Times are a tenth of production's:
+heartbeat 0.5 s, lease 3 s. More kills inside a training, and damaged checkpoints: `test_training_crashes.py`.
 """
 
 from __future__ import annotations
