@@ -52,8 +52,11 @@ def long_input(block_id: str, label: str, text: str = "", *, hint: str = "", par
     blocks = []
     for number, piece in enumerate(pieces, start=1):
         element: dict[str, Any] = {
-            "type": "plain_text_input", "action_id": _part_id(block_id, number), "multiline": True, "max_length": INPUT_CHARS,
-        }  # fmt: skip
+            "type": "plain_text_input",
+            "action_id": _part_id(block_id, number),  # unique in a view, like the block_id
+            "multiline": True,
+            "max_length": INPUT_CHARS,
+        }
         if piece:
             element["initial_value"] = piece
         block: Block = {

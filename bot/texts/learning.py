@@ -240,6 +240,25 @@ def imported(style: str, added: int, duplicates: int, seconds: float, *, approve
     return f"{style}: {added:,} examples {what}, {duplicates:,} duplicates left out ({seconds:.1f} s)."
 
 
+def left_out(double: str) -> str:
+    return f"is the same as {double} and was left out"
+
+
+def which_team(teams: Sequence[str]) -> str:
+    if not teams:
+        return "There is no style yet, so there is nothing to read examples into or out of. Make one in Slack first."
+    return f"Several teams have styles: {', '.join(teams)}. Say which one with --team."
+
+
+def no_such_style(name: str, names: Sequence[str]) -> str:
+    there_are = f"There are: {', '.join(names)}." if names else "Make one in Slack with `/huisstijl style new`."
+    return f"There is no style “{name}”. {there_are}"
+
+
+def unknown_format(format: str, formats: Sequence[str]) -> str:
+    return f"There is no format “{format}”. Use {' or '.join(formats)}."
+
+
 def exported(style: str, count: int) -> str:
     return f"{style}: {count:,} approved examples written."
 
