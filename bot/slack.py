@@ -109,7 +109,7 @@ def read_shortcut(body: Body, own_bot_user_id: str) -> Shortcut:
         event_key=event_key(body), team_id=team_of(body), user_id=body["user"]["id"],
         channel_id=body["channel"]["id"], trigger_id=body["trigger_id"], response_url=body.get("response_url", ""),
         callback_id=body["callback_id"], message_ts=message["ts"], thread_ts=message.get("thread_ts", ""),
-        message_text=_unescape(message.get("text") or ""), author_id=None if is_bot else message.get("user"),
+        message_text=message.get("text", ""), author_id=None if is_bot else message.get("user"),
         is_own_message=message.get("user") == own_bot_user_id,
     )  # fmt: skip
 
@@ -137,7 +137,7 @@ def read_message(body: Body, own_bot_user_id: str) -> Message | None:
     text = re.sub(rf"<@{re.escape(own_bot_user_id)}(\|[^>]*)?>", " ", event.get("text") or "")
     return Message(
         event_key=event_key(body), team_id=team_of(body), user_id=event["user"], channel_id=event["channel"],
-        text=_unescape(text).strip(), ts=event["ts"], thread_ts=event.get("thread_ts") or event["ts"],
+        text=text.strip(), ts=event["ts"], thread_ts=event.get("thread_ts") or event["ts"],
         is_direct=event.get("channel_type") == "im",
         is_reply="thread_ts" in event and event["thread_ts"] != event["ts"],
     )  # fmt: skip
@@ -173,11 +173,6 @@ def read_channel_joined(body: Body) -> ChannelJoined:
     return ChannelJoined(
         event_key=event_key(body), team_id=team_of(body), user_id=event["user"], channel_id=event["channel"]
     )
-
-
-def _unescape(text: str) -> str:
-    """What the person typed: Slack sends `&`, `<` and `>` of a message as entities, its own markup in brackets."""
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _value_of(action: dict[str, Any]) -> str:
