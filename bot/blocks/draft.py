@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.blocks.text import context, plain
 from bot.domain.drafting import SafeStream
-from bot.domain.safe_text import escape, neutralise, shorten
+from bot.domain.safe_text import clip, escape, neutralise, shorten
 from bot.texts import drafting as texts
 
 Blocks = list[dict[str, Any]]
@@ -16,6 +16,8 @@ Blocks = list[dict[str, Any]]
 #: Slack's limit for the top-level text is far higher; this is what a notification shows.
 FALLBACK_CHARS = 3_000
 LINKED_EXAMPLES = 8
+#: Slack takes 12,000 characters of markdown in a message.
+MARKDOWN_CHARS = 11_800
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,11 @@ def closing_blocks(draft_id: str, shape: Shape) -> Blocks:
     return [context(shape_line(shape)), {"type": "actions", "elements": buttons}]
 
 
+def decided_blocks(text: str, shape: Shape, sentence: str) -> Blocks:
+    """A draft about which somebody has decided: no buttons any more."""
+    return whole_blocks(text, [context(shape_line(shape)), context(sentence)])
+
+
 def ended_blocks(sentence: str) -> Blocks:
     """What stands under a draft that was not completed."""
     return [context(escape(sentence))]
@@ -65,7 +72,7 @@ def whole_blocks(text: str, closing: Blocks) -> Blocks:
 def safe_whole(text: str) -> str:
     """A whole text as the stream would have shown it."""
     stream = SafeStream()
-    return (stream.feed(text) + stream.finish()).strip()
+    return clip((stream.feed(text) + stream.finish()).strip(), MARKDOWN_CHARS)
 
 
 def fallback_text(text: str) -> str:

@@ -60,7 +60,7 @@ class SafeStream:
 
     def _tidy(self, text: str) -> str:
         text = _HIDDEN.sub("", text.replace("\r\n", "\n"))
-        kept = []
+        kept: list[str] = []
         for line_or_feed in re.split(r"(\n)", text):
             if line_or_feed == "\n":
                 self._line_feeds += 1

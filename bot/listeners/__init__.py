@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot import slack
-from bot.listeners import huisstijl, reviews, styles, teach, training
-from bot.routing import Route, action, command, event, shortcut, view
+from bot.listeners import drafts, feedback, huisstijl, mentions, reviews, styles, teach, training
+from bot.routing import Route, action, command, event, read_message, shortcut, view
 
 LEARNING: tuple[Route, ...] = (
     command("/huisstijl", huisstijl.huisstijl),
@@ -26,4 +26,16 @@ TRAINING: tuple[Route, ...] = (
     action("cancel_run", training.cancel_run),
 )
 
-ROUTES: tuple[Route, ...] = (*LEARNING, *TRAINING)
+DRAFTING: tuple[Route, ...] = (
+    command("/draft", drafts.ask_by_command),
+    event("app_mention", mentions.answer_mention, read_message),
+    event("message", mentions.answer_direct_message, read_message),
+    event("agent_session_stopped", drafts.stop_streaming, lambda body, services: slack.read_session_stopped(body)),
+    action("keep_draft", feedback.keep_draft),
+    action("edit_draft", feedback.open_edit),
+    view("edit_draft", feedback.submit_edit),
+    action("discard_draft", feedback.open_discard),
+    view("discard_draft", feedback.submit_discard),
+)
+
+ROUTES: tuple[Route, ...] = (*LEARNING, *TRAINING, *DRAFTING)

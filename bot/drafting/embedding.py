@@ -1,0 +1,78 @@
+"""Approved examples get their embeddings: at once when somebody approves, later where the model server was away.
+
+An example is found by its words until then, so nothing waits for this thread.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import structlog
+
+from bot.errors import ModelError
+from bot.services import Services
+from db.examples import list_unembedded, save_embeddings
+from db.search import vector_to_bytes
+from db.session import DatabaseUnavailable
+
+log = structlog.get_logger()
+
+BATCH = 32
+EMBED_SECONDS = 30.0
+LONGEST_PAUSE_SECONDS = 30.0
+
+
+class Embedder:
+    """One thread that embeds what is approved and not yet embedded."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="embedder", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._services.wakeups.embeddings.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        bell, poll_seconds = self._services.wakeups.embeddings, self._services.settings.poll_seconds
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                worked = self.embed_once()
+                if failures:
+                    log.info("embedding.resumed", after_failures=failures)
+                failures = 0
+            except (ModelError, DatabaseUnavailable) as error:
+                failures += 1
+                if failures == 1:  # once, not at every try
+                    log.warning("embedding.waiting", error=type(error).__name__)
+                self._stopping.wait(min(poll_seconds * 2**failures, LONGEST_PAUSE_SECONDS))
+                continue
+            except Exception:
+                log.exception("embedding.failed")
+                self._stopping.wait(LONGEST_PAUSE_SECONDS)
+                continue
+            if not worked:
+                bell.wait(timeout=poll_seconds)
+                bell.clear()
+
+    def embed_once(self) -> bool:
+        """Embed one batch; False when everything is embedded. Raises ModelError."""
+        services, name = self._services, self._services.settings.embedding_model
+        with services.database.read() as session:
+            examples = [(one.example_id, one.prompt) for one in list_unembedded(session, name, BATCH)]
+        if not examples:
+            return False
+        vectors = services.model.embed([prompt for _, prompt in examples], timeout_seconds=EMBED_SECONDS)
+        stored = [
+            (example_id, vector_to_bytes(vector)) for (example_id, _), vector in zip(examples, vectors, strict=True)
+        ]
+        with services.database.write() as session:
+            save_embeddings(session, name, stored)
+        log.info("examples.embedded", count=len(stored))
+        return True

@@ -1,0 +1,74 @@
+"""Which approved examples stand in a prompt: the ones most like the request, or a fixed set that covers the style."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from db.datasets import SplitName, find_dataset_of_run, list_dataset_examples
+from db.examples import Example, list_approved_examples
+from db.search import bytes_to_vector, find_similar_examples
+from db.styles import Style
+
+#: No embedding could be had: examples are compared by words.
+NO_VECTOR: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
+
+
+def retrieve_examples(
+    session: Session, style: Style, request: str, vector: NDArray[np.float32], *, embedding_model: str, k: int
+) -> list[Example]:
+    """The k approved examples most like the request, the least like it first, as in training.
+
+    `vector` is the request's embedding of shape [dimensions], or NO_VECTOR.
+    """
+    hits = find_similar_examples(
+        session, style.style_id, style.scope, vector, embedding_model=embedding_model, limit=k, request=request
+    )
+    return [hit.example for hit in reversed(hits)]
+
+
+def choose_fixed_examples(
+    session: Session, style: Style, *, run_id: str | None, embedding_model: str, k: int
+) -> list[Example]:
+    """The `few_shot` examples: always the same ones until the next run.
+
+    They come from what the champion's run trained on, as when the rung was measured, less what was withdrawn since;
+    without a run, from all approved examples.
+    """
+    approved = list_approved_examples(session, style.style_id, style.scope)
+    trained_on = _trained_on(session, run_id)
+    pool = [example for example in approved if example.example_id in trained_on] or approved
+    return choose_covering(pool, embedding_model, k)
+
+
+def choose_covering(examples: Sequence[Example], embedding_model: str, k: int) -> list[Example]:
+    """k examples that together cover all: greedy k-center (Gonzalez 1985) from the one nearest to the centre.
+
+    The same choice as `trainer.dataset.choose_shots` makes. Without embeddings: the oldest k.
+    """
+    known = sorted(
+        (e for e in examples if e.embedding is not None and e.embedding_model == embedding_model),
+        key=lambda e: e.example_id,
+    )
+    if not known:
+        return sorted(examples, key=lambda e: (e.approved_at or e.proposed_at, e.example_id))[:k]
+    vectors = np.stack([bytes_to_vector(e.embedding or b"") for e in known])  # [examples, dimensions]
+    vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    chosen = [int(np.argmax(vectors @ vectors.mean(axis=0)))]
+    nearest = vectors @ vectors[chosen[0]]  # cosine to the closest chosen one
+    while len(chosen) < min(k, len(known)):
+        nearest[chosen] = np.inf
+        chosen.append(int(np.argmin(nearest)))
+        nearest = np.maximum(nearest, vectors @ vectors[chosen[-1]])
+    return [known[index] for index in chosen]
+
+
+def _trained_on(session: Session, run_id: str | None) -> frozenset[str]:
+    dataset = find_dataset_of_run(session, run_id) if run_id else None
+    if dataset is None:
+        return frozenset()
+    members = list_dataset_examples(session, dataset.dataset_id)
+    return frozenset(frozen.example_id for frozen, _ in members if frozen.split is SplitName.TRAIN)

@@ -1,0 +1,193 @@
+"""From a style's champion to one prompt for one model: which rung it really is, with which examples, and why.
+
+A champion that cannot be served as promoted (no examples yet, its adapter gone) is served as the nearest rung that
+can, and the draft says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from bot.blocks.draft import Shape
+from bot.domain.drafting import Turn, choose_history, search_text
+from bot.drafting.model import base_model_id
+from bot.drafting.retrieval import NO_VECTOR, choose_fixed_examples, retrieve_examples
+from bot.errors import ModelError
+from bot.texts import drafting as texts
+from config.prompts import ChatMessages, Pair, build_prompt
+from config.recipe_files import RecipeUnreadable, read_recipe_file
+from config.rungs import Rung
+from config.settings import Settings
+from db.adapters import Adapter, AdapterStatus, get_adapter
+from db.drafts import Draft, DraftStatus, list_drafts_of_thread
+from db.examples import Example
+from db.promotions import Promotion, get_champion
+from db.session import Database
+from db.styles import Style, get_style
+
+log = structlog.get_logger()
+
+#: What a recipe means that does not say.
+DEFAULT_K = {Rung.FEW_SHOT: 4, Rung.RETRIEVED: 4, Rung.LORA_RETRIEVED: 2}
+#: Drafts of a thread whose text a follow-up builds on.
+_SPOKEN = (DraftStatus.SHOWN, DraftStatus.KEPT, DraftStatus.EDITED)
+
+Embed = Callable[[str], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that is decided before the model is asked."""
+
+    style: str
+    instructions: str
+    request: str
+    rung: Rung
+    #: What the model server is asked for: an adapter's name, or the base model's.
+    model: str
+    adapter_name: str | None
+    #: In the prompt's order.
+    examples: tuple[Example, ...]
+    history: tuple[Turn, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def messages(self) -> ChatMessages:
+        return build_prompt(
+            self.instructions,
+            self.request,
+            [Pair(prompt=example.prompt, completion=example.completion) for example in self.examples],
+            [Pair(prompt=turn.request, completion=turn.answer) for turn in self.history],
+        )
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(
+            style=self.style,
+            rung=self.rung.value,
+            adapter=self.adapter_name,
+            # The one most like the request first, which stands last in the prompt.
+            examples=tuple((example.example_id, example.permalink) for example in reversed(self.examples)),
+            notes=self.notes,
+        )
+
+    def smaller(self) -> Plan | None:
+        """The same with half the examples (those least like the request leave first); None when there are none."""
+        if self.examples:
+            kept = self.examples[(len(self.examples) + 1) // 2 :]
+            notes = self.notes if texts.FEWER_EXAMPLES in self.notes else (*self.notes, texts.FEWER_EXAMPLES)
+            return replace(self, examples=kept, notes=notes)
+        if self.history:
+            return replace(self, history=self.history[1:])
+        return None
+
+
+def examples_per_prompt(recipe: str, rung: Rung) -> int:
+    """How many examples a prompt of this rung carries under a recipe: as many as when the rung was measured."""
+    if rung not in DEFAULT_K:
+        return 0
+    try:
+        values = read_recipe_file(recipe).get("rungs", {})
+    except RecipeUnreadable:
+        log.warning("recipe.unreadable", recipe=recipe)
+        values = {}
+    return int(values.get(f"{rung.value}_k", DEFAULT_K[rung]))
+
+
+def make_plan(database: Database, settings: Settings, draft: Draft, embed: Embed) -> Plan:
+    """The champion's plan for this draft. `embed` raises ModelError where it cannot: then words are compared."""
+    with database.read() as session:
+        style = get_style(session, draft.style_id)
+        champion = _find_champion(session, style)
+        adapter = _find_adapter(session, style, champion)
+        history = _history(session, draft)
+        rung = champion.rung if champion else Rung.RETRIEVED
+    notes: list[str] = []
+    if rung.needs_adapter and adapter is None:
+        rung = Rung.RETRIEVED
+        notes.append(texts.adapter_refused("of the champion"))
+    return _plan(database, settings, draft, style, champion, adapter, rung, history, notes, embed)
+
+
+def make_plan_without_adapter(database: Database, settings: Settings, draft: Draft, embed: Embed, refused: str) -> Plan:
+    """What is drafted instead when the model server refuses the champion's adapter: `retrieved` on the base model."""
+    with database.read() as session:
+        style = get_style(session, draft.style_id)
+        champion = _find_champion(session, style)
+        history = _history(session, draft)
+    notes = [texts.adapter_refused(refused)]
+    return _plan(database, settings, draft, style, champion, None, Rung.RETRIEVED, history, notes, embed)
+
+
+def _plan(
+    database: Database, settings: Settings, draft: Draft, style: Style, champion: Promotion | None,
+    adapter: Adapter | None, rung: Rung, history: list[Turn], notes: list[str], embed: Embed,
+) -> Plan:  # fmt: skip
+    k = examples_per_prompt(style.recipe or settings.recipe, rung)
+    examples: list[Example] = []
+    if rung is Rung.FEW_SHOT:
+        with database.read() as session:
+            examples = choose_fixed_examples(
+                session, style, run_id=champion.run_id if champion else None,
+                embedding_model=settings.embedding_model, k=k,
+            )  # fmt: skip
+    elif rung.uses_retrieval:
+        query = search_text(draft.request, history)
+        vector = _embed(embed, query, notes)  # before the session: a slow server holds no connection
+        with database.read() as session:
+            examples = retrieve_examples(
+                session, style, query, vector, embedding_model=settings.embedding_model, k=k
+            )  # fmt: skip
+    if not examples and rung in (Rung.FEW_SHOT, Rung.RETRIEVED):
+        rung = Rung.ZERO_SHOT
+        notes = [*(note for note in notes if note != texts.BY_WORDS), texts.NO_EXAMPLES]
+    base = base_model_id(champion.base_model if champion else settings.base_model)
+    return Plan(
+        style=style.name, instructions=style.instructions, request=draft.request, rung=rung,
+        model=adapter.name if adapter else base, adapter_name=adapter.name if adapter else None,
+        examples=tuple(examples), history=tuple(history), notes=tuple(notes),
+    )  # fmt: skip
+
+
+def _embed(embed: Embed, query: str, notes: list[str]) -> NDArray[np.float32]:
+    try:
+        return embed(query)
+    except ModelError as error:
+        log.warning("retrieval.by_words", error=type(error).__name__)
+        notes.append(texts.BY_WORDS)
+        return NO_VECTOR
+
+
+def _find_champion(session: Session, style: Style) -> Promotion | None:
+    try:
+        return get_champion(session, style, style.scope)
+    except LookupError:
+        log.warning("champion.missing", style_id=style.style_id)
+        return None
+
+
+def _find_adapter(session: Session, style: Style, champion: Promotion | None) -> Adapter | None:
+    if champion is None or champion.adapter_id is None or not champion.rung.needs_adapter:
+        return None
+    try:
+        adapter = get_adapter(session, champion.adapter_id, style.scope)
+    except LookupError:
+        return None
+    return adapter if adapter.status is AdapterStatus.PUBLISHED else None
+
+
+def _history(session: Session, draft: Draft) -> list[Turn]:
+    """Earlier requests of this thread in the same style, with the text that stands: a person's, where edited."""
+    earlier = list_drafts_of_thread(session, draft.team_id, draft.channel_id, draft.thread_ts)
+    turns = [
+        Turn(request=one.request, answer=one.edited_completion or one.completion)
+        for one in earlier
+        if one.draft_id < draft.draft_id and one.style_id == draft.style_id and one.status in _SPOKEN and one.completion
+    ]
+    return choose_history(turns)

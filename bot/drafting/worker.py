@@ -1,0 +1,434 @@
+"""Threads that claim requested drafts and write them into their threads.
+
+A draft ends in exactly one of: a complete message, a visible incomplete one that says so, or one sentence. The row
+is written before and after whatever people can see, so that a bot killed at any moment leaves a row from which the
+next one knows what is missing:
+
+    requested                       nothing is visible: drafted from the start
+    streaming, total_seconds unset  a part is visible: ended with "interrupted"
+    streaming, total_seconds set    the text is complete: the message is put right
+
+Between Slack's answer to the first piece and our note of it lies a moment in which a crash leaves the message
+unknown; such a draft is drafted again, as everything that we owe Slack is sent at least once.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from bot.blocks.draft import closing_blocks, ended_blocks, fallback_text, whole_blocks
+from bot.blocks.text import section
+from bot.domain.drafting import MAX_DRAFT_CHARS, SafeStream
+from bot.domain.values import MessageRef
+from bot.drafting.model import Piece
+from bot.drafting.rung import Plan, make_plan, make_plan_without_adapter
+from bot.drafting.stream import Mode, PressedStop, ThreadStream, end_stream
+from bot.errors import AdapterUnavailable, HuisstijlError, ModelBroke, ModelBusy, PromptTooLong, SlackError, explain
+from bot.operations.drafts import root_key, shape_of
+from bot.services import Services
+from bot.texts import drafting as texts
+from config import failpoints
+from db.base import now_in_database
+from db.claims import ClaimLost, write_fenced
+from db.drafts import OPEN, Draft, DraftStatus, claim_drafts, get_draft
+from db.outbox import OutboxStatus, find_by_dedupe_key, owe
+from db.session import DatabaseUnavailable
+
+log = structlog.get_logger()
+
+MAX_ATTEMPTS = 5
+#: How long a worker waits for the message that a command's thread opens with.
+ROOT_SECONDS = 15.0
+#: Pause before a busy model server is asked again.
+BUSY_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class Work:
+    """One draft in one worker's hands."""
+
+    draft: Draft
+    began: float = field(default_factory=time.monotonic)
+    raw: str = ""
+    safe: SafeStream = field(default_factory=SafeStream)
+    plan: Plan | None = None
+    first_token_seconds: float | None = None
+    last: Piece | None = None
+    was_cut: bool = False
+    #: Set when a person pressed Stop, or when another worker took over.
+    is_over: threading.Event = field(default_factory=threading.Event)
+
+
+class DraftWorkers:
+    """A few threads that draft, and one that keeps their claims alive."""
+
+    def __init__(self, services: Services, threads: int = 4) -> None:
+        self._services = services
+        self._stopping = threading.Event()
+        self._held: dict[str, Work] = {}
+        self._held_lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._run, args=(n,), name=f"draft-{n}", daemon=True) for n in range(threads)
+        ]
+        self._threads.append(threading.Thread(target=self._beat, name="draft-heart", daemon=True))
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._services.wakeups.drafts.set()
+        for thread in self._threads:
+            thread.join(timeout=20)
+        self._services.model.close()
+
+    # ------------------------------------------------------------------------------------------------ claims
+
+    def _run(self, number: int) -> None:
+        owner = f"{socket.gethostname()}:{os.getpid()}:{number}"
+        bell, poll_seconds = self._services.wakeups.drafts, self._services.settings.poll_seconds
+        while not self._stopping.is_set():
+            try:
+                worked = self.work_once(owner)
+            except (DatabaseUnavailable, ClaimLost) as error:
+                log.warning("drafting.waiting", error=type(error).__name__)
+                worked = False
+            except Exception:
+                log.exception("drafting.failed")
+                worked = False
+            if not worked:
+                bell.wait(timeout=poll_seconds)
+                bell.clear()
+
+    def work_once(self, owner: str) -> bool:
+        """Claim one draft and bring it to its end; False when there is none."""
+        with self._services.database.write() as session:
+            claimed = claim_drafts(
+                session, owner=owner, lease_seconds=self._services.settings.lease_seconds, limit=1
+            )  # fmt: skip
+        if not claimed:
+            return False
+        self._services.wakeups.drafts.set()  # there may be more: another worker looks
+        work = Work(claimed[0])
+        with self._held_lock:
+            self._held[work.draft.draft_id] = work
+        try:
+            with structlog.contextvars.bound_contextvars(draft_id=work.draft.draft_id, team_id=work.draft.team_id):
+                self._bring_to_an_end(work)
+        finally:
+            with self._held_lock:
+                self._held.pop(work.draft.draft_id, None)
+        return True
+
+    def _beat(self) -> None:
+        """Keep the claims of all drafts under way, whatever their workers wait for."""
+        settings = self._services.settings
+        while not self._stopping.wait(min(settings.heartbeat_seconds, settings.lease_seconds / 3)):
+            with self._held_lock:
+                held = list(self._held.values())
+            for work in held:
+                with suppress(DatabaseUnavailable):
+                    self._beat_one(work)
+
+    def _beat_one(self, work: Work) -> None:
+        try:
+            with self._services.database.write() as session:
+                lease = now_in_database(session) + timedelta(seconds=self._services.settings.lease_seconds)
+                write_fenced(
+                    session, Draft, work.draft.draft_id, work.draft.fence,
+                    only_if=Draft.status.in_(OPEN), lease_expires_at=lease, **_so_far(work),
+                )  # fmt: skip
+        except ClaimLost:
+            work.is_over.set()
+
+    # ------------------------------------------------------------------------------------------------ one draft
+
+    def _bring_to_an_end(self, work: Work) -> None:
+        draft = work.draft
+        if draft.status is DraftStatus.STREAMING:
+            self._recover(work)
+            return
+        if draft.attempts > MAX_ATTEMPTS:
+            self._fail_unseen(work, HuisstijlError(texts.FAR_TOO_MANY_TRIES))
+            return
+        try:
+            self._find_thread(work)
+        except HuisstijlError as error:
+            self._fail_unseen(work, error)
+            return
+        stream = ThreadStream(
+            self._services.slack, channel_id=draft.channel_id, thread_ts=draft.thread_ts, team_id=draft.team_id,
+            user_id=draft.requested_by, on_visible=lambda ts: self._note_visible(work, ts),
+        )  # fmt: skip
+        try:
+            self._write(work, stream)
+            self._complete(work, stream)
+        except PressedStop:
+            self._stop(work, stream)
+        except (ClaimLost, DatabaseUnavailable):
+            raise  # another worker has it, or will
+        except Exception as error:
+            explanation = explain(error)
+            log.log(
+                explanation.log_level, "draft.failed", error=type(error).__name__, reference=explanation.reference,
+                exc_info=error if explanation.reference else None,
+            )  # fmt: skip
+            if stream.is_visible:
+                self._fail_visible(work, stream, explanation.sentence)
+            else:
+                self._fail_unseen(work, HuisstijlError(explanation.sentence))
+
+    def _find_thread(self, work: Work) -> None:
+        """A command's thread is opened by a message of ours, which the outbox posts."""
+        draft = work.draft
+        if draft.thread_ts:
+            return
+        deadline = time.monotonic() + ROOT_SECONDS
+        while not self._stopping.is_set():
+            with self._services.database.read() as session:
+                root = find_by_dedupe_key(session, root_key(draft.draft_id))
+            if root is None or root.status is OutboxStatus.FAILED or time.monotonic() > deadline:
+                raise HuisstijlError(texts.ROOT_NOT_POSTED)
+            if root.result:
+                draft.thread_ts = str(root.result["ts"])
+                self._save(work, thread_ts=draft.thread_ts)
+                return
+            self._stopping.wait(0.02)
+        raise ClaimLost  # the bot is stopping; the next one drafts it
+
+    def _write(self, work: Work, stream: ThreadStream) -> None:
+        """Ask the model, with what the server can take, until one answer is through."""
+        services = self._services
+        plan = make_plan(services.database, services.settings, work.draft, self._embed)
+        self._say_status(work, stream, plan)
+        deadline = work.began + services.settings.draft_deadline_seconds
+        busy_until = time.monotonic() + services.settings.first_token_deadline_seconds
+        while True:
+            work.plan = plan
+            try:
+                self._read_model(work, stream, plan, deadline)
+                return
+            except AdapterUnavailable:
+                log.error("adapter.refused", adapter=plan.model)
+                if plan.adapter_name is None:
+                    raise
+                plan = make_plan_without_adapter(
+                    services.database, services.settings, work.draft, self._embed, plan.adapter_name
+                )
+            except PromptTooLong:
+                smaller = plan.smaller()
+                if smaller is None:
+                    raise
+                plan = smaller
+            except ModelBusy:
+                if time.monotonic() + BUSY_SECONDS > min(busy_until, deadline) or self._stopping.wait(BUSY_SECONDS):
+                    raise
+
+    def _embed(self, text: str) -> NDArray[np.float32]:
+        vector: NDArray[np.float32] = self._services.model.embed([text])[0]
+        return vector
+
+    def _read_model(self, work: Work, stream: ThreadStream, plan: Plan, deadline: float) -> None:
+        pieces = self._services.model.stream(
+            plan.messages, model=plan.model, max_tokens=self._services.settings.draft_max_tokens,
+            deadline=deadline, is_base=plan.adapter_name is None,
+        )  # fmt: skip
+        try:
+            for piece in pieces:
+                if work.is_over.is_set():
+                    raise PressedStop
+                if piece.is_last:
+                    work.last = piece
+                    break
+                if piece.text:
+                    if work.first_token_seconds is None:
+                        work.first_token_seconds = time.monotonic() - work.began
+                    text = piece.text[: MAX_DRAFT_CHARS - len(work.raw)]
+                    work.raw += text
+                    stream.feed(work.safe.feed(text))
+                    if len(work.raw) >= MAX_DRAFT_CHARS:
+                        work.was_cut = True
+                        break
+                else:
+                    stream.tick()
+        finally:
+            pieces.close()  # type: ignore[attr-defined]  # a generator: this hangs up
+        if not work.raw.strip():
+            raise ModelBroke("The model server answered with nothing. Ask again, or word the request differently.")
+
+    def _say_status(self, work: Work, stream: ThreadStream, plan: Plan) -> None:
+        """A line in the thread while nothing is visible: never waited for, and no matter when it fails."""
+
+        def say() -> None:
+            if not stream.is_visible:
+                with suppress(SlackError):
+                    draft = work.draft
+                    self._services.slack.set_status(
+                        draft.channel_id, draft.thread_ts, texts.reading(len(plan.examples))
+                    )  # fmt: skip
+
+        threading.Thread(target=say, name="draft-status", daemon=True).start()
+
+    def _note_visible(self, work: Work, ts: str) -> None:
+        failpoints.visit("reply.after_post")
+        work.draft.message_ts = ts
+        self._save(work, status=DraftStatus.STREAMING, message_ts=ts, **_facts(work))
+        failpoints.visit("draft.streaming")
+
+    # ------------------------------------------------------------------------------------------------ its end
+
+    def _complete(self, work: Work, stream: ThreadStream) -> None:
+        assert work.plan is not None, "a plan was made before the model was asked"
+        stream.feed(work.safe.finish())
+        shape = work.plan.shape
+        if work.was_cut:
+            shape = type(shape)(
+                style=shape.style, rung=shape.rung, adapter=shape.adapter, examples=shape.examples,
+                notes=(*shape.notes, texts.CUT_SHORT),
+            )  # fmt: skip
+        closing = closing_blocks(work.draft.draft_id, shape)
+        work.draft.completion = work.raw.strip()
+        facts = _facts(work) | {
+            "completion": work.draft.completion,
+            "total_seconds": time.monotonic() - work.began,
+            "error": None,
+        }
+        self._save(work, **facts)
+        if stream.mode in (Mode.NEW, Mode.WHOLE):
+            self._finish(work, DraftStatus.SHOWN, owed=("post_message", whole_blocks(work.draft.completion, closing)))
+            return
+        if stream.close(closing):
+            self._finish(work, DraftStatus.SHOWN)
+        else:
+            self._finish(work, DraftStatus.SHOWN, owed=("update_message", whole_blocks(work.draft.completion, closing)))
+        log.info("draft.shown", rung=work.plan.rung.value, seconds=round(facts["total_seconds"], 3))
+
+    def _stop(self, work: Work, stream: ThreadStream) -> None:
+        """A person pressed Stop, or this draft is not ours any more: the row says which."""
+        with self._services.database.read() as session:
+            now = get_draft(session, work.draft.draft_id)
+        if now.fence != work.draft.fence:
+            return
+        closing = ended_blocks(texts.STOPPED)
+        text = work.raw.strip()
+        if stream.is_visible and not stream.close(closing):
+            self._owe_and_finish(work, DraftStatus.STOPPED, "update_message", whole_blocks(text, closing), text)
+            return
+        self._finish(work, DraftStatus.STOPPED, completion=text, **_facts(work))
+
+    def _fail_visible(self, work: Work, stream: ThreadStream, sentence: str) -> None:
+        """What was shown stays, marked incomplete, with one sentence."""
+        text = work.raw.strip()
+        closing = ended_blocks(sentence)
+        if stream.close(closing):
+            self._finish(work, DraftStatus.FAILED, error=sentence, completion=text, **_facts(work))
+        else:
+            self._owe_and_finish(
+                work, DraftStatus.FAILED, "update_message", whole_blocks(text, closing), text, error=sentence
+            )
+
+    def _fail_unseen(self, work: Work, error: HuisstijlError) -> None:
+        """Nothing is visible: one sentence instead."""
+        sentence = explain(error).sentence
+        draft = work.draft
+        owed: tuple[str, Any] = ("post_message", [section(sentence)])
+        if not draft.thread_ts:
+            owed = ("post_direct", [section(sentence)])
+        work.raw = ""
+        self._finish(work, DraftStatus.FAILED, owed=owed, text=sentence, error=sentence, **_facts(work))
+
+    def _recover(self, work: Work) -> None:
+        """A bot died while this draft was being written. What is visible becomes whole, or says that it is not."""
+        draft = work.draft
+        assert draft.message_ts is not None, "a draft is streaming from the moment its message is known"
+        message = MessageRef(channel_id=draft.channel_id, ts=draft.message_ts)
+        if draft.total_seconds is not None:
+            with self._services.database.read() as session:
+                closing = closing_blocks(draft.draft_id, shape_of(session, draft))
+            end_stream(self._services.slack, message)
+            blocks = whole_blocks(draft.completion, closing)
+            self._finish(work, DraftStatus.SHOWN, owed=("update_message", blocks))
+            return
+        closing = ended_blocks(texts.INTERRUPTED)
+        try:
+            self._services.slack.stop_stream(message, blocks=closing)  # what is visible stays as it is
+        except SlackError:
+            end_stream(self._services.slack, message)
+            blocks = whole_blocks(draft.completion, closing)
+            self._owe_and_finish(
+                work, DraftStatus.FAILED, "update_message", blocks, draft.completion, error=texts.INTERRUPTED
+            )
+            return
+        self._finish(work, DraftStatus.FAILED, error=texts.INTERRUPTED)
+
+    def _owe_and_finish(
+        self, work: Work, status: DraftStatus, verb: str, blocks: list[dict[str, Any]], text: str, **changes: Any
+    ) -> None:
+        self._finish(work, status, owed=(verb, blocks), completion=text, **_facts(work) | changes)
+
+    def _finish(
+        self, work: Work, status: DraftStatus, *, owed: tuple[str, list[dict[str, Any]]] | None = None,
+        text: str = "", **changes: Any,
+    ) -> None:  # fmt: skip
+        """One transaction: the row's end, and the message that is still owed, by one name however often."""
+        draft = work.draft
+        with self._services.database.write() as session:
+            if owed is not None:
+                verb, blocks = owed
+                where: dict[str, Any] = {"channel_id": draft.channel_id}
+                if verb == "post_message":
+                    where["thread_ts"] = draft.thread_ts
+                elif verb == "post_direct":
+                    where = {"user_id": draft.requested_by}
+                else:
+                    where["ts"] = draft.message_ts
+                fallback = text or fallback_text(draft.completion or work.raw)
+                owe(
+                    session, team_id=draft.team_id, dedupe_key=f"draft_end:{draft.draft_id}", verb=verb,
+                    arguments=where | {"text": fallback, "blocks": blocks},
+                )  # fmt: skip
+            write_fenced(
+                session, Draft, draft.draft_id, draft.fence, status=status,
+                finished_at=now_in_database(session), lease_expires_at=None, **changes,
+            )  # fmt: skip
+        self._services.wakeups.outbox.set()
+
+    def _save(self, work: Work, **changes: Any) -> None:
+        with self._services.database.write() as session:
+            write_fenced(session, Draft, work.draft.draft_id, work.draft.fence, **changes)
+
+
+def _so_far(work: Work) -> dict[str, Any]:
+    """The text until now, for whoever has to end this draft instead of us."""
+    return {} if work.draft.completion else {"completion": work.raw}
+
+
+def _facts(work: Work) -> dict[str, Any]:
+    """What shaped the draft, as far as it is known."""
+    facts: dict[str, Any] = {}
+    if work.plan is not None:
+        facts = {
+            "rung": work.plan.rung,
+            "adapter_name": work.plan.adapter_name,
+            "example_ids": [example.example_id for example in work.plan.examples],
+            "first_token_seconds": work.first_token_seconds,
+        }
+    if work.last is not None:
+        facts |= {
+            "prompt_tokens": work.last.prompt_tokens,
+            "completion_tokens": work.last.completion_tokens,
+            "model_fingerprint": work.last.fingerprint,
+        }
+    return facts

@@ -1,0 +1,114 @@
+"""Keep, Edit, Not our style: the buttons under a draft and the two windows behind them."""
+
+from __future__ import annotations
+
+from bot.blocks.modals import REASON_BLOCK, TEXT_BLOCK, discard_draft_view, edit_draft_view
+from bot.blocks.text import read_long_input
+from bot.domain.values import Click, Submission
+from bot.errors import BadInput, SlackError
+from bot.operations import feedback
+from bot.operations.examples import Proposal, UnusablePair
+from bot.services import Services
+from bot.texts import drafting as texts
+
+
+def keep_draft(services: Services, click: Click) -> None:
+    """Keep the draft as it is."""
+    proposal = feedback.keep_draft(
+        services.database,
+        services.people.get_actor(click.team_id, click.user_id),
+        click.value,
+        channel=services.slack.get_channel(click.channel_id),
+        message_ts=click.message_ts,
+        permalink=_find_permalink(services, click.channel_id, click.message_ts),
+    )
+    _wake(services)
+    services.answer(click, proposal.sentence)
+
+
+def open_edit(services: Services, click: Click) -> None:
+    """Open a window with the draft's text."""
+    actor = services.people.get_actor(click.team_id, click.user_id)
+    draft = feedback.get_decidable_draft(services.database, actor, click.value)
+    try:
+        view = edit_draft_view(_metadata(click), draft.edited_completion or draft.completion)
+    except ValueError as error:
+        raise BadInput(texts.TOO_LONG_TO_EDIT) from error
+    services.slack.open_view(click.trigger_id, view)
+
+
+def submit_edit(services: Services, submission: Submission) -> dict[str, str] | None:
+    """The text as it should be."""
+    text = read_long_input(submission.values, TEXT_BLOCK)
+    if not text.strip():
+        return {TEXT_BLOCK: texts.EMPTY_EDIT}
+    draft_id, channel_id, message_ts = _read_metadata(submission)
+    try:
+        proposal = feedback.edit_draft(
+            services.database,
+            services.people.get_actor(submission.team_id, submission.user_id),
+            draft_id,
+            text,
+            channel=services.slack.get_channel(channel_id),
+            message_ts=message_ts,
+            permalink=_find_permalink(services, channel_id, message_ts),
+        )
+    except UnusablePair as error:
+        return {TEXT_BLOCK: " ".join(error.errors.values())}
+    _wake(services)
+    _tell(services, submission, channel_id, proposal)
+    return None
+
+
+def open_discard(services: Services, click: Click) -> None:
+    """Ask what is wrong with the draft."""
+    actor = services.people.get_actor(click.team_id, click.user_id)
+    feedback.get_decidable_draft(services.database, actor, click.value)
+    services.slack.open_view(click.trigger_id, discard_draft_view(_metadata(click)))
+
+
+def submit_discard(services: Services, submission: Submission) -> None:
+    """Not our style, with or without a reason."""
+    draft_id, _, message_ts = _read_metadata(submission)
+    feedback.discard_draft(
+        services.database,
+        services.people.get_actor(submission.team_id, submission.user_id),
+        draft_id,
+        submission.text(REASON_BLOCK),
+        message_ts=message_ts,
+    )
+    _wake(services)
+
+
+def _metadata(click: Click) -> str:
+    """A modal does not say which message it was opened from."""
+    return f"{click.value}/{click.channel_id}/{click.message_ts}"
+
+
+def _read_metadata(submission: Submission) -> tuple[str, str, str]:
+    draft_id, channel_id, message_ts = submission.metadata.split("/")
+    return draft_id, channel_id, message_ts
+
+
+def _find_permalink(services: Services, channel_id: str, message_ts: str) -> str | None:
+    """A link is good to have; without one the example has its ids."""
+    try:
+        return services.slack.find_permalink(channel_id, message_ts)
+    except SlackError:
+        return None
+
+
+def _tell(services: Services, submission: Submission, channel_id: str, proposal: Proposal) -> None:
+    """Say what became of the proposal in the channel, for this person alone: a window has no place for it."""
+    services.answer(
+        Click(
+            event_key=submission.event_key, team_id=submission.team_id, user_id=submission.user_id,
+            channel_id=channel_id, action_id=submission.callback_id, value="",
+        ),
+        proposal.sentence,
+    )  # fmt: skip
+
+
+def _wake(services: Services) -> None:
+    services.wakeups.outbox.set()
+    services.wakeups.embeddings.set()

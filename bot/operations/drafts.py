@@ -1,0 +1,174 @@
+"""Asking for a draft, and stopping one. Asking twice with one key is one draft."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from bot.blocks.draft import Shape, asked_text
+from bot.domain import throttle
+from bot.domain.safe_text import as_typed
+from bot.domain.similarity import count_visible
+from bot.domain.throttle import Verdict, check_load
+from bot.domain.values import Actor, Channel
+from bot.errors import EmptyRequest, MembersOnly, NotInChannel, OutOfScope, RequestTooLong
+from bot.operations.people import refuse
+from bot.operations.styles import resolve_style
+from bot.texts import drafting as texts
+from config.rungs import Rung
+from db.audit import record
+from db.base import insert_new, new_id, now_in_database
+from db.drafts import (
+    Draft,
+    DraftStatus,
+    count_drafts_since,
+    count_open_drafts,
+    find_draft_by_request,
+    find_streaming_drafts,
+    move_draft,
+)  # fmt: skip
+from db.examples import Example
+from db.outbox import owe
+from db.session import Database
+from db.styles import get_style
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requested:
+    """A draft that is on its way."""
+
+    draft_id: str
+    style_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttled:
+    """No draft: too many at once. `notice_key` names the minute, so that the person is told once."""
+
+    sentence: str
+    notice_key: str
+
+
+def root_key(draft_id: str) -> str:
+    """The outbox's name of the message that opens a command's thread."""
+    return f"draft_root:{draft_id}"
+
+
+def request_draft(
+    database: Database,
+    actor: Actor,
+    *,
+    request_key: str,
+    channel: Channel,
+    text: str,
+    max_chars: int,
+    thread_ts: str = "",
+) -> Requested | Throttled:
+    """Store what somebody asks for. Without a thread, a message is owed that opens one in the channel.
+
+    Raises NotInChannel, MembersOnly, OutOfScope (a channel shared with another company), EmptyRequest,
+    RequestTooLong, NoStyleYet, AmbiguousStyle.
+    """
+    if not channel.is_member:
+        raise NotInChannel
+    if not actor.is_full_member:
+        refuse(database, actor, "draft.refused", channel.channel_id, MembersOnly(texts.MEMBERS_ONLY))
+    if channel.is_external:
+        refuse(database, actor, "draft.refused", channel.channel_id, OutOfScope(texts.EXTERNAL))
+    with database.write() as session:
+        known = find_draft_by_request(session, request_key)
+        if known is not None:
+            return Requested(draft_id=known.draft_id, style_name="")
+        typed = as_typed(text)
+        _check_length(typed, max_chars)
+        style, request = resolve_style(
+            session, actor.team_id, channel.channel_id, typed, thread_ts=thread_ts or None
+        )  # fmt: skip
+        if count_visible(request) == 0:
+            raise EmptyRequest
+        throttled = _check_load(session, actor)
+        if throttled is not None:
+            return throttled
+        draft_id = new_id("dra")
+        row = {
+            "draft_id": draft_id, "request_key": request_key, "team_id": actor.team_id, "style_id": style.style_id,
+            "channel_id": channel.channel_id, "thread_ts": thread_ts, "requested_by": actor.user_id,
+            "request": request, "requested_at": now_in_database(session),
+        }  # fmt: skip
+        if not insert_new(session, Draft, [row], unique=["request_key"]):
+            return Requested(draft_id="", style_name=style.name)  # asked twice at this very moment
+        if not thread_ts:
+            owe(
+                session, team_id=actor.team_id, dedupe_key=root_key(draft_id), verb="post_message",
+                arguments={"channel_id": channel.channel_id, "text": asked_text(actor.name, style.name, request)},
+            )  # fmt: skip
+        record(
+            session, team_id=actor.team_id, actor=actor.user_id, action="draft.requested", subject=draft_id,
+            style_id=style.style_id,
+        )  # fmt: skip
+        return Requested(draft_id=draft_id, style_name=style.name)
+
+
+def _check_length(text: str, max_chars: int) -> None:
+    if count_visible(text) == 0:
+        raise EmptyRequest
+    if len(text) > max_chars:
+        raise RequestTooLong(texts.too_long(len(text), max_chars))
+
+
+def _check_load(session: Session, actor: Actor) -> Throttled | None:
+    now = now_in_database(session)
+    since = now - timedelta(seconds=throttle.WINDOW_SECONDS)
+    verdict = check_load(
+        asked_recently=count_drafts_since(session, actor.team_id, actor.user_id, since),
+        open_drafts=count_open_drafts(session, actor.team_id),
+    )
+    if verdict is Verdict.FREE:
+        return None
+    sentences = {
+        Verdict.PERSON_BUSY: texts.PERSON_BUSY.format(most=throttle.PER_PERSON),
+        Verdict.WORKSPACE_BUSY: texts.WORKSPACE_BUSY,
+    }
+    minute = int(now.timestamp() // throttle.WINDOW_SECONDS)
+    return Throttled(
+        sentence=sentences[verdict], notice_key=f"throttled:{actor.team_id}:{actor.user_id}:{verdict}:{minute}"
+    )
+
+
+def owe_notice(
+    database: Database, actor: Actor, throttled: Throttled, *, channel_id: str, response_url: str, is_direct: bool
+) -> None:
+    """Tell the person once a minute that there was too much, and only them."""
+    if response_url:
+        verb, arguments = "respond", {"response_url": response_url, "text": throttled.sentence, "blocks": None}
+    elif is_direct:
+        verb, arguments = "post_message", {"channel_id": channel_id, "text": throttled.sentence}
+    else:
+        verb = "post_ephemeral"
+        arguments = {"channel_id": channel_id, "user_id": actor.user_id, "text": throttled.sentence, "blocks": None}
+    with database.write() as session:
+        owe(session, team_id=actor.team_id, dedupe_key=throttled.notice_key, verb=verb, arguments=arguments)
+
+
+def stop_drafts(database: Database, team_id: str, user_id: str, channel_id: str, message_ts: tuple[str, ...]) -> int:
+    """A person pressed Stop: these drafts are over. Returns how many were being written."""
+    stopped = 0
+    with database.write() as session:
+        for draft in find_streaming_drafts(session, team_id, channel_id, message_ts):
+            if move_draft(session, draft, seen=(DraftStatus.STREAMING,), to=DraftStatus.STOPPED):
+                record(session, team_id=team_id, actor=user_id, action="draft.stopped", subject=draft.draft_id)
+                stopped += 1
+    return stopped
+
+
+def shape_of(session: Session, draft: Draft) -> Shape:
+    """What shaped a draft, from its row."""
+    examples = [session.get(Example, example_id) for example_id in reversed(draft.example_ids)]
+    return Shape(
+        style=get_style(session, draft.style_id).name,
+        rung=(draft.rung or Rung.ZERO_SHOT).value,
+        adapter=draft.adapter_name,
+        examples=tuple((example.example_id, example.permalink) for example in examples if example is not None),
+    )
