@@ -38,7 +38,7 @@ def main(run_id: str, fence: int, settings: Settings) -> int:
 
         from trainer.run import execute_run  # imports torch
 
-        disable_progress_bar()  # progress is reported to the database
+        disable_progress_bar()  # type: ignore[no-untyped-call]  # progress is reported to the database
         execute_run(database, settings, hold)
     database.dispose()
     return EXIT_ENDED
