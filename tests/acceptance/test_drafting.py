@@ -54,7 +54,7 @@ def answers_in(workspace: Workspace, channel: str, thread_ts: str) -> list[Json]
 def wait_for_end(bot: Bot, *statuses: DraftStatus, count: int = 1, seconds: float = 10) -> list[Draft]:
     wanted = statuses or (DraftStatus.SHOWN,)
     return wait_until(
-        lambda: found if len(found := [d for d in drafts_of(bot) if d.status in wanted]) >= count else None,
+        lambda: found if len(found := [d for d in drafts_of(bot) if d.status in wanted]) >= count else [],
         seconds=seconds,
         what=f"{count} drafts {wanted}",
     )
