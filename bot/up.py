@@ -11,7 +11,9 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import structlog
@@ -36,14 +38,18 @@ class Child:
     command: list[str]
     environment: dict[str, str]
     process: subprocess.Popen[bytes] | None = None
+    #: Where its output goes; None: to ours.
+    log_file: Path | None = None
     deaths: int = 0
     start_at: float = field(default=0.0)
 
     def start(self) -> None:
         # A session of its own: the terminal's Ctrl-C reaches us alone, and we stop them in order.
-        self.process = subprocess.Popen(
-            self.command, env=self.environment, stdin=subprocess.DEVNULL, start_new_session=True
-        )
+        with self.log_file.open("ab") if self.log_file else nullcontext() as output:
+            self.process = subprocess.Popen(
+                self.command, env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                start_new_session=True,
+            )  # fmt: skip
         log.info("process.started", process=self.name, pid=self.process.pid)
 
     def watch(self) -> None:
@@ -73,10 +79,7 @@ def run_up(settings: Settings) -> int:
     children = plan(settings)
     _say_where(settings)
     try:
-        for child in children:
-            child.start()
-            if child.name == "workspace":
-                _wait_until_up(f"{workspace_url(settings)}/api/api.test", stop)
+        start_all(children, settings, stop)
         while not stop.wait(0.5):
             for child in children:
                 child.watch()
@@ -85,23 +88,32 @@ def run_up(settings: Settings) -> int:
     return 0
 
 
-def plan(settings: Settings) -> list[Child]:
+def plan(settings: Settings, **environment_overrides: str) -> list[Child]:
     """The processes of this installation, in the order in which they start."""
-    overrides: dict[str, str] = {}
+    overrides = dict(environment_overrides)
     names = ["serve", "trainer", "clock", "bot"]
     if settings.uses_local_workspace:
         tokens = load_tokens(workspace_folder(settings))
-        overrides = {
+        overrides |= {
             "SLACK_BOT_TOKEN": tokens["bot_token"],
             "SLACK_APP_TOKEN": tokens["app_token"],
             "SLACK_SIGNING_SECRET": tokens["signing_secret"],
             "HUISSTIJL_SLACK_API_URL": f"{workspace_url(settings)}/api/",
+            "HUISSTIJL_SLACK_MODE": "socket",
         }
         names.insert(0, "workspace")
     environment = child_environment(settings, **overrides)
     return [
         Child(name=name, command=[sys.executable, "-m", "bot.cli", name], environment=environment) for name in names
     ]
+
+
+def start_all(children: list[Child], settings: Settings, stop: threading.Event) -> None:
+    """Start them in order; the bot needs its workspace to answer."""
+    for child in children:
+        child.start()
+        if child.name == "workspace":
+            _wait_until_up(f"{workspace_url(settings)}/api/api.test", stop)
 
 
 def workspace_url(settings: Settings) -> str:

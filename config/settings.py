@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".huisstijl")
     #: SQLAlchemy URL. Empty: SQLite in the data folder. PostgreSQL: `postgresql+psycopg://…`.
     database_url: str = ""
+    #: Where prepared copies of embedded models lie. Empty: in the data folder.
+    prepared_models_dir: Path | None = None
     #: fsspec URL of the artifact store. Empty: a folder in the data folder.
     artifact_url: str = ""
 
@@ -108,7 +110,7 @@ class Settings(BaseSettings):
     @property
     def models_dir(self) -> Path:
         """Prepared copies of embedded models (safetensors), made once."""
-        return self.data_dir / "models"
+        return self.prepared_models_dir or self.data_dir / "models"
 
     @property
     def keys_dir(self) -> Path:

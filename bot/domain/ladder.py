@@ -127,3 +127,19 @@ def _row(rank: Rank) -> tuple[str, ...]:
 
 def _figure(value: float | None, shape: str) -> str:
     return "–" if value is None else shape.format(value)
+
+
+def gain_bits_per_byte(worse: Mapping[str, Any], better: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Bits per byte that `better` saves over `worse` (mean, and a 95 % interval): two stored scorecards on the same
+    unseen pairs. The paired bootstrap resamples whole pairs, and divides their bits by their bytes.
+
+    Raises ValueError when they were not scored on the same pairs.
+    """
+    before, after = worse["pairs"], better["pairs"]
+    if [pair["example_id"] for pair in before] != [pair["example_id"] for pair in after] or not before:
+        raise ValueError("Two candidates can only be compared on the same unseen pairs.")
+    saved = np.array([a["nll_nats"] - b["nll_nats"] for a, b in zip(before, after, strict=True)]) / math.log(2)
+    size = np.array([pair["reference_bytes"] for pair in before], dtype=float)
+    chosen = np.random.default_rng(0).integers(0, len(saved), size=(RESAMPLES, len(saved)))
+    low, high = np.quantile(saved[chosen].sum(axis=1) / size[chosen].sum(axis=1), [0.025, 0.975])
+    return float(saved.sum() / size.sum()), float(low), float(high)
