@@ -272,7 +272,7 @@ class SlackGateway:
                 title=title,
                 initial_comment=comment,
                 thread_ts=thread_ts,
-            )  # fmt: skip
+            )
         )
 
     # Streams
@@ -286,7 +286,7 @@ class SlackGateway:
                 recipient_team_id=team_id,
                 recipient_user_id=user_id,
                 markdown_text=markdown,
-            )  # fmt: skip
+            )
         )
         return str(started["ts"])
 
@@ -326,13 +326,14 @@ class SlackGateway:
         user: dict[str, Any] = self._call(lambda: self.client.users_info(user=user_id, include_locale=True))["user"]
         return user
 
-    def get_channel(self, channel_id: str) -> Channel:
+    def get_channel(self, channel_id: str, *, fresh: bool = False) -> Channel:
         """What Slack says of a conversation, at most a minute old: Slack allows this question about once a second.
+        `fresh` asks in any case: what is about to be learnt must not come from a channel that has become private.
 
         One that the bot cannot see is private to it: Slack says no more.
         """
         asked_at, known = self._channels.get(channel_id, (0.0, None))
-        if known is not None and time.monotonic() - asked_at < CHANNEL_AGE_SECONDS:
+        if known is not None and not fresh and time.monotonic() - asked_at < CHANNEL_AGE_SECONDS:
             return known
         channel = self._describe_channel(channel_id)
         if channel.is_member:  # an invitation must count at once

@@ -35,5 +35,5 @@ def split_request(text: str, names: Collection[str]) -> tuple[str | None, str]:
 
 def find_nearest(word: str, known: Collection[str]) -> str | None:
     """The known word that somebody most probably meant."""
-    best = process.extractOne(word.casefold(), known, scorer=fuzz.ratio, score_cutoff=60)
+    best = process.extractOne(word.casefold(), list(known), scorer=fuzz.ratio, score_cutoff=60)
     return str(best[0]) if best else None

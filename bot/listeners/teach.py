@@ -57,7 +57,7 @@ def submit_teach(services: Services, submission: Submission) -> FieldErrors | No
             services.database, actor,
             style_id=submission.text("style"), prompt=prompt, completion=completion,
             source=_source(services, about["draft_id"], completion),
-            channel=services.slack.get_channel(about["channel_id"]),
+            channel=services.slack.get_channel(about["channel_id"], fresh=True),
             message_ts=about["ts"], thread_ts=about["thread_ts"], permalink=permalink,
             author_id=about["author_id"], draft_id=about["draft_id"],
         )  # fmt: skip
