@@ -136,6 +136,27 @@ def export(
     raise typer.Exit(export_file(_start(), file, style=style, team=team, format=format, say=typer.echo))
 
 
+@app.command()
+def ladder(style: Annotated[str, typer.Argument(help="Name of the style.")]) -> None:
+    """Show how every candidate of a style scored in its last run, and the verdict."""
+    from bot.domain.ladder import ladder_lines
+    from bot.errors import NotMeasuredYet, explain
+    from bot.operations.ladder import list_ladders
+    from db.session import Database
+    from db.styles import StyleNotFound
+
+    settings = _start()
+    database = Database(settings.resolved_database_url)
+    try:
+        for found in list_ladders(database, settings, style):
+            typer.echo("\n".join([*ladder_lines(found), "", found.verdict]))
+    except (NotMeasuredYet, StyleNotFound) as error:
+        typer.echo(explain(error).sentence, err=True)
+        raise typer.Exit(1) from None
+    finally:
+        database.dispose()
+
+
 @db_app.command("upgrade")
 def db_upgrade() -> None:
     """Bring the database to this program's revision."""

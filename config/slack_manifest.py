@@ -26,10 +26,8 @@ BOT_SCOPES: dict[str, str] = {
 
 BOT_EVENTS: tuple[str, ...] = (
     "agent_session_stopped",
-    "app_home_opened",
     "app_mention",
     "app_uninstalled",
-    "member_joined_channel",
     "message.im",
     "tokens_revoked",
 )

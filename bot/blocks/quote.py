@@ -43,6 +43,13 @@ def quote_message(
     return headline, blocks
 
 
+def terms_message(style_id: str, style_name: str) -> tuple[str, Blocks]:
+    """Text and blocks of the notice that only the statement on training data is missing."""
+    text = texts.terms_notice(style_name)
+    accept = _button("accept_terms", texts.ACCEPT_ONLY_BUTTON, style_id) | {"style": "primary"}
+    return text, [_section(text), _section(texts.STATEMENT), {"type": "actions", "elements": [accept]}]
+
+
 def _section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 

@@ -24,6 +24,7 @@ TRAINING: tuple[Route, ...] = (
     action("confirm_train", training.confirm_train),
     action("cancel_train", training.cancel_train),
     action("cancel_run", training.cancel_run),
+    action("accept_terms", training.accept_terms),
 )
 
 DRAFTING: tuple[Route, ...] = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bot.domain.values import Click, Command
 from bot.errors import BadInput
 from bot.operations.promotions import promote_by_hand, roll_back
+from bot.operations.runs import accept_statement, confirm_training, decline_training, quote_training
 from bot.operations.runs import cancel_run as cancel_run_of
-from bot.operations.runs import confirm_training, decline_training, quote_training
 from bot.operations.status import get_status
 from bot.services import Services
 from bot.texts import training as texts
@@ -24,6 +24,12 @@ def confirm_train(services: Services, click: Click) -> None:
     actor = services.people.get_actor(click.team_id, click.user_id)
     run = confirm_training(services.database, services.settings, actor, click.value)
     services.answer(click, texts.queued(run.style_name, run.channel_id), replace=True)
+
+
+def accept_terms(services: Services, click: Click) -> None:
+    """The button under the clock's notice; the notice itself says what came of it."""
+    accept_statement(services.database, services.people.get_actor(click.team_id, click.user_id), click.value)
+    services.wakeups.outbox.set()
 
 
 def cancel_train(services: Services, click: Click) -> None:

@@ -15,7 +15,7 @@ from db.promotions import Promotion, find_promotion
 from db.runs import Run, RunStatus, find_latest_run
 from db.scorecards import list_scorecards
 from db.session import Database
-from db.styles import Style, StyleNotFound, find_style_by_name
+from db.styles import Style, StyleNotFound, list_all_styles
 
 
 def get_ladder(database: Database, settings: Settings, actor: Actor, channel_id: str, style_name: str) -> Ladder:
@@ -24,13 +24,16 @@ def get_ladder(database: Database, settings: Settings, actor: Actor, channel_id:
         return read_ladder(session, settings, find_named_style(session, actor.team_id, channel_id, style_name))
 
 
-def get_ladder_for_operator(database: Database, settings: Settings, team_id: str, style_name: str) -> Ladder:
-    """The ladder of any style, for whoever sits at the terminal. Raises StyleNotFound, NotMeasuredYet."""
+def list_ladders(database: Database, settings: Settings, style_name: str) -> list[Ladder]:
+    """The ladders of the styles of this name, whatever their scope: for the terminal.
+
+    Raises StyleNotFound, NotMeasuredYet.
+    """
     with database.read() as session:
-        style = find_style_by_name(session, team_id, style_name)
-        if style is None:
+        styles = [style for style in list_all_styles(session) if style.name == style_name]
+        if not styles:
             raise StyleNotFound
-        return read_ladder(session, settings, style)
+        return [read_ladder(session, settings, style) for style in styles]
 
 
 def read_ladder(session: Session, settings: Settings, style: Style) -> Ladder:

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from sqlalchemy.orm import Session
 
-from bot.blocks.quote import quote_message
+from bot.blocks.quote import quote_message, terms_message
 from bot.blocks.run_progress import RunCard, progress_message
 from bot.domain.policy import Due, Hindrance, NotDue, Situation, is_training_due
 from bot.domain.progress import read_figures
@@ -42,7 +42,7 @@ from db.runs import (
     request_cancel,
 )
 from db.session import Database, DatabaseUnavailable
-from db.styles import Style, get_style, list_all_styles, lock_style
+from db.styles import Style, StyleNotFound, get_style, list_all_styles, lock_style
 from db.teams import has_accepted_terms
 from db.trainers import Trainer, find_live_trainer
 
@@ -128,13 +128,32 @@ def _count_new(session: Session, style: Style) -> int:
     return count_approved_since(session, style.style_id, style.scope, last.queued_at if last else None)
 
 
+def terms_key(style_id: str) -> str:
+    """The outbox's name for the notice that the statement is missing."""
+    return f"terms:{style_id}"
+
+
+def accept_statement(database: Database, actor: Actor, style_id: str) -> None:
+    """An admin accepts the statement under the clock's notice; the next tick queues what is due. Raises AdminsOnly."""
+    require_admin(database, actor, "command.refused", "accept_terms")
+    with database.write() as session:
+        style = get_style(session, style_id)
+        if style.team_id != actor.team_id:
+            raise StyleNotFound
+        accept_terms(session, actor)
+        arguments = {"ts_from": terms_key(style_id), "text": texts.terms_accepted(actor.user_id), "blocks": None}
+        key = f"{terms_key(style_id)}:accepted"
+        owe(session, team_id=actor.team_id, dedupe_key=key, verb="update_message", arguments=arguments)
+
+
 def _ask_for_terms(database: Database, style_id: str) -> None:
     """Tell the style's channel once that only the statement is missing."""
     with database.write() as session:
         style = get_style(session, style_id)
-        arguments = {"channel_id": home_channel(style), "text": texts.terms_notice(style.name), "blocks": None}
+        text, blocks = terms_message(style_id, style.name)
+        arguments = {"channel_id": home_channel(style), "text": text, "blocks": blocks}
         if owe(
-            session, team_id=style.team_id, dedupe_key=f"terms:{style_id}", verb="post_message", arguments=arguments
+            session, team_id=style.team_id, dedupe_key=terms_key(style_id), verb="post_message", arguments=arguments
         ):
             log.info("terms.asked_for", style_id=style_id)
 

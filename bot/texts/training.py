@@ -22,6 +22,7 @@ STATEMENT = (
 )
 TRAIN_BUTTON = "Train"
 ACCEPT_BUTTON = "I accept this, train"
+ACCEPT_ONLY_BUTTON = "I accept this"
 CANCEL_BUTTON = "Cancel"
 CANCEL_RUN_BUTTON = "Cancel this run"
 CANCEL_RUN_TITLE = "Cancel this run?"
@@ -33,8 +34,12 @@ CANCEL_RUN_NO = "Let it run"
 def terms_notice(style_name: str) -> str:
     return (
         f"Enough examples are approved to train *{style_name}*, but an admin has to accept the statement on training "
-        f"data first. `/huisstijl train {style_name}` shows it, with what the run will take."
+        f"data first: here, or under the quote of `/huisstijl train {style_name}`."
     )
+
+
+def terms_accepted(user_id: str) -> str:
+    return f"<@{user_id}> accepted the statement on training data. Training starts by itself when it is due."
 
 
 # --- the quote ------------------------------------------------------------------------------------------------------
