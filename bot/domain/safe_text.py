@@ -10,8 +10,8 @@ import re
 
 #: WORD JOINER: takes no width and keeps a word from being read as a mention.
 _JOINER = "\u2060"
-_SPECIAL = re.compile(r"<!(?:subteam\^)?([^>|^\s]+)(?:\^[^>|]*)?(?:\|([^>]*))?>")
-_PERSON = re.compile(r"<@([A-Z0-9]+)(?:\|([^>]*))?>")
+_SPECIAL = re.compile(r"<!(?:subteam\^)?([^<>|^\s]+)(?:\^[^<>|]*)?(?:\|([^<>]*))?>")
+_PERSON = re.compile(r"<@([A-Z0-9]+)(?:\|([^<>]*))?>")
 _LOUD = re.compile(r"@(channel|here|everyone)\b", re.IGNORECASE)
 _SLACK_LINK = re.compile(r"<((?:https?|mailto|tel|ftp|slack)[^>|\s]*)\|([^>]*)>")
 _MARKDOWN_LINK = re.compile(r"!?\[([^\]\n]*)\]\(\s*<?([^)\s>]+)>?(?:\s+[\"'][^)\n]*)?\s*\)")
@@ -28,9 +28,16 @@ def escape(text: str) -> str:
 
 def neutralise(markdown: str) -> str:
     """Markdown without live mentions, in which every link shows its target. Code keeps its brackets."""
-    parts = _CODE.split(_without_mentions(markdown))
-    # Every second part is code.
-    return "".join(part if index % 2 else _with_honest_links(part) for index, part in enumerate(parts))
+    # What one replacement leaves behind may read as a mention or link again, so until there is none.
+    while (safer := _neutralise_once(markdown)) != markdown:
+        markdown = safer
+    return markdown
+
+
+def _neutralise_once(markdown: str) -> str:
+    parts = _CODE.split(markdown)
+    # Every second part is code. Mentions come last, everywhere: what is left of a link's brackets may be one.
+    return _without_mentions("".join(p if index % 2 else _with_honest_links(p) for index, p in enumerate(parts)))
 
 
 def _without_mentions(text: str) -> str:
@@ -69,7 +76,9 @@ def _written_out(found: re.Match[str]) -> str:
     if target.startswith("@"):
         return f"@{label.lstrip('@') or target[1:]}"
     bare = target.removeprefix("mailto:").removeprefix("tel:")
-    return bare if label in ("", target, bare) or target.endswith(f"//{label}") else f"{label} ({target})"
+    if label and target.endswith(f"//{label}"):
+        return label  # typed without "https://"
+    return bare if label in ("", target, bare) else f"{label} ({target})"
 
 
 def shorten(text: str, most: int) -> str:

@@ -1,0 +1,75 @@
+"""Shown text calls nobody and hides no link; typed text is read back as it was typed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.safe_text import as_typed, clip, escape, neutralise, shorten, unescape
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!channel>", "<!here|here>", "<!everyone>", "<@U123ABC>", "<@W1|bob>", "<!subteam^S123|@team>", "@channel",
+        "@HERE", "`<!channel>`", "```\n<@U123ABC>\n```", "<!<!channel>>", "<[!channel>](https://a.example)",
+        "[<!channel>](https://a.example)",
+    ],
+)  # fmt: skip
+def test_no_mention_survives(text: str) -> None:
+    safe = neutralise(f"Hello {text} there")
+    assert "<!channel" not in safe and "<@" not in safe
+    assert not any(f"@{word}" in safe.lower() for word in ("channel", "here", "everyone"))
+
+
+@pytest.mark.parametrize(
+    ("markdown", "shown"),
+    [
+        ("[your bank](https://evil.example/x)", "your bank (https://evil.example/x)"),
+        ("<https://evil.example|https://bank.example>", "https://bank.example (https://evil.example)"),
+        ("[https://a.example](https://a.example)", "https://a.example"),
+        ("![logo](https://a.example/l.png)", "logo (https://a.example/l.png)"),
+        ("mail <mailto:a@b.example|a@b.example>", "mail mailto:a@b.example"),
+        ("`[a](b)` stays", "`[a](b)` stays"),
+        ("```\n[a](b)\n```", "```\n[a](b)\n```"),
+        ("**bold** [ ] todo (x)", "**bold** [ ] todo (x)"),
+    ],
+)
+def test_a_link_shows_where_it_goes(markdown: str, shown: str) -> None:
+    assert neutralise(markdown) == shown
+
+
+@given(st.text(alphabet=st.sampled_from("<>!@|[]()`chanelhrU1^ https:/.x"), max_size=60))
+def test_neutralising_twice_changes_nothing_more(text: str) -> None:
+    once = neutralise(text)
+    assert re.search(r"<!(channel|here|everyone)|<@[UW][A-Z0-9]*>|@(channel|here)\b", once) is None
+    assert neutralise(once) == once
+
+
+@given(st.text(max_size=200))
+def test_what_slack_escapes_is_read_back_as_typed(text: str) -> None:
+    assert unescape(escape(text)) == text
+    assert as_typed(escape(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("slack", "typed"),
+    [
+        ("<https://x.example/a?b=1&amp;c=2>", "https://x.example/a?b=1&c=2"),
+        ("<http://x.example|x.example>", "x.example"),
+        ("<mailto:a@b.example|a@b.example>", "a@b.example"),
+        ("see <#C1|general> and <@U1|mia> &lt;b&gt;", "see #general and @mia <b>"),
+        ("<!here> &amp;lt;", "@here &lt;"),
+    ],
+)
+def test_links_and_channels_are_written_out(slack: str, typed: str) -> None:
+    assert as_typed(slack) == typed
+
+
+@given(st.text(max_size=300), st.integers(min_value=1, max_value=80))
+def test_shortened_text_keeps_within_its_limit(text: str, most: int) -> None:
+    assert len(shorten(text, most)) <= most and len(clip(text, most)) <= most
+    assert "\n" not in shorten(text, most)
