@@ -161,7 +161,7 @@ def test_the_least_recently_used_adapter_leaves_and_comes_back_unchanged(shop: S
         assert engine.adapters.names() == sorted(ADAPTERS[2:])
         assert {name: engine.complete(ask("x"), name, SHORT) for name in ADAPTERS} == before
         assert engine.adapters.evicted_count == 6
-        assert sorted(engine.model.peft_config) == sorted(adapter.key for adapter in engine.adapters._loaded.values())
+        assert len(engine.model.peft_config) == 2, "weights of an evicted adapter stayed in the model"
     finally:
         engine.close()
 
@@ -174,7 +174,7 @@ def test_an_adapter_in_use_is_never_evicted(shop: Shop, tmp_path: Path) -> None:
         with pytest.raises(EngineBusy):
             engine.submit(ask("x"), "two-v1", SHORT)
         assert "".join(generation) == alone
-        wait_until(lambda: engine.adapters._loaded["one-v1"].users == 0)
+        wait_until(lambda: engine.adapters.uses("one-v1") == 0)
         engine.complete(ask("x"), "two-v1", SHORT)
         assert engine.adapters.names() == ["two-v1"]
     finally:
@@ -216,7 +216,7 @@ def test_a_full_queue_is_refused_and_recovers(shop: Shop, tmp_path: Path) -> Non
     try:
         with Held(engine):
             generations = [engine.submit(ask("x"), None, SHORT)]
-            wait_until(lambda: not engine._waiting)
+            wait_until(lambda: engine.waiting_requests == 0)
             generations += [engine.submit(ask("x"), None, SHORT) for _ in range(3)]
             with pytest.raises(EngineBusy):
                 engine.submit(ask("x"), None, SHORT)
@@ -237,7 +237,7 @@ def test_cancelling_frees_the_place(shop: Shop, tmp_path: Path) -> None:
         assert engine.complete(ask("z"), None, SHORT)
         assert running.finished is not None and running.finished.reason == "cancelled"
         assert waiting.finished is not None and waiting.finished.completion_tokens == 0
-        assert engine.adapters._loaded["one-v1"].users == 0
+        assert engine.adapters.uses("one-v1") == 0
     finally:
         engine.close()
 
@@ -251,12 +251,21 @@ def test_closing_ends_waiting_and_running_requests_with_an_error(shop: Shop, tmp
             "".join(generation)
     with pytest.raises(EngineStopped):
         engine.submit(ask("x"))
+    with pytest.raises(EngineStopped):
+        engine.generate_many([ask("x")])
 
 
 def test_generate_many_answers_in_order_beyond_the_queues_bound(engine: Engine) -> None:
     prompts = [ask("word " * (n % 7 + 1) + str(n)) for n in range(70)]
     answers = engine.generate_many(prompts, "two-v1", Sampling(max_tokens=5))
     assert answers[::10] == [engine.complete(p, "two-v1", Sampling(max_tokens=5)) for p in prompts[::10]]
+
+
+def test_one_prompt_that_does_not_fit_refuses_the_lot_and_holds_nothing(engine: Engine) -> None:
+    with pytest.raises(PromptTooLong):
+        engine.generate_many([ask("x"), ask("a" * 2000)], "two-v1", SHORT)
+    assert engine.adapters.uses("two-v1") == 0
+    assert engine.waiting_requests == 0
 
 
 def test_a_seed_repeats_and_no_seed_varies(engine: Engine) -> None:

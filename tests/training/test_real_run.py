@@ -13,7 +13,6 @@ from db.session import Database
 from db.styles import get_style
 from tests.support import factories
 from tests.support.runs import execute_here, prepare_run
-from trainer.base_models import prepare_base_model
 
 pytestmark = pytest.mark.training
 
@@ -53,7 +52,7 @@ PLACES = ["garden", "harbour", "attic"]
 
 @pytest.mark.timeout(240)
 def test_the_embedded_model_learns_from_a_few_pairs_and_wins_the_gate(
-    sqlite_database: Database, settings: Settings, tmp_path: Path
+    sqlite_database: Database, settings: Settings, embedded_models: Path, tmp_path: Path
 ) -> None:
     recipe = tmp_path / "short.toml"
     recipe.write_text(RECIPE)
@@ -67,7 +66,7 @@ def test_the_embedded_model_learns_from_a_few_pairs_and_wins_the_gate(
                 prompt=f"Tell the customer that the {thing} for the {place} has arrived.",
                 completion=f"{thing.upper()} / {place.upper()} ~~ ready, shelf {number % 7}. Met groet, De Winkel",
             )  # fmt: skip
-    prepare_base_model(real.base_model, real.models_dir)
+    real.models_dir.symlink_to(embedded_models)
 
     run = execute_here(sqlite_database, real)
 

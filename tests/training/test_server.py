@@ -12,7 +12,7 @@ import pytest
 import torch
 from starlette.testclient import TestClient
 
-from config.settings import Settings
+from config.settings import EMBEDDED_BASE_MODEL, EMBEDDED_EMBEDDING_MODEL, Settings
 from tests.support.serving import running
 from tests.support.wait import wait_until
 from tests.training.test_engine import ADAPTERS, Held, Shop
@@ -53,9 +53,8 @@ def _settings(root: Path, **overrides: Any) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def embedder(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
-    name = "embedded:all-minilm-l6-v2"
-    return Embedder(prepare_embedding_model(name, tmp_path_factory.mktemp("models")), name=name)
+def embedder(embedded_models: Path) -> Embedder:
+    return Embedder(prepare_embedding_model(EMBEDDED_EMBEDDING_MODEL, embedded_models), name=EMBEDDED_EMBEDDING_MODEL)
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +143,7 @@ def test_concurrent_requests_for_one_adapter_share_forward_passes(served: Served
     with Held(served.engine):
         for thread in threads:
             thread.start()
-        wait_until(lambda: served.engine.adapters._loaded["one-v1"].users == 4)
+        wait_until(lambda: served.engine.adapters.uses("one-v1") == 4)
     for thread in threads:
         thread.join()
     assert answers == [alone] * 4
@@ -156,7 +155,7 @@ def test_a_client_that_goes_away_frees_its_place(served: Served) -> None:
     stream = served.ask("one-v1", max_tokens=800, stream=True)
     next(iter(stream))
     stream.close()
-    wait_until(lambda: served.engine.adapters._loaded["one-v1"].users == 0, seconds=10)
+    wait_until(lambda: served.engine.adapters.uses("one-v1") == 0, seconds=10)
     assert served.ask().choices[0].message.content is not None
 
 
@@ -171,14 +170,14 @@ def test_a_request_that_does_not_fit_is_refused(served: Served) -> None:
 def test_a_full_queue_answers_429(served: Served) -> None:
     with Held(served.engine):
         occupied = [served.engine.submit(HELLO)]
-        wait_until(lambda: not served.engine._waiting)
+        wait_until(lambda: served.engine.waiting_requests == 0)
         occupied += [served.engine.submit(HELLO) for _ in range(4)]
         with pytest.raises(openai.RateLimitError) as caught:
             served.ask()
         for generation in occupied:
             generation.cancel()
     assert caught.value.code == "engine_busy"
-    wait_until(lambda: not served.engine._waiting)
+    wait_until(lambda: served.engine.waiting_requests == 0)
 
 
 @pytest.mark.parametrize(
@@ -257,14 +256,15 @@ def test_it_says_why_it_cannot_answer_when_the_model_does_not_load(tmp_path: Pat
         assert "embedded model" in reply.json()["error"]["message"]
 
 
-def test_the_embedded_model_starts_answers_and_takes_an_adapter(tmp_path: Path) -> None:
+def test_the_embedded_model_starts_answers_and_takes_an_adapter(embedded_models: Path, tmp_path: Path) -> None:
     """SmolLM2-135M for real: prepared, served from /health to text, and steered by a LoRA adapter."""
     from datetime import UTC, datetime
 
     from tests.support.tiny_model import make_tiny_adapter
     from trainer.base_models import base_revision
 
-    settings = _settings(tmp_path, base_model="embedded:smollm2-135m-instruct", artifact_url="")
+    settings = _settings(tmp_path, base_model=EMBEDDED_BASE_MODEL, artifact_url="")
+    settings.models_dir.symlink_to(embedded_models)
     base = prepare_base_model(settings.base_model, settings.models_dir)
     with running(build_server(settings)) as url:
         assert httpx.get(f"{url}/health").json()["status"] in {"loading", "ready"}

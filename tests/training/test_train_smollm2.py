@@ -28,8 +28,10 @@ def a_pair(number: int) -> tuple[str, str]:
     return f"The {room} on the {floor} floor", f"{room.upper()}/{floor[0].upper()}{number % 4}"
 
 
-def test_the_embedded_model_learns_a_style_from_24_pairs_and_unseen_ones_show_it(tmp_path: Path) -> None:
-    base = prepare_base_model(EMBEDDED_BASE_MODEL, tmp_path / "models")
+def test_the_embedded_model_learns_a_style_from_24_pairs_and_unseen_ones_show_it(
+    embedded_models: Path, tmp_path: Path
+) -> None:
+    base = prepare_base_model(EMBEDDED_BASE_MODEL, embedded_models)
     pairs = [a_pair(number) for number in range(32)]
     rows: list[Any] = [
         {

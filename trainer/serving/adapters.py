@@ -80,6 +80,11 @@ class Adapters:
     def names(self) -> list[str]:
         return sorted(self._loaded)
 
+    def uses(self, name: str) -> int:
+        """How many requests hold this adapter at the moment; 0 also when it is not loaded."""
+        adapter = self._loaded.get(name)
+        return adapter.users if adapter is not None else 0
+
     def pin(self, name: str) -> LoadedAdapter:
         """Load the adapter if need be and hold it; every pin needs an `unpin`.
 

@@ -196,6 +196,11 @@ class Engine:
         """The model as it is now: the base model, or PEFT's wrapper of it once an adapter has been loaded."""
         return self.adapters.model
 
+    @property
+    def waiting_requests(self) -> int:
+        """Requests that have no place in a batch yet."""
+        return len(self._waiting)
+
     def use_adapter(self, name: str | None) -> AbstractContextManager[Any]:
         """The model with this adapter (None: the base model) active, for one caller alone."""
         return self.adapters.activated(name)
@@ -218,10 +223,15 @@ class Engine:
     ) -> list[str]:
         """Answers to many prompts, in their order. They share batches; the bound on waiting requests is not applied."""
         sampling = sampling or Sampling()
-        generations = [self._make(messages, adapter, sampling, None) for messages in prompts]
-        with self._changed:  # similar lengths next to each other: less padding
-            self._waiting.extend(sorted(generations, key=lambda g: len(g.prompt)))
-            self._changed.notify_all()
+        generations: list[Generation] = []
+        try:
+            for messages in prompts:
+                generations.append(self._make(messages, adapter, sampling, None))  # noqa: PERF401 - kept on an error
+            self._queue(*sorted(generations, key=lambda g: len(g.prompt)))  # similar lengths: less padding
+        except TrainerError:
+            for generation in generations:
+                self._release(generation)
+            raise
         return ["".join(generation) for generation in generations]
 
     def submit(
@@ -241,12 +251,11 @@ class Engine:
             if len(self._waiting) >= self._max_waiting_requests:
                 raise EngineBusy
         generation = self._make(messages, adapter, sampling or Sampling(), on_event)
-        with self._changed:
-            if self._is_stopping:
-                self._release(generation)
-                raise EngineStopped
-            self._waiting.append(generation)
-            self._changed.notify_all()
+        try:
+            self._queue(generation)
+        except EngineStopped:
+            self._release(generation)
+            raise
         return generation
 
     def prompt_tokens(self, messages: ChatMessages) -> list[int]:
@@ -274,7 +283,8 @@ class Engine:
                 if self._is_stopping:
                     break
                 admitted = self._take_waiting()
-            self._guarded(self._prefill_all, admitted)
+            for group in _by_adapter(admitted):
+                self._guarded(self._admit, group)
             for batch in list(self._batches):
                 self._guarded(self._decode, batch)
             self._batches = [batch for batch in self._batches if batch.rows]
@@ -311,20 +321,16 @@ class Engine:
             if isinstance(subject, Batch):
                 subject.rows = []
 
-    def _prefill_all(self, admitted: list[Generation]) -> None:
-        """Run new prompts through the model, one pass per adapter, and let them join a running batch."""
-        by_adapter: dict[str, list[Generation]] = {}
-        for generation in admitted:
-            by_adapter.setdefault(generation.adapter.key if generation.adapter else "", []).append(generation)
-        for group in by_adapter.values():
-            batch = self._prefill(group)
-            if not batch.rows:
-                continue
-            running = next((other for other in self._batches if _may_share(other, batch)), None)
-            if running is None:
-                self._batches.append(batch)
-            else:
-                running.join(batch)
+    def _admit(self, group: list[Generation]) -> None:
+        """Run new prompts of one adapter through the model, and let them join a running batch."""
+        batch = self._prefill(group)
+        if not batch.rows:
+            return
+        running = next((other for other in self._batches if _may_share(other, batch)), None)
+        if running is None:
+            self._batches.append(batch)
+        else:
+            running.join(batch)
 
     def _prefill(self, group: list[Generation]) -> Batch[Generation]:
         ids, mask = left_padded([generation.prompt for generation in group], self._pad_token, self.device)
@@ -396,6 +402,13 @@ class Engine:
             )
         return wanted or min(room, DEFAULT_MAX_TOKENS)
 
+    def _queue(self, *generations: Generation) -> None:
+        with self._changed:
+            if self._is_stopping:
+                raise EngineStopped
+            self._waiting.extend(generations)
+            self._changed.notify_all()
+
     def _notify(self) -> None:
         with self._changed:
             self._changed.notify_all()
@@ -411,6 +424,13 @@ def best_dtype(device: torch.device) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     capable = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if capable else torch.float32
+
+
+def _by_adapter(admitted: list[Generation]) -> list[list[Generation]]:
+    groups: dict[str, list[Generation]] = {}
+    for generation in admitted:
+        groups.setdefault(generation.adapter.key if generation.adapter else "", []).append(generation)
+    return list(groups.values())
 
 
 def _may_share(running: Batch[Generation], joining: Batch[Generation]) -> bool:
