@@ -9,12 +9,16 @@ from bot.domain.values import Actor
 from bot.errors import AlreadyDecided
 from bot.operations.examples import withdraw_example
 from bot.operations.reviews import approve_example, edit_example, reject_example
+from config.rungs import Rung
+from db.adapters import Adapter
+from db.base import now_in_database
+from db.datasets import Dataset, DatasetExample, SplitName
 from db.examples import ExampleStatus, get_example
 from db.outbox import list_by_prefix, owe
 from db.reviews import list_reviews
 from db.session import Database
-from db.styles import StyleReviewer
-from tests.support.factories import make_example, make_style
+from db.styles import StyleReviewer, get_style
+from tests.support.factories import make_example, make_run, make_style
 
 RAVI = Actor(team_id="T1", user_id="U_RAVI", name="ravi")
 NOOR = Actor(team_id="T1", user_id="U_NOOR", name="noor")
@@ -105,3 +109,36 @@ def test_a_withdrawn_example_keeps_its_row_and_leaves_every_search(database: Dat
     assert withdraw_example(database, RAVI, example_id).adapter_names == ()
     with database.read() as session:
         assert get_example(session, example_id).status is ExampleStatus.WITHDRAWN
+
+
+def test_a_withdrawal_names_every_adapter_that_was_trained_on_the_example(database: Database) -> None:
+    example_id = proposed(database)
+    approve_example(database, RAVI, example_id)
+    with database.write() as session:
+        example = get_example(session, example_id)
+        style = get_style(session, example.style_id)
+        run = make_run(session, style)
+        now = now_in_database(session)
+        session.add(
+            Dataset(
+                dataset_id="ds_1", run_id=run.run_id, style_id=style.style_id, scope_key=style.scope_key,
+                content_hash="sha256:0", seed=1, instructions="", prompt_hash="sha256:0", versions={}, skipped=[],
+                frozen_at=now,
+            )
+        )  # fmt: skip
+        session.flush()
+        session.add(
+            DatasetExample(
+                dataset_id="ds_1", example_id=example_id, split=SplitName.TRAIN, position=0, content_hash="sha256:0"
+            )
+        )
+        session.add(
+            Adapter(
+                adapter_id="ada_1", name="brand-voice-v1", version=1, team_id="T1", style_id=style.style_id,
+                scope_key=style.scope_key, run_id=run.run_id, rung=Rung.LORA, base_model="m",
+                manifest_digest="sha256:0", published_at=now,
+            )
+        )  # fmt: skip
+    withdrawal = withdraw_example(database, RAVI, example_id)
+    assert withdrawal.adapter_names == ("brand-voice-v1",)
+    assert "`brand-voice-v1`" in withdrawal.sentence
