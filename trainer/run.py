@@ -136,6 +136,9 @@ class _Run:
             skipped += [
                 {"example_id": repeat, "reason": f"says the same as {kept}"} for repeat, kept in split.repeats.items()
             ]
+            skipped += [
+                {"example_id": one, "reason": "is linked to examples on two sides of the split"} for one in split.torn
+            ]
             contents = {example.example_id: example.content_hash for example in fitting}
             with self.hold.write() as session:
                 registry.save_frozen(

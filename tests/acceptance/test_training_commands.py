@@ -6,6 +6,7 @@ The trainer here is a few rows written as a real one writes them; everything bet
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from bot.app import Bot
 from bot.rehearsal.people import Person
-from bot.rehearsal.seed import ANA, BRAND, LEADS, MIA, TEAM_ID
+from bot.rehearsal.seed import ANA, BOT_USER_ID, BRAND, LEADS, MIA, TEAM_ID
 from bot.rehearsal.workspace import Workspace
+from bot.run_watcher import RunWatcher
 from bot.texts import training as texts
 from config.rungs import Rung
 from config.settings import Settings
@@ -26,6 +28,7 @@ from db.audit import AuditEntry
 from db.base import new_id, now_in_database
 from db.datasets import Dataset
 from db.examples import ExampleStatus
+from db.outbox import list_by_prefix
 from db.promotions import Promotion, PromotionKind, find_promotion
 from db.runs import Run, RunStatus
 from db.scorecards import ScorecardRow
@@ -305,16 +308,48 @@ def current(person: Person, message: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_news_come_fast_and_updates_come_slowly(
-    ana: Person, style: Style, workspace: Workspace, sqlite_database: Database
+    ana: Person, bot: Bot, style: Style, workspace: Workspace, sqlite_database: Database
 ) -> None:
     order_run(ana)
     run_id, fence = claim(sqlite_database)
     before = len(workspace.calls("chat.update"))
+    watcher = RunWatcher(bot.services)  # beside the bot's own: as if two bots ran
     for step in range(1, 41):
         with sqlite_database.write() as session:
             runs.report(session, run_id, fence, RunStatus.TRAINING, {"step": step, "total_steps": 40})
+        watcher.look_once()
     wait_until(lambda: "step 40 of 40" in said(one_run_message(ana)), seconds=10)
-    assert len(workspace.calls("chat.update")) - before <= 3
+    assert len(workspace.calls("chat.update")) - before <= 5
+
+
+def test_many_watchers_show_an_end_once(
+    ana: Person, bot: Bot, style: Style, workspace: Workspace, sqlite_database: Database
+) -> None:
+    message = order_run(ana)
+    run_id, fence = claim(sqlite_database)
+    with sqlite_database.write() as session:
+        runs.end_run(session, run_id, fence, RunStatus.FAILED, error="The disk is full.")
+    with ThreadPoolExecutor(4) as pool:
+        for one in [pool.submit(RunWatcher(bot.services).look_once) for _ in range(8)]:
+            one.result()
+    wait_until(lambda: len(ana.messages(BRAND, message["ts"])) == 2, what="the reply in the thread")
+    wait_until(lambda: "The disk is full" in said(current(ana, message)))
+    with sqlite_database.read() as session:
+        rows = list_by_prefix(session, f"run:{run_id}")
+    assert sorted(row.dedupe_key.rpartition(run_id)[2] for row in rows) == ["", ":end", ":why"]
+
+
+def test_where_the_bot_is_not_in_the_channel_whoever_asked_hears_the_end_in_person(
+    ana: Person, style: Style, workspace: Workspace, sqlite_database: Database
+) -> None:
+    workspace.remove_from_channel(BRAND, BOT_USER_ID)
+    with sqlite_database.write() as session:
+        factories.make_run(session, style, requested_by=ANA)
+    run_id, fence = claim(sqlite_database)
+    with sqlite_database.write() as session:
+        runs.end_run(session, run_id, fence, RunStatus.FAILED, error="The disk is full.")
+    direct = ana.open_messages_tab()
+    wait_for_message(ana, lambda text: "The disk is full" in text, direct)
 
 
 def test_a_failed_run_says_why_in_the_channel_and_calls_whoever_asked(
