@@ -75,6 +75,7 @@ class SocketMode:
         self._handler.connect()
 
     def stop(self) -> None:
+        self._handler.client.auto_reconnect_enabled = False
         self._handler.close()
 
 

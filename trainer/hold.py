@@ -15,13 +15,12 @@ from types import TracebackType
 from typing import Any, Self
 
 import structlog
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from db import runs
 from db.claims import ClaimLost, write_fenced
 from db.runs import Run, RunStatus
-from db.session import Database
+from db.session import Database, DatabaseUnavailable
 from trainer.errors import StopReason, TrainingStopped
 
 log = structlog.get_logger()
@@ -113,9 +112,9 @@ class Hold:
                 log.warning("run.claim_lost", fence=self.fence)
                 self._on_lost()
                 return
-            except OperationalError as error:
+            except DatabaseUnavailable as error:
                 # The database may come back before the lease is over; if it does not, the next beat finds out.
-                log.warning("run.heartbeat_failed", error=type(error.orig).__name__)
+                log.warning("run.heartbeat_failed", error=type(error).__name__)
             if os.getppid() != self._parent:
                 self.request_stop(StopReason.SHUTDOWN)  # the worker is gone, and nobody would stop us any more
             self._done.wait(self.heartbeat_seconds)

@@ -16,7 +16,6 @@ from typing import Any
 
 import structlog
 import torch
-from sqlalchemy.exc import OperationalError
 from transformers import AutoTokenizer
 
 from config import failpoints
@@ -31,7 +30,7 @@ from db.promotions import ChampionMoved
 from db.runs import Run, RunStatus
 from db.scope import Scope
 from db.search import vector_to_bytes
-from db.session import Database
+from db.session import Database, DatabaseUnavailable
 from db.styles import Style, get_style
 from trainer import registry
 from trainer.artifacts import (
@@ -74,7 +73,7 @@ FROZEN_AT, TRAINED_AT, SCORED_AT, PUBLISHED_AT = 0.03, 0.70, 0.95, 0.99
 
 
 def execute_run(database: Database, settings: Settings, hold: Hold) -> None:
-    """Take a claimed run to one of its ends, or hand it back. Raises OperationalError when the database is away."""
+    """Take a claimed run to one of its ends, or hand it back. Raises DatabaseUnavailable when the database is away."""
     with database.read() as session:
         run = runs.get_run(session, hold.run_id)
         style = get_style(session, run.style_id)
@@ -85,7 +84,7 @@ def execute_run(database: Database, settings: Settings, hold: Hold) -> None:
         log.warning("run.claim_lost", fence=hold.fence)
     except TrainingStopped:
         _stop(hold, settings, run)
-    except OperationalError:
+    except DatabaseUnavailable:
         raise  # nothing can be written now; the worker hands the run back when it can
     except Exception as error:
         _fail(hold, settings, run, error)

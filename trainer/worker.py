@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from types import FrameType
 
 import structlog
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from config import failpoints
@@ -25,7 +24,7 @@ from config.settings import Settings, load_settings
 from db import audit, runs, trainers
 from db.claims import ClaimLost
 from db.runs import HELD, Run, RunStatus
-from db.session import Database
+from db.session import Database, DatabaseUnavailable
 from db.upgrade import check_revision
 from trainer.launchers import Launcher, RunningChild
 from trainer.launchers.local import LocalLauncher
@@ -63,10 +62,10 @@ class Worker:
             try:
                 self._announce()
                 self._step(stop)
-            except OperationalError as error:
-                log.warning("trainer.database_unavailable", error=type(error.orig).__name__)
+            except DatabaseUnavailable as error:
+                log.warning("trainer.database_unavailable", error=type(error).__name__)
                 stop.wait(self.settings.poll_seconds)
-        with suppress(OperationalError):
+        with suppress(DatabaseUnavailable):
             self._leave()
 
     def _announce(self) -> None:
