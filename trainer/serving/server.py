@@ -11,6 +11,9 @@ import asyncio
 import base64
 import hmac
 import json
+import os
+import signal
+import sys
 import threading
 import time
 import uuid
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _MAX_BODY_BYTES = 4 << 20
+_SECONDS_TO_LOAD_WHILE_STOPPING = 2.0
 
 
 # ------------------------------------------------------------------------------------------------ requests
@@ -180,7 +184,7 @@ class _Server:
         loader.start()
         yield
         if self._owns_engine:
-            await run_in_threadpool(loader.join)
+            await run_in_threadpool(loader.join, _SECONDS_TO_LOAD_WHILE_STOPPING)
             if self.engine is not None:
                 await run_in_threadpool(self.engine.close)
 
@@ -469,7 +473,10 @@ async def _on_crash(request: Request, exc: Exception) -> Response:
 
 def build_server(settings: Settings, engine: Engine | None = None, embedder: Embedder | None = None) -> Starlette:
     """The ASGI app. What is not handed in is loaded in the background once it starts."""
-    server = _Server(settings, engine, embedder)
+    return _app(_Server(settings, engine, embedder))
+
+
+def _app(server: _Server) -> Starlette:
     return Starlette(
         routes=server.routes(),
         lifespan=server.lifespan,
@@ -478,10 +485,27 @@ def build_server(settings: Settings, engine: Engine | None = None, embedder: Emb
 
 
 def serve(settings: Settings) -> None:
-    """Answer on `serve_host:serve_port` until SIGTERM or SIGINT; requests under way get five seconds."""
+    """Answer on `serve_host:serve_port` until SIGTERM or SIGINT, then exit with 0.
+
+    Requests under way get five seconds. A model that is still being prepared is left half prepared, which the next
+    start finds and mends.
+    """
+    server = _Server(settings, None, None)
+
+    def leave(number: int, frame: object) -> None:
+        log.info("serving.stopped", signal=signal.Signals(number).name)
+        if server.state == "loading":  # its thread cannot be asked to stop
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
+        sys.exit(0)
+
+    # uvicorn takes these over while it runs, and raises the signal once more when it has stopped.
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, leave)
     log.info("serving.starting", model=base_model_id(settings.base_model), port=settings.serve_port)
     uvicorn.run(
-        build_server(settings),
+        _app(server),
         host=settings.serve_host,
         port=settings.serve_port,
         log_level="warning",
