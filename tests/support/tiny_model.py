@@ -65,7 +65,9 @@ def make_tiny_model(path: Path, *, seed: int = 0, context_tokens: int = 1024) ->
     return path
 
 
-def make_tiny_adapter(path: Path, base: Path, *, seed: int = 1, rank: int = 4, use_dora: bool = False) -> Path:
+def make_tiny_adapter(
+    path: Path, base: Path, *, seed: int = 1, rank: int = 4, use_dora: bool = False, scale: float = 0.2
+) -> Path:
     """Write a random LoRA adapter for `base` as PEFT saves it, strong enough to change what the model says."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -77,6 +79,6 @@ def make_tiny_adapter(path: Path, base: Path, *, seed: int = 1, rank: int = 4, u
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "lora_A" in name or "lora_B" in name:
-                parameter.copy_(torch.randn(parameter.shape, generator=random) * 0.2)
+                parameter.copy_(torch.randn(parameter.shape, generator=random) * scale)
     model.save_pretrained(str(path))
     return path

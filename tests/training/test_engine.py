@@ -14,7 +14,7 @@ from tests.support.wait import wait_until
 from trainer import artifacts
 from trainer.artifacts import AdapterFacts
 from trainer.base_models import base_revision
-from trainer.errors import AdapterTampered, AdapterUnknown, EngineBusy, EngineStopped, PromptTooLong
+from trainer.errors import AdapterTampered, AdapterUnknown, EngineBusy, EngineStopped, GenerationFailed, PromptTooLong
 from trainer.serving.adapters import AdapterSource
 from trainer.serving.engine import Engine, Event, Finished
 from trainer.serving.text import Sampling, TextStream
@@ -44,8 +44,9 @@ class Shop:
         for seed, name in enumerate(ADAPTERS):
             self.publish(name, seed=seed, use_dora=name.startswith("dora"))
 
-    def publish(self, name: str, *, seed: int, use_dora: bool = False) -> None:
-        trained = make_tiny_adapter(self.root / f"trained-{name}", self.base, seed=seed, use_dora=use_dora)
+    def publish(self, name: str, *, seed: int, use_dora: bool = False, scale: float = 0.2) -> None:
+        folder = self.root / f"trained-{name}"
+        trained = make_tiny_adapter(folder, self.base, seed=seed, use_dora=use_dora, scale=scale)
         facts = AdapterFacts(
             base_model="tiny",
             base_revision=base_revision(self.base),
@@ -274,6 +275,27 @@ def test_a_seed_repeats_and_no_seed_varies(engine: Engine) -> None:
     assert len({"".join(generation) for generation in again}) == 1
     free = [engine.complete(ask("x"), None, Sampling(max_tokens=20, temperature=1.5)) for _ in range(4)]
     assert len(set(free)) > 1
+
+
+def test_a_temperature_of_almost_nothing_is_greedy(engine: Engine) -> None:
+    greedy = engine.complete(ask("x"), None, SHORT)
+    for temperature in (5e-324, 1e-40, 1e-6):
+        assert engine.complete(ask("x"), None, Sampling(max_tokens=24, temperature=temperature, seed=1)) == greedy
+
+
+def test_an_adapter_that_overflows_fails_alone(engine: Engine, shop: Shop) -> None:
+    shop.publish("loud-v1", seed=9, scale=1e30)
+    alone = engine.complete(ask("x"), "one-v1", SHORT)
+    engine.load_adapter("loud-v1")
+    with Held(engine):
+        calm = engine.submit(ask("x"), "one-v1", SHORT)
+        loud = [engine.submit(ask("x"), "loud-v1", Sampling(temperature=t, seed=1)) for t in (0, 1)]
+    for generation in loud:
+        with pytest.raises(GenerationFailed):
+            "".join(generation)
+    assert "".join(calm) == alone
+    wait_until(lambda: engine.adapters.uses("loud-v1") == 0)
+    artifacts.delete_adapter(str(shop.root / "store"), "loud-v1")
 
 
 def test_use_adapter_gives_the_model_and_puts_it_back(engine: Engine) -> None:

@@ -7,6 +7,7 @@ touched under the model lock.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -84,6 +85,7 @@ class Generation:
         self.completion_tokens = 0
         self.finished: Finished | None = None
         self.is_cancelled = False
+        self.is_over = False
         self._started = time.perf_counter()
         self._first_token_seconds = 0.0
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -129,6 +131,7 @@ class Generation:
         self._finish("cancelled")
 
     def fail(self, error: Exception) -> None:
+        self.is_over = True
         self._report(error)
 
     def _end(self, reason: str) -> None:
@@ -143,6 +146,7 @@ class Generation:
             adapter_digest=self.adapter_digest,
             first_token_seconds=self._first_token_seconds,
         )
+        self.is_over = True
         self._report(self.finished)
 
     def _give(self, piece: str) -> None:
@@ -315,7 +319,7 @@ class Engine:
             rows = subject.rows if isinstance(subject, Batch) else subject
             error = exc if isinstance(exc, TrainerError) else GenerationFailed()
             for generation in rows:
-                if generation.finished is None:
+                if not generation.is_over:
                     generation.fail(error)
                     self._release(generation)
             if isinstance(subject, Batch):
@@ -363,12 +367,18 @@ class Engine:
     def _advance(self, batch: Batch[Generation], logits: torch.Tensor) -> None:
         """Give each row its next token; rows that are through leave the batch. logits: [rows, vocabulary]."""
         tokens, keep = [], []
+        best_logits, best_tokens = (found.tolist() for found in logits.max(dim=1))  # one transfer for all rows
         for index, generation in enumerate(batch.rows):
             if generation.is_cancelled:
                 generation.end_cancelled()
                 self._release(generation)
                 continue
-            token = generation.sampler.choose(logits[index])
+            if not math.isfinite(best_logits[index]):  # an adapter that overflows spoils its own row alone
+                generation.fail(GenerationFailed())
+                self._release(generation)
+                continue
+            sampler = generation.sampler
+            token = best_tokens[index] if sampler.is_greedy else sampler.choose(logits[index])
             self.stats.completion_tokens += 1
             if generation.push(token, self._end_tokens):
                 tokens.append(token)

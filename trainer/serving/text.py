@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _INCOMPLETE = "\ufffd"
+#: Below this the choice is the greedy one, and dividing by it could overflow.
+_LOWEST_TEMPERATURE = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class Sampler:
     """Chooses tokens for one request from its own random numbers, so a batch does not change what it says."""
 
     def __init__(self, sampling: Sampling) -> None:
+        self.is_greedy = sampling.temperature < _LOWEST_TEMPERATURE
         self._temperature = sampling.temperature
         self._top_p = sampling.top_p
         self._random = torch.Generator()
@@ -41,8 +44,8 @@ class Sampler:
             self._random.manual_seed(sampling.seed)
 
     def choose(self, logits: torch.Tensor) -> int:
-        """The next token from logits of shape [vocabulary]."""
-        if self._temperature <= 0:
+        """The next token from finite logits of shape [vocabulary]."""
+        if self.is_greedy:
             return int(logits.argmax())
         probabilities = torch.softmax(logits.float().cpu() / self._temperature, dim=-1)
         if self._top_p < 1:
