@@ -91,7 +91,9 @@ def build_app(settings: Settings) -> Bot:
         raise MissingTokens(" ".join((MissingTokens.__doc__ or "").split()))
     database = Database(settings.resolved_database_url)
     check_revision(database)
-    client = make_web_client(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+    # A call that takes longer than half a lease is given up, so that nobody takes over what is still being sent.
+    token = settings.slack_bot_token.get_secret_value()
+    client = make_web_client(token, settings.slack_api_url, settings.lease_seconds / 2)
     slack = SlackGateway(client)
     wakeups = Wakeups()
     services = Services(
@@ -104,7 +106,6 @@ def build_app(settings: Settings) -> Bot:
     )
     writer = InboxWriter(database)
     app = App(
-        token=settings.slack_bot_token.get_secret_value(),
         client=client,
         before_authorize=Ingress(writer, wakeups.inbox.set).receive,
         process_before_response=True,  # a listener runs inside dispatch, so that the inbox knows how it ended

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -26,6 +27,7 @@ log = structlog.get_logger()
 
 BATCH = 10
 MAX_ATTEMPTS = 10
+CALLS_OF_UPLOAD = 4
 Verb = Callable[[SlackGateway, dict[str, Any]], MessageRef | None]
 
 
@@ -71,12 +73,25 @@ class OutboxSender:
 
     def send_once(self, owner: str) -> bool:
         with self._database.write() as session:
-            messages = claim_messages(
-                session, owner=owner, lease_seconds=max(60.0, self._settings.lease_seconds), limit=BATCH
-            )
+            messages = claim_messages(session, owner=owner, lease_seconds=self._settings.lease_seconds, limit=BATCH)
+        claimed_at = time.monotonic()
         for message in messages:
-            self._send(message)
+            try:
+                self._keep_hold(message, claimed_at)
+                self._send(message)
+            except ClaimLost:  # this one took too long and belongs to another sender now; the rest are still ours
+                log.warning("message.claim_lost", outbox_id=message.outbox_id)
         return bool(messages)
+
+    def _keep_hold(self, message: OutboxMessage, claimed_at: float) -> None:
+        """Renew the lease before a call that could outlast it: a call gives up after half a lease, see bot/app.py, and
+        an upload is several calls. Without this, a slow Slack would have two senders post one message."""
+        calls = CALLS_OF_UPLOAD if message.verb == "upload_image" else 1
+        if calls == 1 and time.monotonic() - claimed_at < self._settings.lease_seconds / 4:
+            return
+        with self._database.write() as session:
+            until = now_in_database(session) + timedelta(seconds=calls * self._settings.lease_seconds)
+            write_fenced(session, OutboxMessage, message.outbox_id, message.fence, lease_expires_at=until)
 
     def _send(self, message: OutboxMessage) -> None:
         try:

@@ -396,9 +396,9 @@ class MessageMissing(SlackRefused):
     """The message no longer exists."""
 
 
-def make_web_client(token: str, base_url: str) -> WebClient:
+def make_web_client(token: str, base_url: str, timeout_seconds: float) -> WebClient:
     """A client that never repeats a call by itself: what is worth repeating, the outbox repeats and remembers."""
-    return WebClient(token=token, base_url=base_url, timeout=15, retry_handlers=[])
+    return WebClient(token=token, base_url=base_url, timeout=timeout_seconds, retry_handlers=[])  # type: ignore[arg-type]
 
 
 __all__ = [

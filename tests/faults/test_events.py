@@ -1,0 +1,211 @@
+"""Deliveries under faults: sent several times, to several bots, in a burst, with bots killed around the commit.
+
+The effect counted is the sentence that an empty mention gets: one owed message per event, one post in the channel.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import func, select
+
+from bot.rehearsal.burst import deliver_many, percentile
+from bot.rehearsal.options import WorkspaceOptions
+from bot.rehearsal.seed import GENERAL, MIA
+from bot.rehearsal.workspace import Workspace
+from config.settings import Settings
+from db.inbox import InboxEvent, InboxStatus, count_unfinished_events
+from db.outbox import OutboxMessage, OutboxStatus
+from db.session import Database
+from tests.support.model_server import ScriptedModel
+from tests.support.wait import wait_until
+
+pytestmark = pytest.mark.faults
+
+FORK = multiprocessing.get_context("forkserver")
+FORK.set_forkserver_preload(["bot.app", "db.models"])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def run_one_bot(settings: Settings, failpoint: str) -> None:
+    """What a bot process does; the failpoint kills it as a power cut would."""
+    from bot.app import run_bot
+    from config import failpoints
+    from config.logs import configure_logging
+
+    configure_logging(settings)
+    failpoints.arm(failpoint)
+    run_bot(settings)
+
+
+@contextmanager
+def bot_process(settings: Settings, failpoint: str = "") -> Iterator[multiprocessing.process.BaseProcess]:
+    process = FORK.Process(target=run_one_bot, args=(settings, failpoint), daemon=True)
+    process.start()
+    try:
+        wait_until(lambda: accepts(settings.http_port) or not process.is_alive(), seconds=30, what="bot listens")
+        yield process
+    finally:
+        if process.is_alive():
+            os.kill(process.pid or 0, signal.SIGKILL)
+        process.join(20)
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def workspace() -> Iterator[Workspace]:
+    with Workspace(options=WorkspaceOptions(journal_entries=100_000)) as running:
+        yield running
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedModel]:
+    with ScriptedModel() as running:
+        yield running
+
+
+@pytest.fixture
+def http_settings(settings: Settings, workspace: Workspace, model: ScriptedModel, database: Database) -> Settings:
+    """A bot over HTTP on either database; short leases, so that a dead one's work is taken up soon."""
+    return settings.model_copy(
+        update={
+            "slack_bot_token": SecretStr(workspace.bot_token),
+            "slack_signing_secret": SecretStr(workspace.signing_secret),
+            "slack_mode": "http",
+            "http_port": free_port(),
+            "slack_api_url": workspace.api_url,
+            "model_url": model.url,
+            "database_url": database.url.render_as_string(hide_password=False),
+            "log_level": "CRITICAL",
+        }
+    )
+
+
+def url_of(settings: Settings) -> str:
+    return f"http://127.0.0.1:{settings.http_port}/slack/events"
+
+
+def empty_mentions(workspace: Workspace, number: int) -> list[dict[str, Any]]:
+    """Mentions without a request, each an event of its own."""
+    bot = workspace.seed.bot_user_id
+    root = workspace.person(MIA).post(GENERAL, "a thread for all of them")["ts"]
+    return [
+        workspace.event_payload(
+            {
+                "type": "app_mention", "user": MIA, "channel": GENERAL, "text": f"<@{bot}>", "thread_ts": root,
+                "ts": f"1700000000.{n:06d}", "event_ts": f"1700000000.{n:06d}",
+            }
+        )
+        for n in range(number)
+    ]  # fmt: skip
+
+
+def effects(database: Database) -> Counter[str]:
+    """How often each event was answered; keys are the events' own."""
+    with database.read() as session:
+        keys = session.scalars(select(OutboxMessage.dedupe_key).where(OutboxMessage.status == OutboxStatus.SENT))
+        return Counter(keys)
+
+
+def everything_is_done(database: Database) -> bool:
+    with database.read() as session:
+        owed = select(func.count()).select_from(OutboxMessage).where(OutboxMessage.status != OutboxStatus.SENT)
+        return count_unfinished_events(session) == 0 and session.scalar(owed) == 0
+
+
+def posts(workspace: Workspace) -> int:
+    return sum(1 for call in workspace.calls("chat.postMessage") if call.result["ok"])
+
+
+def test_events_sent_several_times_to_two_bots_take_effect_once(
+    http_settings: Settings, workspace: Workspace, database: Database
+) -> None:
+    other = http_settings.model_copy(update={"http_port": free_port()})
+    events = empty_mentions(workspace, 1_000)
+    chance = random.Random(1)
+    repeated = [event for event in events for _ in range(chance.randint(1, 4))]
+    chance.shuffle(repeated)
+    half = len(repeated) // 2
+    with bot_process(http_settings), bot_process(other):
+        first = deliver_many(url_of(http_settings), workspace.signing_secret, repeated[:half], connections=20)
+        second = deliver_many(url_of(other), workspace.signing_secret, repeated[half:], connections=20)
+        assert {timing.status for timing in first + second} == {200}
+        wait_until(lambda: everything_is_done(database), seconds=120, what="all answered")
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(InboxEvent)) == 1_000
+    assert set(effects(database).values()) == {1}
+    assert len(effects(database)) == posts(workspace) == 1_000
+
+
+def test_nothing_acknowledged_is_lost_when_bots_are_killed_around_the_commit(
+    http_settings: Settings, workspace: Workspace, database: Database
+) -> None:
+    """Kills at random moments of a stream, half of them at the failpoints on either side of the commit."""
+    events = empty_mentions(workspace, 1_000)
+    chance = random.Random(3)
+    acknowledged: set[str] = set()
+    waiting = {event["event_id"]: event for event in events}
+    kills = 0
+    while waiting:
+        where = chance.choice(["inbox.before_commit", "inbox.after_commit", "reply.before_post", ""])
+        with bot_process(http_settings, f"{where}:{chance.randint(1, 40)}" if where else "") as bot:
+            batch = list(waiting.values())[: chance.randint(20, 60)]
+            timings = deliver_many(url_of(http_settings), workspace.signing_secret, batch, connections=8)
+            for timing in timings:
+                if timing.status == 200:
+                    acknowledged.add(timing.event_id)
+                    waiting.pop(timing.event_id, None)
+            if bot.is_alive():
+                os.kill(bot.pid or 0, signal.SIGKILL)
+            bot.join(20)
+            kills += 1
+    with bot_process(http_settings):
+        wait_until(lambda: everything_is_done(database), seconds=120, what="all answered")
+    assert acknowledged == {event["event_id"] for event in events}
+    assert kills >= 20
+    answered = effects(database)
+    assert len(answered) == 1_000
+    assert set(answered.values()) == {1}
+    with database.read() as session:
+        assert not session.scalars(select(InboxEvent).where(InboxEvent.status != InboxStatus.DONE)).all()
+
+
+def test_a_burst_of_ten_thousand_events_is_acknowledged_in_time_and_handled_once(
+    http_settings: Settings, workspace: Workspace, database: Database
+) -> None:
+    events = empty_mentions(workspace, 10_000)
+    with bot_process(http_settings) as bot:
+        before = resident_bytes(bot.pid or 0)
+        timings = deliver_many(url_of(http_settings), workspace.signing_secret, events, connections=50)
+        assert {timing.status for timing in timings} == {200}
+        assert percentile(timings, 0.99) < 0.5
+        assert max(timing.seconds for timing in timings) < 3.0
+        wait_until(lambda: everything_is_done(database), seconds=120, what="all answered")
+        assert resident_bytes(bot.pid or 0) - before < 100 * 2**20
+    answered = effects(database)
+    assert len(answered) == posts(workspace) == 10_000
+    assert set(answered.values()) == {1}
+
+
+def resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
