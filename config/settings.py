@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     #: Adapters kept in memory by the model server; the least recently used one leaves first.
     max_loaded_adapters: int = Field(8, ge=1)
     #: Requests that share one batch in the model server.
-    max_batch_requests: int = Field(8, ge=1)
+    max_batch_requests: int = Field(16, ge=1)
 
     #: A draft that has not finished after this long ends in a clear sentence instead.
     draft_deadline_seconds: float = Field(60.0, gt=0)

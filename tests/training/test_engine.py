@@ -182,6 +182,43 @@ def test_an_adapter_in_use_is_never_evicted(shop: Shop, tmp_path: Path) -> None:
         engine.close()
 
 
+def test_an_adapter_withdrawn_while_it_writes_finishes_what_it_began(engine: Engine, shop: Shop) -> None:
+    shop.publish("brief-v1", seed=31)
+    alone = engine.complete(ask("x"), "brief-v1", SHORT)
+    with Held(engine):
+        generation = engine.submit(ask("x"), "brief-v1", SHORT)
+        artifacts.delete_adapter(str(shop.root / "store"), "brief-v1")
+        with pytest.raises(AdapterUnknown):
+            engine.submit(ask("x"), "brief-v1", SHORT)
+    assert "".join(generation) == alone
+    wait_until(lambda: not engine.model.peft_config, what="its weights leave with its last request")
+
+
+def test_adapters_load_while_others_answer(engine: Engine) -> None:
+    stop = threading.Event()
+
+    def ask_on() -> None:
+        while not stop.is_set():
+            engine.complete(ask("x"), "one-v1", Sampling(max_tokens=2))
+
+    def load() -> None:
+        for _ in range(5):
+            for name in ADAPTERS[1:3]:
+                engine.load_adapter(name)
+                engine.adapters.unload(name)
+
+    askers = [threading.Thread(target=ask_on, daemon=True) for _ in range(3)]
+    loader = threading.Thread(target=load, daemon=True)
+    for thread in (*askers, loader):
+        thread.start()
+    loader.join(timeout=20)
+    assert not loader.is_alive(), "loading and answering wait for each other"
+    stop.set()
+    for thread in askers:
+        thread.join(timeout=20)
+        assert not thread.is_alive()
+
+
 def test_adapters_leave_when_memory_is_short(shop: Shop, tmp_path: Path) -> None:
     engine = shop.engine(tmp_path, free_bytes=lambda: 0)
     try:

@@ -71,7 +71,9 @@ class Adapters:
         self._max_loaded = max_loaded
         self._model_lock = model_lock
         self._available_bytes = available_bytes
+        # Taken in this order: load, model, count. Whoever holds the model lock must not ask for the load lock.
         self._load_lock = threading.RLock()
+        self._count_lock = threading.Lock()
         self._loaded: dict[str, LoadedAdapter] = {}
         self._active: str | None = None  # the key that a plain forward pass uses; None is the base model
         self._keys = (f"a{n}" for n in itertools.count())
@@ -97,15 +99,18 @@ class Adapters:
                 adapter = None
             if adapter is None:
                 adapter = self._load_from_store(name)
-            adapter.users += 1
+            with self._count_lock:
+                adapter.users += 1
             adapter.last_used = next(self._clock)
             return adapter
 
     def unpin(self, adapter: LoadedAdapter) -> None:
-        with self._load_lock:
+        """Let an adapter go. Never waits for one that is being loaded, because the engine calls this in a pass."""
+        with self._count_lock:
             adapter.users -= 1
-            if adapter.users == 0 and self._loaded.get(adapter.name) is not adapter:
-                self._remove_weights(adapter)
+            is_through = adapter.users == 0 and self._loaded.get(adapter.name) is not adapter
+        if is_through:
+            self._remove_weights(adapter)
 
     def load_folder(self, name: str, folder: Path) -> None:
         """Load an adapter that this machine has just trained, before it is published.
@@ -204,9 +209,11 @@ class Adapters:
             raise EngineBusy("All places for adapters are in use; try again in a few seconds.")
 
     def _evict(self, adapter: LoadedAdapter) -> None:
-        del self._loaded[adapter.name]
+        with self._count_lock:
+            del self._loaded[adapter.name]
+            is_through = adapter.users == 0  # otherwise its last requests go on, and the weights leave with them
         self.evicted_count += 1
-        if adapter.users == 0:  # otherwise its last requests go on, and the weights leave with them
+        if is_through:
             self._remove_weights(adapter)
 
     def _remove_weights(self, adapter: LoadedAdapter) -> None:

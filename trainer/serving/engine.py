@@ -164,7 +164,7 @@ class Engine:
         base_model: str = "",
         adapters: AdapterSource | None = None,
         max_loaded_adapters: int = 8,
-        max_batch_requests: int = 8,
+        max_batch_requests: int = 16,
         max_waiting_requests: int = 64,
         dtype: torch.dtype | None = None,
         device: str | None = None,
