@@ -326,10 +326,9 @@ def test_an_adapter_that_overflows_fails_alone(engine: Engine, shop: Shop) -> No
     engine.load_adapter("loud-v1")
     with Held(engine):
         calm = engine.submit(ask("x"), "one-v1", SHORT)
-        loud = [engine.submit(ask("x"), "loud-v1", Sampling(temperature=t, seed=1)) for t in (0, 1)]
-    for generation in loud:
-        with pytest.raises(GenerationFailed):
-            "".join(generation)
+        loud = engine.submit(ask("x"), "loud-v1", SHORT)
+    with pytest.raises(GenerationFailed):
+        "".join(loud)
     assert "".join(calm) == alone
     wait_until(lambda: engine.adapters.uses("loud-v1") == 0)
     artifacts.delete_adapter(str(shop.root / "store"), "loud-v1")

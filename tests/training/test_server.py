@@ -152,10 +152,13 @@ def test_concurrent_requests_for_one_adapter_share_forward_passes(served: Served
 
 
 def test_a_client_that_goes_away_frees_its_place(served: Served) -> None:
+    whole = served.ask("one-v1", max_tokens=800).usage.completion_tokens
+    before = served.engine.stats.completion_tokens
     stream = served.ask("one-v1", max_tokens=800, stream=True)
     next(iter(stream))
     stream.close()
     wait_until(lambda: served.engine.adapters.uses("one-v1") == 0, seconds=10)
+    assert served.engine.stats.completion_tokens - before < whole, "it wrote on for nobody"
     assert served.ask().choices[0].message.content is not None
 
 
