@@ -35,7 +35,7 @@ class OutboxSender:
     """Threads that claim owed messages and post them."""
 
     def __init__(
-        self, slack: SlackGateway, database: Database, settings: Settings, bell: threading.Event, threads: int = 2
+        self, slack: SlackGateway, database: Database, settings: Settings, bell: threading.Event, threads: int = 4
     ) -> None:
         self._slack = slack
         self._database = database

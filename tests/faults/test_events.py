@@ -97,6 +97,7 @@ def http_settings(settings: Settings, workspace: Workspace, model: ScriptedModel
             "model_url": model.url,
             "database_url": database.url.render_as_string(hide_password=False),
             "log_level": "CRITICAL",
+            "poll_seconds": 0.5,  # bells wake the workers; polling would only take turns from them
         }
     )
 
@@ -190,6 +191,7 @@ def test_nothing_acknowledged_is_lost_when_bots_are_killed_around_the_commit(
         assert not session.scalars(select(InboxEvent).where(InboxEvent.status != InboxStatus.DONE)).all()
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the one that writes one transaction at a time
 def test_a_burst_of_ten_thousand_events_is_acknowledged_in_time_and_handled_once(
     http_settings: Settings, workspace: Workspace, database: Database
 ) -> None:
@@ -200,7 +202,7 @@ def test_a_burst_of_ten_thousand_events_is_acknowledged_in_time_and_handled_once
         assert {timing.status for timing in timings} == {200}
         assert percentile(timings, 0.99) < 0.5
         assert max(timing.seconds for timing in timings) < 3.0
-        wait_until(lambda: everything_is_done(database), seconds=120, what="all answered")
+        wait_until(lambda: everything_is_done(database), seconds=240, what="all answered")
         assert resident_bytes(bot.pid or 0) - before < 100 * 2**20
     answered = effects(database)
     assert len(answered) == posts(workspace) == 10_000
