@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from slack_bolt import App, BoltRequest
 
-from bot.ingress import FROM_INBOX
+from bot.ingress import FROM_INBOX, RightOfWay
 from config.settings import Settings
 from db.base import now_in_database
 from db.claims import ClaimLost, write_fenced
@@ -31,12 +31,14 @@ class InboxWorkers:
     """Threads that claim stored deliveries and run them."""
 
     def __init__(
-        self, app: App, database: Database, settings: Settings, bell: threading.Event, threads: int = 3
-    ) -> None:
+        self, app: App, database: Database, settings: Settings, bell: threading.Event, right_of_way: RightOfWay,
+        threads: int = 3,
+    ) -> None:  # fmt: skip
         self._app = app
         self._database = database
         self._settings = settings
         self._bell = bell
+        self._right_of_way = right_of_way
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(n,), name=f"inbox-{n}", daemon=True) for n in range(threads)
@@ -82,6 +84,7 @@ class InboxWorkers:
 
     def _dispatch(self, event: InboxEvent) -> tuple[InboxStatus, str | None]:
         """Run one delivery; a fault that passes puts it back, up to a limit."""
+        self._right_of_way.give()
         request = BoltRequest(mode="socket_mode", body=_with_token(event.body), context={FROM_INBOX: True})
         response = self._app.dispatch(request)
         if response.status < 500:

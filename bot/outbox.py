@@ -15,6 +15,7 @@ import structlog
 
 from bot.domain.values import MessageRef
 from bot.errors import HuisstijlError, SlackUnavailable, explain
+from bot.ingress import RightOfWay
 from bot.slack import SlackGateway
 from config import failpoints
 from config.settings import Settings
@@ -35,12 +36,14 @@ class OutboxSender:
     """Threads that claim owed messages and post them."""
 
     def __init__(
-        self, slack: SlackGateway, database: Database, settings: Settings, bell: threading.Event, threads: int = 4
-    ) -> None:
+        self, slack: SlackGateway, database: Database, settings: Settings, bell: threading.Event,
+        right_of_way: RightOfWay, threads: int = 4,
+    ) -> None:  # fmt: skip
         self._slack = slack
         self._database = database
         self._settings = settings
         self._bell = bell
+        self._right_of_way = right_of_way
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(n,), name=f"outbox-{n}", daemon=True) for n in range(threads)
@@ -76,6 +79,7 @@ class OutboxSender:
             messages = claim_messages(session, owner=owner, lease_seconds=self._settings.lease_seconds, limit=BATCH)
         claimed_at = time.monotonic()
         for message in messages:
+            self._right_of_way.give()
             try:
                 self._keep_hold(message, claimed_at)
                 self._send(message)

@@ -48,4 +48,7 @@ def check_revision(database: Database) -> None:
     """Raises WrongRevision unless the database is at this code's head."""
     found = current_revision(database)
     if found != head_revision():
-        raise WrongRevision(f"the database is at {found or 'nothing'}, this program expects {head_revision()}")
+        raise WrongRevision(
+            f"The database is at revision {found or 'none'}, and this program expects {head_revision()}. "
+            "Run `huisstijl db upgrade`, then start again."
+        )

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 from rich.console import Console
 from rich.markup import escape
 from rich.prompt import Prompt
@@ -64,13 +65,13 @@ class Chat:
                 break
             if line:
                 try:
-                    self._obey(line)
+                    self.obey(line)
                 except (PersonError, ValueError, IndexError, KeyError) as error:
                     self.console.print(f"[red]{escape(str(error) or 'that did not work; :help says how')}[/]")
             self.show_news()
         self._done.set()
 
-    def _obey(self, line: str) -> None:
+    def obey(self, line: str) -> None:
         if line.startswith("/"):
             command, _, text = line.partition(" ")
             answered = self.person.slash(command, text, self.channel)
@@ -93,8 +94,13 @@ class Chat:
         people, channels = ", ".join(self.names), ", ".join(channel.name for channel in self.seed.channels)
         self.console.print(HELP.format(people=people, channels=channels))
 
+    def close(self) -> None:
+        self._done.set()
+        self.person.close()
+
     def _be(self, name: str) -> None:
-        self.person = self._person(name)
+        before, self.person = self.person, self._person(name)
+        before.close()
         self._shown.clear()
 
     def _go(self, name: str) -> None:
@@ -195,7 +201,7 @@ class Chat:
         while not self._done.wait(1.0):
             try:
                 self.show_news()
-            except (PersonError, OSError):
+            except (PersonError, httpx.HTTPError):
                 continue
 
     def _person(self, name: str) -> Person:
@@ -248,8 +254,9 @@ def run_chat(settings: Settings, who: str) -> int:
     try:
         chat = Chat(settings, console, who)
         chat.person.channels()
-    except (OSError, ValueError) as error:
+    except (httpx.HTTPError, ValueError) as error:
         console.print(f"The local workspace does not answer: start it with `huisstijl up`. ({escape(str(error))})")
         return 1
     chat.run()
+    chat.close()
     return 0
