@@ -82,7 +82,7 @@ class RightOfWay:
     """Who acknowledges goes first: working off what is stored waits a moment, because threads of one process share
     one interpreter and a worker's job costs ten times an acknowledgement."""
 
-    #: At most this long before each piece of work, so that a stream of deliveries cannot hold it up for good.
+    #: At most this many seconds before each piece of work, so that a stream of deliveries cannot hold it up for good.
     SECONDS = 0.05
 
     def __init__(self) -> None:
