@@ -120,8 +120,13 @@ class Ingress:
             return next()
         at_once = req.body.get("type") in ANSWERED_AT_ONCE
         try:
+            row = _as_row(req.body, at_once=at_once)
+        except (KeyError, TypeError, AttributeError, IndexError):
+            log.warning("delivery.unreadable", kind=str(req.body.get("type")))
+            return BoltResponse(status=400, body="unreadable")
+        try:
             with self._right_of_way:
-                is_new = self._writer.store(_as_row(req.body, at_once=at_once))
+                is_new = self._writer.store(row)
         except Exception as error:
             # No acknowledgement: Slack delivers again, and the person who waits sees that it did not work.
             log.error("delivery.not_stored", error=type(error).__name__)
