@@ -112,6 +112,9 @@ class HttpEvents:
             # Signed, so it comes from Slack or from somebody with the secret; still nothing we can use.
             log.warning("delivery.unreadable", error=type(error).__name__)
             return PlainTextResponse("unreadable", 400)
+        if answer.status == 500:  # Bolt looked into a field of another shape than Slack's, before it came to us
+            log.warning("delivery.unreadable", error="Bolt could not route it")
+            return PlainTextResponse("unreadable", 400)
         headers = {name: values[0] for name, values in answer.headers.items() if values}
         return Response(answer.body, status_code=answer.status, headers=headers)
 
