@@ -8,7 +8,6 @@ ingress ─▶ inbox rows ─▶ inbox workers ─▶ listeners ─▶ operation
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from dataclasses import dataclass
 from typing import Protocol
@@ -35,10 +34,6 @@ from db.session import Database
 from db.upgrade import check_revision
 
 log = structlog.get_logger()
-
-#: How long a thread keeps the interpreter while others wait. An acknowledgement passes through five threads, and with
-#: Python's 5 ms it waits for a busy worker at each of them.
-SECONDS_BETWEEN_THREADS = 0.0005
 
 
 class Part(Protocol):
@@ -139,7 +134,6 @@ def run_bot(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    sys.setswitchinterval(SECONDS_BETWEEN_THREADS)
     bot = build_app(settings)
     bot.start()
     stop.wait()

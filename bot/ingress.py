@@ -65,7 +65,7 @@ class InboxWriter:
         try:
             failpoints.visit("inbox.before_commit")
             rows = {row["event_key"]: row for row, _ in batch}  # one statement may not insert a key twice
-            with self._database.write() as session:
+            with self._database.write(goes_first=True) as session:
                 received_at = now_in_database(session)
                 new = store_events(session, [row | {"received_at": received_at} for row in rows.values()])
             failpoints.visit("inbox.after_commit")

@@ -39,7 +39,7 @@ class Database:
     def __init__(self, url: str, *, echo: bool = False) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._one_writer = threading.Lock()  # wakes the next writer at once, where SQLite's own waiting is a poll
+        self._one_writer = _Turns()  # wakes the next writer at once, where SQLite's own waiting is a poll
         self._here = threading.local()
         self.engine = _sqlite_engine(self.url.database, url, echo) if self.is_sqlite else _server_engine(url, echo)
 
@@ -53,27 +53,28 @@ class Database:
             yield session  # closing rolls back; an explicit rollback would make every loaded row unreadable outside
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, goes_first: bool = False) -> Iterator[Session]:
         """One transaction. It commits when the block ends and rolls back when the block raises.
 
+        `goes_first`: on SQLite, where writers take turns, it is the next. For who keeps Slack waiting.
         Raises DatabaseUnavailable when the database could not be reached or written; NestedWrite.
         """
         if getattr(self._here, "writes", False):
             raise NestedWrite
         self._here.writes = True
         try:
-            with _telling_faults_apart(), self._transaction() as session:
+            with _telling_faults_apart(), self._transaction(goes_first) as session:
                 yield session
         finally:
             self._here.writes = False
 
     @contextmanager
-    def _transaction(self) -> Iterator[Session]:
+    def _transaction(self, goes_first: bool) -> Iterator[Session]:
         if not self.is_sqlite:
             with Session(self.engine, expire_on_commit=False) as session, session.begin():
                 yield session
             return
-        with self._one_writer, self.engine.connect() as connection:
+        with self._one_writer.turn(goes_first), self.engine.connect() as connection:
             connection = connection.execution_options(huisstijl_writes=True)
             with Session(connection, expire_on_commit=False) as session:
                 yield session
@@ -81,6 +82,34 @@ class Database:
 
     def dispose(self) -> None:
         self.engine.dispose()
+
+
+class _Turns:
+    """A lock with two queues: who goes first is served before all others. Not reentrant."""
+
+    def __init__(self) -> None:
+        lock = threading.Lock()
+        self._first, self._others = threading.Condition(lock), threading.Condition(lock)
+        self._first_waiting, self._is_taken = 0, False
+
+    @contextmanager
+    def turn(self, goes_first: bool) -> Iterator[None]:
+        with self._first:
+            if goes_first:
+                self._first_waiting += 1
+                try:
+                    self._first.wait_for(lambda: not self._is_taken)
+                finally:
+                    self._first_waiting -= 1
+            else:
+                self._others.wait_for(lambda: not self._is_taken and not self._first_waiting)
+            self._is_taken = True
+        try:
+            yield
+        finally:
+            with self._first:
+                self._is_taken = False
+                (self._first if self._first_waiting else self._others).notify()
 
 
 def is_busy_or_full(error: OperationalError) -> bool:
