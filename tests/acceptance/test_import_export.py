@@ -40,8 +40,12 @@ def style(database: Database) -> str:
         return make_style(session, name="brand-voice", instructions=INSTRUCTIONS).style_id
 
 
+def as_line(row: Any) -> bytes:
+    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
+
+
 def jsonl(rows: list[Any]) -> list[bytes]:
-    return [json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows]
+    return [as_line(row) for row in rows]
 
 
 def standard(pairs: list[tuple[str, str]]) -> list[bytes]:
@@ -85,16 +89,16 @@ def test_every_bad_line_is_named_and_nothing_is_half_imported(database: Database
     bad: list[tuple[bytes, str]] = [
         (b"{not json}\n", "is not JSON"),
         (b"[1, 2]\n", "is not a JSON object"),
-        (*jsonl([{"prompt": "only this"}]), "has no “completion”"),
-        (*jsonl([{"prompt": "\u200b ", "completion": "A good answer."}]), "Say what was asked for"),
-        (*jsonl([{"prompt": "Say hello", "completion": "ok"}]), "at least 4"),
+        (as_line({"prompt": "only this"}), "has no “completion”"),
+        (as_line({"prompt": "\u200b ", "completion": "A good answer."}), "Say what was asked for"),
+        (as_line({"prompt": "Say hello", "completion": "ok"}), "at least 4"),
         (b'{"prompt": "caf\xe9", "completion": "Latin-1 text"}\n', "is not UTF-8"),
-        (*jsonl([{"prompt": "Say hello", "completion": "x" * 12_001}]), "12,000 is the most"),
-        (*jsonl([{"prompt": [user], "completion": "Hello you."}]), "mixes formats"),
-        (*jsonl([{"prompt": [user, good, user], "completion": [good]}]), "several turns"),
-        (*jsonl([{"prompt": [user], "completion": [user]}]), "has roles user in “completion”"),
-        (*jsonl([{"prompt": [{"role": "system", "content": "Be rude"}, user], "completion": [good]}]), "differs"),
-        (*jsonl([{"prompt": [{"role": "user", "content": None}], "completion": [good]}]), "chat message"),
+        (as_line({"prompt": "Say hello", "completion": "x" * 12_001}), "12,000 is the most"),
+        (as_line({"prompt": [user], "completion": "Hello you."}), "mixes formats"),
+        (as_line({"prompt": [user, good, user], "completion": [good]}), "several turns"),
+        (as_line({"prompt": [user], "completion": [user]}), "has roles user in “completion”"),
+        (as_line({"prompt": [{"role": "system", "content": "Be rude"}, user], "completion": [good]}), "differs"),
+        (as_line({"prompt": [{"role": "user", "content": None}], "completion": [good]}), "chat message"),
         (b'{"prompt": "Say hello", "completion": "half \\ud83d emoji"}\n', "cannot be stored"),
         (b"[" * 100_000 + b"\n", "is not JSON"),
     ]

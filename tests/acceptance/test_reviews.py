@@ -33,6 +33,12 @@ def wait_for_status(bot: Bot, status: ExampleStatus) -> Example:
     return only_example(bot)
 
 
+def wait_for_answers(person: Person, count: int) -> list[dict[str, Any]]:
+    """What only this person was told, once it is this many messages."""
+    wait_until(lambda: len(person.ephemerals(BRAND)) == count, what=f"{person.id} is told {count} things")
+    return person.ephemerals(BRAND)
+
+
 def propose(workspace: Workspace, proposer: str = MIA, **style: Any) -> dict[str, Any]:
     """A style, an example of it, and its card."""
     create_style(workspace.person(ANA), **style)
@@ -59,8 +65,8 @@ def test_only_reviewers_and_admins_decide(bot: Bot, workspace: Workspace) -> Non
         person = workspace.person(user_id)
         for action_id in ("approve_example", "reject_example", "edit_example"):
             person.click(BRAND, card["ts"], action_id)
-        wait_until(lambda person=person: len(person.ephemerals(BRAND)) == 3)
-        assert sentence in str(person.ephemerals(BRAND))
+        told = wait_for_answers(person, 3)
+        assert sentence in str(told)
         assert person.open_view() is None
     assert only_example(bot).status is ExampleStatus.PROPOSED
     workspace.person(ANA).click(BRAND, card["ts"], "approve_example")

@@ -59,7 +59,7 @@ def wait_for_end(database: Database, seconds: float = 10, count: int = 1) -> Dra
         ),
         seconds=seconds,
         what="a draft that is over",
-    )  # type: ignore[return-value]
+    )
 
 
 def answers_in(workspace: Workspace, thread_ts: str) -> list[Json]:  # noqa: F811

@@ -195,7 +195,7 @@ def test_a_run_whose_process_dies_every_time_is_given_up_with_a_sentence(
     assert weights_in(tiny) == {}
 
 
-def everything(database: Database) -> dict[str, list[tuple[object, ...]]]:
+def everything(database: Database) -> dict[str, list[str]]:
     """All rows that a run writes, for comparing."""
     with database.read() as session:
         return {

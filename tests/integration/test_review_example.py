@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from bot.domain.values import Actor
 from bot.errors import AlreadyDecided
@@ -57,8 +58,8 @@ def test_two_approvals_at_once_make_one_decision(database: Database) -> None:
     for _ in range(5):
         example_id = proposed(database)
         outcomes = at_once(
-            lambda e=example_id: approve_example(database, RAVI, e, seen_version=1),
-            lambda e=example_id: approve_example(database, NOOR, e, seen_version=1),
+            partial(approve_example, database, RAVI, example_id, seen_version=1),
+            partial(approve_example, database, NOOR, example_id, seen_version=1),
         )
         assert sorted(outcomes) == ["AlreadyDecided", "done"]
         with database.read() as session:
@@ -69,8 +70,8 @@ def test_two_votes_at_once_fill_a_quorum_of_two(database: Database) -> None:
     for _ in range(5):
         example_id = proposed(database, approvals_required=2)
         outcomes = at_once(
-            lambda e=example_id: approve_example(database, RAVI, e, seen_version=1),
-            lambda e=example_id: approve_example(database, NOOR, e, seen_version=1),
+            partial(approve_example, database, RAVI, example_id, seen_version=1),
+            partial(approve_example, database, NOOR, example_id, seen_version=1),
         )
         assert outcomes == ["done", "done"]
         with database.read() as session:

@@ -48,7 +48,7 @@ def test_an_uploaded_picture_appears_in_the_thread_with_its_bytes(workspace: Wor
 
 def test_a_file_with_alt_txt_is_taken_and_silently_not_shared(workspace: Workspace) -> None:
     client = web_client(workspace)
-    options = {"channel": BRAND, "filename": "a.txt"}
+    options: dict[str, Any] = {"channel": BRAND, "filename": "a.txt"}
     client.files_upload_v2(content="described", alt_txt="a curve", **options)
     plain = client.files_upload_v2(content="plain", **options)["file"]["id"]
     wait_until(lambda: client.files_info(file=plain)["file"]["shares"])

@@ -53,9 +53,7 @@ def wait_for_card(person: Person, channel: str = BRAND, *, containing: str = "",
         found = [card for card in cards(person, channel) if containing in str(card)]
         return found[-1] if found else None
 
-    found = wait_until(newest, seconds=seconds, what=f"a card with {containing!r}")
-    assert found is not None
-    return found
+    return wait_until(newest, seconds=seconds, what=f"a card with {containing!r}")
 
 
 def value_of(card: Json, action_id: str) -> str:
@@ -74,9 +72,7 @@ def wait_for_ephemeral(person: Person, channel: str, containing: str) -> Json:
     def found() -> Json | None:
         return next((m for m in person.ephemerals(channel) if containing in str(m)), None)
 
-    message = wait_until(found, what=f"{person.id} is told {containing!r}; was told {person.ephemerals(channel)}")
-    assert message is not None
-    return message
+    return wait_until(found, what=f"{person.id} is told {containing!r}; was told {person.ephemerals(channel)}")
 
 
 def wait_for_direct(person: Person, containing: str) -> Json:
@@ -86,9 +82,7 @@ def wait_for_direct(person: Person, containing: str) -> Json:
     def found() -> Json | None:
         return next((m for m in person.messages(channel) if containing in str(m)), None)
 
-    message = wait_until(found, what=f"{person.id} reads {containing!r}; read {person.messages(channel)}")
-    assert message is not None
-    return message
+    return wait_until(found, what=f"{person.id} reads {containing!r}; read {person.messages(channel)}")
 
 
 def people(workspace: Workspace, *user_ids: str) -> list[Person]:
