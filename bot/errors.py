@@ -10,13 +10,17 @@ HuisstijlError
 │   └── OutOfScope
 ├── BadInput                     the words or numbers cannot be used
 │   ├── EmptyRequest  RequestTooLong  UnknownStyle  NoStyleYet  AmbiguousStyle  UnknownCommand
+│   └── NameTaken  UnusablePair  UnknownCandidate
 ├── NotYet                       right, but too early or too late
 │   ├── TooFewExamples  RunAlreadyActive  TermsNotAccepted  NothingToRollBackTo  NotMeasuredYet  AlreadyDecided
-│   └── MessageGone
+│   └── MessageGone  QuoteGone  RunHasEnded  AdapterWithdrawn  AlreadyChampion
 ├── ModelError                   the model server did not deliver
-│   ├── ModelDown  ModelSlow  ModelBusy  AdapterUnavailable  PromptTooLong  ModelBroke
-└── SlackError                   Slack did not take what we sent
-    ├── NotInChannel  SlackUnavailable  SlackRefused
+│   └── ModelDown  ModelSlow  ModelBusy  AdapterUnavailable  PromptTooLong  ModelBroke
+├── SlackError                   Slack did not take what we sent
+│   ├── NotInChannel  SlackUnavailable
+│   └── SlackRefused
+│       └── MessageMissing  StreamStopped  StreamLost          in bot.slack: what its callers act on
+└── PictureMissing                                             in bot.outbox: read in its table and log
 
 A class's docstring is its default sentence: what happened and what to do next. A more exact sentence may be
 given when raising. `explain` turns any exception into what the person reads and how loudly it is logged.
@@ -108,6 +112,23 @@ class UnknownCommand(BadInput):
     """I do not know that command. `/huisstijl help` lists what I can do."""
 
 
+class NameTaken(BadInput):
+    """A style of this name exists already, or existed once. Choose another name."""
+
+
+class UnusablePair(BadInput):
+    """These texts cannot be an example. Change them and send them again."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__(" ".join(errors.values()))
+        #: A sentence for each field that cannot be used.
+        self.errors = errors
+
+
+class UnknownCandidate(BadInput):
+    """This style has no measured candidate of that name. `/huisstijl ladder` lists them."""
+
+
 class NotYet(HuisstijlError):
     """That is not possible at the moment."""
 
@@ -138,6 +159,22 @@ class AlreadyDecided(NotYet):
 
 class MessageGone(NotYet):
     """The message this example came from was deleted, so the example was withdrawn. Nothing was learnt from it."""
+
+
+class QuoteGone(NotYet):
+    """I no longer know this quote. Ask for a new one with `/huisstijl train`."""
+
+
+class RunHasEnded(NotYet):
+    """This run has ended already, so there was nothing to cancel."""
+
+
+class AdapterWithdrawn(NotYet):
+    """This adapter was withdrawn and must not serve any more. `/huisstijl ladder` shows what else there is."""
+
+
+class AlreadyChampion(NotYet):
+    """This candidate serves the style already."""
 
 
 class ModelError(HuisstijlError):

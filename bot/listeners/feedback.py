@@ -5,9 +5,9 @@ from __future__ import annotations
 from bot.blocks.modals import REASON_BLOCK, TEXT_BLOCK, discard_draft_view, edit_draft_view
 from bot.blocks.text import read_long_input
 from bot.domain.values import Click, Submission
-from bot.errors import BadInput, SlackError
+from bot.errors import BadInput, SlackError, UnusablePair
 from bot.operations import feedback
-from bot.operations.examples import Proposal, UnusablePair
+from bot.operations.examples import Proposal
 from bot.services import Services
 from bot.texts import drafting as texts
 

@@ -8,8 +8,8 @@ from bot.blocks.review_card import card_value, read_card_value, reject_view
 from bot.blocks.teach import edit_example_view
 from bot.blocks.text import read_long_input
 from bot.domain.values import Click, Submission
-from bot.errors import AlreadyDecided, MessageGone
-from bot.operations.examples import UnusablePair, withdraw_example
+from bot.errors import AlreadyDecided, MessageGone, UnusablePair
+from bot.operations.examples import withdraw_example
 from bot.operations.reviews import approve_example, edit_example, find_open_example, find_source, reject_example
 from bot.routing import FieldErrors
 from bot.services import Services

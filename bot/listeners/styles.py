@@ -6,10 +6,10 @@ import json
 
 from bot.blocks.styles import NO_RECIPE, FormChoices, FormValues, style_form_view, styles_blocks
 from bot.domain.values import Channel, Command, Submission
-from bot.errors import MembersOnly, UnknownCommand
+from bot.errors import MembersOnly, NameTaken, UnknownCommand
 from bot.operations.people import require_admin
 from bot.operations.style_form import read_style_form
-from bot.operations.styles import NameTaken, change_style, create_style, find_named_style, list_summaries
+from bot.operations.styles import change_style, create_style, find_named_style, list_summaries
 from bot.routing import FieldErrors
 from bot.services import Services
 from bot.texts import commands

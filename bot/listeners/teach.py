@@ -10,10 +10,9 @@ from bot.blocks.text import notice, read_long_input
 from bot.domain.pairs import MAX_INPUTS, MAX_TEXT_CHARS, split_for_inputs
 from bot.domain.safe_text import as_typed
 from bot.domain.values import MessageDeleted, Shortcut, Submission
-from bot.errors import MessageGone
+from bot.errors import MessageGone, UnusablePair
 from bot.operations.examples import (
     ProposalOutcome,
-    UnusablePair,
     find_teachable,
     propose_example,
     withdraw_examples_of_message,

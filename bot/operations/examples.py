@@ -22,7 +22,7 @@ from bot.domain.reviewing import (
 )
 from bot.domain.similarity import NormalPair, find_near_duplicate, normal_pair
 from bot.domain.values import Actor, Channel
-from bot.errors import AlreadyDecided, BadInput, MembersOnly, OutOfScope, Refused
+from bot.errors import AlreadyDecided, MembersOnly, OutOfScope, Refused, UnusablePair
 from bot.operations.people import refuse
 from bot.texts import learning as texts
 from db.adapters import list_adapters_trained_on
@@ -80,14 +80,6 @@ class Proposal:
             return texts.duplicate(self.style_name, self.example_id, self.status, is_exact=self.is_exact)
         reviewers = [f"<@{user_id}>" for user_id in self.reviewer_ids]
         return texts.proposed(self.style_name, self.example_id, reviewers, self.approvals_required)
-
-
-class UnusablePair(BadInput):
-    """These texts cannot be an example. `errors` says why, by field."""
-
-    def __init__(self, errors: dict[str, str]) -> None:
-        super().__init__(" ".join(errors.values()))
-        self.errors = errors
 
 
 def propose_example(
@@ -396,7 +388,7 @@ def _known(style: Style, existing: Example, pair: NormalPair, draft_id: str | No
 
 
 __all__ = [
-    "ExampleOverview", "Proposal", "ProposalOutcome", "Teachable", "UnusablePair", "Withdrawal",
+    "ExampleOverview", "Proposal", "ProposalOutcome", "Teachable", "Withdrawal",
     "check_may_learn_from", "count_approval", "find_duplicate", "find_teachable", "list_examples", "owe_card",
     "owe_card_update", "policy_of", "propose_example", "voters_of", "withdraw", "withdraw_example",
     "withdraw_examples_of_message",

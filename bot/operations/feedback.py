@@ -14,9 +14,9 @@ from bot.blocks.draft import decided_blocks, fallback_text
 from bot.domain.pairs import check_pair
 from bot.domain.safe_text import escape, shorten
 from bot.domain.values import Actor, Channel
-from bot.errors import AlreadyDecided, HuisstijlError, MembersOnly, NotYet
+from bot.errors import AlreadyDecided, HuisstijlError, MembersOnly, NotYet, UnusablePair
 from bot.operations.drafts import shape_of
-from bot.operations.examples import Proposal, UnusablePair, check_may_learn_from, propose_example
+from bot.operations.examples import Proposal, check_may_learn_from, propose_example
 from bot.operations.people import refuse
 from bot.texts import drafting as texts
 from db.audit import record

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from bot.domain.rollback import Move, find_rollback_target
 from bot.domain.style_names import find_nearest
 from bot.domain.values import Actor
-from bot.errors import BadInput, NothingToRollBackTo, NotMeasuredYet, NotYet
+from bot.errors import AdapterWithdrawn, AlreadyChampion, NothingToRollBackTo, NotMeasuredYet, UnknownCandidate
 from bot.operations.ladder import adapter_name, find_ladder_of_run
 from bot.operations.people import require_admin
 from bot.operations.runs import home_channel
@@ -31,18 +31,6 @@ from db.session import Database
 from db.styles import Style, lock_style
 
 log = structlog.get_logger()
-
-
-class UnknownCandidate(BadInput):
-    """This style has no measured candidate of that name. `/huisstijl ladder` lists them."""
-
-
-class AdapterWithdrawn(NotYet):
-    """This adapter was withdrawn and must not serve any more. `/huisstijl ladder` shows what else there is."""
-
-
-class AlreadyChampion(NotYet):
-    """This candidate serves the style already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

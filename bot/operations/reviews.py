@@ -14,9 +14,8 @@ from bot.domain.reviewing import is_reviewer, may_approve
 from bot.domain.safe_text import escape, shorten
 from bot.domain.similarity import normal_pair
 from bot.domain.values import Actor
-from bot.errors import AlreadyDecided, HuisstijlError, MembersOnly, MessageGone, OwnExample, ReviewersOnly
+from bot.errors import AlreadyDecided, HuisstijlError, MembersOnly, MessageGone, OwnExample, ReviewersOnly, UnusablePair
 from bot.operations.examples import (
-    UnusablePair,
     count_approval,
     find_duplicate,
     owe_card_update,

@@ -18,7 +18,7 @@ from bot.domain.policy import Due, Hindrance, NotDue, Situation, is_training_due
 from bot.domain.progress import read_figures
 from bot.domain.quote import Measured, Quote, RecipeFacts, make_quote, read_recipe_facts
 from bot.domain.values import Actor
-from bot.errors import NotYet, RunAlreadyActive, TermsNotAccepted, TooFewExamples
+from bot.errors import QuoteGone, RunAlreadyActive, RunHasEnded, TermsNotAccepted, TooFewExamples
 from bot.operations.people import require_admin
 from bot.operations.styles import find_named_style
 from bot.operations.terms import accept_terms
@@ -47,14 +47,6 @@ from db.teams import has_accepted_terms
 from db.trainers import Trainer, find_live_trainer
 
 log = structlog.get_logger()
-
-
-class QuoteGone(NotYet):
-    """I no longer know this quote. Ask for a new one with `/huisstijl train`."""
-
-
-class RunHasEnded(NotYet):
-    """This run has ended already, so there was nothing to cancel."""
 
 
 # ---------------------------------------------------------------------------------------------------- by the clock

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from bot.blocks.styles import StyleSummary
 from bot.domain.style_names import split_request
 from bot.domain.values import Actor
-from bot.errors import AmbiguousStyle, BadInput, NoStyleYet, UnknownStyle
+from bot.errors import AmbiguousStyle, NameTaken, NoStyleYet, UnknownStyle
 from bot.operations.people import require_admin
 from bot.texts import styles as texts
 from config.rungs import Rung
@@ -115,10 +115,6 @@ class StyleForm:
     recipe: str = ""
 
 
-class NameTaken(BadInput):
-    """A style of this name exists already, or existed once. Choose another name."""
-
-
 def create_style(
     database: Database, actor: Actor, form: StyleForm, *, private_channel_id: str | None, base_model: str
 ) -> str:
@@ -211,6 +207,6 @@ def _summary(session: Session, style: Style) -> StyleSummary:
 
 
 __all__ = [
-    "NameTaken", "StyleForm", "StyleSummary", "change_style", "choose_style", "create_style", "find_named_style",
+    "StyleForm", "StyleSummary", "change_style", "choose_style", "create_style", "find_named_style",
     "find_style_by_name", "get_style", "list_summaries", "resolve_style",
 ]  # fmt: skip

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bot.domain.values import Actor, Channel
-from bot.errors import MembersOnly, OutOfScope
-from bot.operations.examples import Proposal, ProposalOutcome, UnusablePair, propose_example
+from bot.errors import MembersOnly, OutOfScope, UnusablePair
+from bot.operations.examples import Proposal, ProposalOutcome, propose_example
 from db.audit import list_audit
 from db.examples import ExampleSource, ExampleStatus, get_example
 from db.outbox import find_by_dedupe_key
