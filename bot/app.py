@@ -75,8 +75,17 @@ class SocketMode:
         self._handler.connect()
 
     def stop(self) -> None:
-        self._handler.client.auto_reconnect_enabled = False
-        self._handler.close()
+        close_handler(self._handler)
+
+
+def close_handler(handler: SocketModeHandler) -> None:
+    """Close a Socket Mode connection for good."""
+    handler.client.auto_reconnect_enabled = False
+    try:
+        handler.close()
+    except AttributeError:
+        # The SDK's reader was closing the same connection at this very moment; by now it is closed, the rest is not.
+        handler.close()
 
 
 class MissingTokens(Exception):

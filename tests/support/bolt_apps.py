@@ -10,6 +10,7 @@ from slack_bolt.adapter.asgi.builtin import SlackRequestHandler
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
+from bot.app import close_handler
 from bot.rehearsal.loopback import LoopbackServer
 from tests.support.wait import wait_until
 
@@ -42,7 +43,7 @@ def over_sockets(app: App, workspace: Workspace, connections: int = 1) -> Iterat
             handler.client.auto_reconnect_enabled = False
         workspace.drop_connections()
         for handler in handlers:
-            handler.close()
+            close_handler(handler)
 
 
 @contextmanager
