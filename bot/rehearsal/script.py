@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -90,7 +91,7 @@ class Rehearsal:
         finally:
             step.seconds = time.monotonic() - began
             mark = "[green]✓[/]" if step.is_done else "[red]✗[/]"
-            self.console.print(f"{mark} {name} [dim]({step.seconds:.0f} s)[/] {step.result}", highlight=False)
+            self.console.print(f"{mark} {name} [dim]({step.seconds:.0f} s)[/] {escape(step.result)}", highlight=False)
 
     def wait(self, look: Callable[[], Any], seconds: float, what: str) -> Any:
         """Poll until `look` returns something. Raises StepFailed when it does not in time, or a process has died."""
@@ -418,7 +419,7 @@ def _print_table(rehearsal: Rehearsal, reference: str, seconds: float) -> None:
     for column in ("", "step", "seconds", "what happened"):
         table.add_column(column, overflow="fold")
     for step in rehearsal.steps:
-        table.add_row("✓" if step.is_done else "✗", step.name, f"{step.seconds:.0f}", step.result.replace("[", r"\["))
+        table.add_row("✓" if step.is_done else "✗", step.name, f"{step.seconds:.0f}", escape(step.result))
     table.add_row("", "the reference of the drafts, by its maintainer", "", reference)
     table.add_row("", "all of it", f"{seconds:.0f}", f"{seconds / 60:.1f} minutes")
     rehearsal.console.print(table)
