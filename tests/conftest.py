@@ -11,10 +11,15 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 for _name in [name for name in os.environ if name.startswith(("HUISSTIJL_", "SLACK_"))]:
     del os.environ[_name]
+
+# The same examples every time: a run that fails here fails everywhere.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 from config.settings import Settings
 from db.session import Database

@@ -26,7 +26,7 @@ _JOINER = "\u2060"
 #: Something that the text to come may complete: `<…`, `[label](target`, `@wor`, a code span, a fence's ticks.
 _UNFINISHED = re.compile(r"(?:<[^<>]*|!?\[[^\]\n]*(?:\](?:\([^)]*)?)?|!|@\w*|(?<!`)`[^`\n]*|`+|\s+)\Z")
 _WHOLE_CODE = re.compile(r"```.*?```|(?<!`)`[^`\n]+`(?!`)", re.DOTALL)
-_OPEN_TOKEN = re.compile(r"<(?=[!@#])|<(?=(?:https?|mailto|tel|ftp|slack):[^<>]*\Z)")
+_OPEN_TOKEN = re.compile(r"<(?=[!@#])|<(?=(?:https?|mailto|tel|ftp|slack):(?:[^<>]*\Z|[^>]*\|))")
 #: Characters that reorder or hide text, and control characters other than tab and line feed.
 _HIDDEN = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _FENCE = "```"

@@ -70,3 +70,7 @@ def test_a_follow_up_carries_the_last_turns_that_fit() -> None:
     assert choose_history([Turn(request="x" * 5_000, answer="")]) == []
     assert search_text("shorter", turns) == "4\nshorter"
     assert search_text("shorter", []) == "shorter"
+
+
+def test_a_link_begun_inside_a_link_shows_no_label() -> None:
+    assert not LABELLED_LINK.search(stream(["<http://evil.example|<http://evil.example|[bank](bank>"]))
