@@ -26,10 +26,6 @@ class Wakeups:
     drafts: threading.Event = field(default_factory=threading.Event)
     embeddings: threading.Event = field(default_factory=threading.Event)
 
-    def ring_all(self) -> None:
-        for bell in (self.inbox, self.outbox, self.drafts, self.embeddings):
-            bell.set()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:

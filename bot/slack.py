@@ -313,12 +313,6 @@ class SlackGateway:
         """Open a modal; returns its view id. The trigger lives three seconds and works once."""
         return str(self._call(lambda: self.client.views_open(trigger_id=trigger_id, view=view))["view"]["id"])
 
-    def update_view(self, view_id: str, view: dict[str, Any]) -> None:
-        self._call(lambda: self.client.views_update(view_id=view_id, view=view))
-
-    def publish_home(self, user_id: str, view: dict[str, Any]) -> None:
-        self._call(lambda: self.client.views_publish(user_id=user_id, view=view))
-
     # Look-ups
 
     def get_user(self, user_id: str) -> dict[str, Any]:

@@ -57,10 +57,6 @@ def list_adapters(session: Session, style_id: str, scope: Scope) -> list[Adapter
     return list(session.scalars(query.order_by(Adapter.version.desc(), Adapter.name)))
 
 
-def list_adapters_of_run(session: Session, run_id: str) -> list[Adapter]:
-    return list(session.scalars(select(Adapter).where(Adapter.run_id == run_id).order_by(Adapter.name)))
-
-
 def next_version(session: Session, style_id: str) -> int:
     highest = session.scalar(select(func.max(Adapter.version)).where(Adapter.style_id == style_id))
     return (highest or 0) + 1

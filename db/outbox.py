@@ -6,7 +6,7 @@ note of it lies a moment in which a crash leaves the outcome unknown: such a row
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -31,7 +31,7 @@ class OutboxMessage(Claimable, Base):
     outbox_id: Mapped[str] = mapped_column(ID, primary_key=True)
     dedupe_key: Mapped[str] = mapped_column(String(255), unique=True)
     team_id: Mapped[str] = mapped_column(SLACK_ID)
-    #: Our verb: post_message, update_message, post_ephemeral, upload_file, publish_home.
+    #: Our verb: post_message, update_message, post_ephemeral, respond, post_direct, upload_image.
     verb: Mapped[str] = mapped_column(String(64))
     #: The verb's arguments. `ts_from: <dedupe_key>` stands for channel and ts of a message sent earlier.
     arguments: Mapped[dict[str, Any]]
@@ -78,7 +78,3 @@ def claim_messages(session: Session, *, owner: str, lease_seconds: float, limit:
         limit=limit,
         status=OutboxStatus.SENDING,
     )
-
-
-def seconds_from_now(session: Session, seconds: float) -> datetime:
-    return now_in_database(session) + timedelta(seconds=seconds)

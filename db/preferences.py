@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text, func, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import ID, SLACK_ID, Base
-from db.scope import Scope
 
 
 class Preference(Base):
@@ -25,8 +24,3 @@ class Preference(Base):
     reason: Mapped[str | None] = mapped_column(Text, default=None)
     given_by: Mapped[str] = mapped_column(SLACK_ID)
     given_at: Mapped[datetime]
-
-
-def count_preferences(session: Session, style_id: str, scope: Scope) -> int:
-    query = select(func.count()).where(Preference.style_id == style_id, Preference.scope_key == scope.key)
-    return session.scalar(query) or 0

@@ -136,12 +136,6 @@ def find_run_in_slot(session: Session, style_id: str, slot: str) -> Run | None:
     return session.scalar(select(Run).where(Run.style_id == style_id, Run.slot == slot))
 
 
-def list_runs_with_news(session: Session) -> list[Run]:
-    """Runs whose latest progress or end has not been shown in the channel yet."""
-    query = select(Run).where((Run.progress_number > Run.shown_number) | (Run.status.in_(ENDED) & ~Run.is_end_shown))
-    return list(session.scalars(query.order_by(Run.queued_at)))
-
-
 def list_runs_to_watch(session: Session) -> list[Run]:
     """Runs with news, and those that wait: how long they have waited is news that no row tells."""
     has_news = (Run.progress_number > Run.shown_number) | (Run.status.in_(ENDED) & ~Run.is_end_shown)
@@ -261,6 +255,6 @@ def hand_back(session: Session, run_id: str, fence: int, *, is_attempt_counted: 
 __all__ = [
     "ACTIVE", "ENDED", "HELD", "ClaimLost", "Run", "RunNotFound", "RunStatus", "beat", "claim_run",
     "count_failures_in_a_row", "end_run", "find_active_run", "find_latest_run", "find_run_in_slot", "get_run",
-    "hand_back", "list_runs_to_watch", "list_runs_with_news", "queue_run", "report", "request_cancel", "save_shown",
+    "hand_back", "list_runs_to_watch", "queue_run", "report", "request_cancel", "save_shown",
     "take_end",
 ]  # fmt: skip
