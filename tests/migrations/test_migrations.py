@@ -116,5 +116,5 @@ def test_another_revision_than_the_programs_is_refused(database):
 
 
 def test_an_empty_database_is_refused(empty_database):
-    with pytest.raises(WrongRevision, match="nothing"):
+    with pytest.raises(WrongRevision, match="none"):
         check_revision(empty_database)
