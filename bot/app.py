@@ -116,7 +116,7 @@ def build_app(settings: Settings) -> Bot:
     writer, right_of_way = InboxWriter(database), RightOfWay()
     app = App(
         client=client,
-        before_authorize=Ingress(writer, wakeups.inbox.set, right_of_way).receive,
+        before_authorize=Ingress(writer, wakeups.inbox.ring, right_of_way).receive,
         process_before_response=True,  # a listener runs inside dispatch, so that the inbox knows how it ended
         request_verification_enabled=False,  # HttpEvents has verified the raw bytes before anything is parsed
     )

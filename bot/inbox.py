@@ -6,20 +6,18 @@ one takes over, so a listener may see a delivery twice: its operation finds that
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
 from typing import Any
 
 import structlog
 from slack_bolt import App, BoltRequest
 
 from bot.ingress import FROM_INBOX, RightOfWay
+from bot.workers import Bell, Workers
 from config.settings import Settings
 from db.base import now_in_database
-from db.claims import ClaimLost, write_fenced
+from db.claims import write_fenced
 from db.inbox import InboxEvent, InboxStatus, claim_events
-from db.session import Database, DatabaseUnavailable
+from db.session import Database
 
 log = structlog.get_logger()
 
@@ -27,51 +25,23 @@ BATCH = 20
 MAX_ATTEMPTS = 8
 
 
-class InboxWorkers:
+class InboxWorkers(Workers):
     """Threads that claim stored deliveries and run them."""
 
     def __init__(
-        self, app: App, database: Database, settings: Settings, bell: threading.Event, right_of_way: RightOfWay,
-        threads: int = 3,
-    ) -> None:  # fmt: skip
+        self, app: App, database: Database, settings: Settings, bell: Bell, right_of_way: RightOfWay, threads: int = 3
+    ) -> None:
+        super().__init__("inbox", bell=bell, poll_seconds=settings.poll_seconds, threads=threads, stop_seconds=10.0)
         self._app = app
         self._database = database
         self._settings = settings
-        self._bell = bell
         self._right_of_way = right_of_way
-        self._stopping = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._run, args=(n,), name=f"inbox-{n}", daemon=True) for n in range(threads)
-        ]
 
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._bell.set()
-        for thread in self._threads:
-            thread.join(timeout=10)
-
-    def _run(self, number: int) -> None:
-        owner = f"{socket.gethostname()}:{os.getpid()}:{number}"
-        while not self._stopping.is_set():
-            try:
-                worked = self._work_once(owner)
-            except (DatabaseUnavailable, ClaimLost) as error:
-                log.warning("inbox.waiting", error=type(error).__name__)
-                worked = False
-            except Exception:
-                log.exception("inbox.failed")
-                worked = False
-            if not worked:
-                self._bell.wait(timeout=self._settings.poll_seconds)
-                self._bell.clear()
-
-    def _work_once(self, owner: str) -> bool:
+    def work_once(self, owner: str) -> bool:
         with self._database.write() as session:
             events = claim_events(session, owner=owner, lease_seconds=self._settings.lease_seconds, limit=BATCH)
+        if len(events) == BATCH:
+            self._bell.ring()  # there may be more: another worker looks
         results = [(event, self._dispatch(event)) for event in events]
         if results:
             with self._database.write() as session:

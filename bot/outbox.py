@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,12 +14,13 @@ from bot.domain.values import MessageRef
 from bot.errors import HuisstijlError, SlackUnavailable, explain
 from bot.ingress import RightOfWay
 from bot.slack import SlackGateway
+from bot.workers import Bell, Workers
 from config import failpoints
 from config.settings import Settings
 from db.base import now_in_database
 from db.claims import ClaimLost, write_fenced
 from db.outbox import OutboxMessage, OutboxStatus, claim_messages, find_by_dedupe_key
-from db.session import Database, DatabaseUnavailable
+from db.session import Database
 
 log = structlog.get_logger()
 
@@ -32,51 +30,24 @@ CALLS_OF_UPLOAD = 4
 Verb = Callable[[SlackGateway, dict[str, Any]], MessageRef | None]
 
 
-class OutboxSender:
+class OutboxSender(Workers):
     """Threads that claim owed messages and post them."""
 
     def __init__(
-        self, slack: SlackGateway, database: Database, settings: Settings, bell: threading.Event,
-        right_of_way: RightOfWay, threads: int = 4,
+        self, slack: SlackGateway, database: Database, settings: Settings, bell: Bell, right_of_way: RightOfWay,
+        threads: int = 4,
     ) -> None:  # fmt: skip
+        super().__init__("outbox", bell=bell, poll_seconds=settings.poll_seconds, threads=threads)
         self._slack = slack
         self._database = database
         self._settings = settings
-        self._bell = bell
         self._right_of_way = right_of_way
-        self._stopping = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._run, args=(n,), name=f"outbox-{n}", daemon=True) for n in range(threads)
-        ]
 
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._bell.set()
-        for thread in self._threads:
-            thread.join(timeout=20)
-
-    def _run(self, number: int) -> None:
-        owner = f"{socket.gethostname()}:{os.getpid()}:{number}"
-        while not self._stopping.is_set():
-            try:
-                sent = self.send_once(owner)
-            except (DatabaseUnavailable, ClaimLost) as error:
-                log.warning("outbox.waiting", error=type(error).__name__)
-                sent = False
-            except Exception:
-                log.exception("outbox.failed")
-                sent = False
-            if not sent:
-                self._bell.wait(timeout=self._settings.poll_seconds)
-                self._bell.clear()
-
-    def send_once(self, owner: str) -> bool:
+    def work_once(self, owner: str) -> bool:
         with self._database.write() as session:
             messages = claim_messages(session, owner=owner, lease_seconds=self._settings.lease_seconds, limit=BATCH)
+        if len(messages) == BATCH:
+            self._bell.ring()  # there may be more: another sender looks
         claimed_at = time.monotonic()
         for message in messages:
             self._right_of_way.give()

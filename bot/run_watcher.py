@@ -92,7 +92,7 @@ class RunWatcher:
         if message is None:
             with self._services.database.write() as session:  # queued by something that has no channel to speak in
                 owe_progress_message(session, run, get_style(session, run.style_id))
-            self._services.wakeups.outbox.set()
+            self._services.wakeups.outbox.ring()
         elif message.result is None and message.status is not OutboxStatus.FAILED:
             return  # still on its way
         elif run.status in ENDED:
@@ -128,7 +128,7 @@ class RunWatcher:
             current = get_run(session, run.run_id)
             if current.is_end_shown:  # another process showed the end while we were showing this: say it again
                 self._owe_end(session, current, key=f"{message_key(run.run_id)}:end:again")
-                self._services.wakeups.outbox.set()
+                self._services.wakeups.outbox.ring()
 
     def _card(self, session: Session, run: Run) -> RunCard:
         style = get_style(session, run.style_id)
@@ -163,7 +163,7 @@ class RunWatcher:
                 self._owe_thread(session, run)
             else:
                 self._tell_in_person(session, run)
-        self._services.wakeups.outbox.set()
+        self._services.wakeups.outbox.ring()
         log.info("run.end_shown", run_id=run_id, status=run.status.value)
 
     def _owe_end(self, session: Session, run: Run, *, key: str) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bot.workers import Bell
 from db.outbox import owe
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 class Wakeups:
     """Bells between threads of one process. The database says what there is to do; a bell only saves the wait."""
 
-    inbox: threading.Event = field(default_factory=threading.Event)
-    outbox: threading.Event = field(default_factory=threading.Event)
-    drafts: threading.Event = field(default_factory=threading.Event)
-    embeddings: threading.Event = field(default_factory=threading.Event)
+    inbox: Bell = field(default_factory=Bell)
+    outbox: Bell = field(default_factory=Bell)
+    drafts: Bell = field(default_factory=Bell)
+    embeddings: Bell = field(default_factory=Bell)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Services:
                 verb=verb,
                 arguments=arguments,
             )
-        self.wakeups.outbox.set()
+        self.wakeups.outbox.ring()
 
     def reply(self, delivery: Delivery, thread_ts: str, text: str, blocks: list[dict[str, Any]] | None = None) -> None:
         """Answer in the thread, for everybody there; once however often the delivery is worked on."""
@@ -84,4 +84,4 @@ class Services:
                     "blocks": blocks,
                 },
             )
-        self.wakeups.outbox.set()
+        self.wakeups.outbox.ring()

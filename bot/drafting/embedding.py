@@ -35,7 +35,7 @@ class Embedder:
 
     def stop(self) -> None:
         self._stopping.set()
-        self._services.wakeups.embeddings.set()
+        self._services.wakeups.embeddings.ring()
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
@@ -58,8 +58,7 @@ class Embedder:
                 self._stopping.wait(LONGEST_PAUSE_SECONDS)
                 continue
             if not worked:
-                bell.wait(timeout=poll_seconds)
-                bell.clear()
+                bell.wait(poll_seconds)
 
     def embed_once(self) -> bool:
         """Embed one batch; False when everything is embedded. Raises ModelError."""

@@ -14,8 +14,6 @@ unknown; such a draft is drafted again, as everything that we owe Slack is sent 
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 from contextlib import suppress
@@ -38,6 +36,7 @@ from bot.errors import AdapterUnavailable, HuisstijlError, ModelBroke, ModelBusy
 from bot.operations.drafts import root_key, shape_of
 from bot.services import Services
 from bot.texts import drafting as texts
+from bot.workers import Workers
 from config import failpoints
 from db.base import now_in_database
 from db.claims import ClaimLost, write_fenced
@@ -70,47 +69,28 @@ class Work:
     is_over: threading.Event = field(default_factory=threading.Event)
 
 
-class DraftWorkers:
+class DraftWorkers(Workers):
     """A few threads that draft, and one that keeps their claims alive."""
 
     def __init__(self, services: Services, threads: int = 4) -> None:
+        super().__init__(
+            "draft", bell=services.wakeups.drafts, poll_seconds=services.settings.poll_seconds, threads=threads
+        )
         self._services = services
-        self._stopping = threading.Event()
         self._held: dict[str, Work] = {}
         self._held_lock = threading.Lock()
-        self._threads = [
-            threading.Thread(target=self._run, args=(n,), name=f"draft-{n}", daemon=True) for n in range(threads)
-        ]
-        self._threads.append(threading.Thread(target=self._beat, name="draft-heart", daemon=True))
+        self._heart = threading.Thread(target=self._beat, name="draft-heart", daemon=True)
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self._heart.start()
+        super().start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._services.wakeups.drafts.set()
-        for thread in self._threads:
-            thread.join(timeout=20)
+        super().stop()
+        self._heart.join(timeout=20)
         self._services.model.close()
 
     # ------------------------------------------------------------------------------------------------ claims
-
-    def _run(self, number: int) -> None:
-        owner = f"{socket.gethostname()}:{os.getpid()}:{number}"
-        bell, poll_seconds = self._services.wakeups.drafts, self._services.settings.poll_seconds
-        while not self._stopping.is_set():
-            try:
-                worked = self.work_once(owner)
-            except (DatabaseUnavailable, ClaimLost) as error:
-                log.warning("drafting.waiting", error=type(error).__name__)
-                worked = False
-            except Exception:
-                log.exception("drafting.failed")
-                worked = False
-            if not worked:
-                bell.wait(timeout=poll_seconds)
-                bell.clear()
 
     def work_once(self, owner: str) -> bool:
         """Claim one draft and bring it to its end; False when there is none."""
@@ -120,7 +100,7 @@ class DraftWorkers:
             )  # fmt: skip
         if not claimed:
             return False
-        self._services.wakeups.drafts.set()  # there may be more: another worker looks
+        self._bell.ring()  # there may be more: another worker looks
         work = Work(claimed[0])
         with self._held_lock:
             self._held[work.draft.draft_id] = work
@@ -135,7 +115,7 @@ class DraftWorkers:
     def _beat(self) -> None:
         """Keep the claims of all drafts under way, whatever their workers wait for."""
         settings = self._services.settings
-        while not self._stopping.wait(min(settings.heartbeat_seconds, settings.lease_seconds / 3)):
+        while not self.stopping.wait(min(settings.heartbeat_seconds, settings.lease_seconds / 3)):
             with self._held_lock:
                 held = list(self._held.values())
             for work in held:
@@ -196,7 +176,7 @@ class DraftWorkers:
         if draft.thread_ts:
             return
         deadline = time.monotonic() + ROOT_SECONDS
-        while not self._stopping.is_set():
+        while not self.stopping.is_set():
             with self._services.database.read() as session:
                 root = find_by_dedupe_key(session, root_key(draft.draft_id))
             if root is None or root.status is OutboxStatus.FAILED or time.monotonic() > deadline:
@@ -205,7 +185,7 @@ class DraftWorkers:
                 draft.thread_ts = str(root.result["ts"])
                 self._save(work, thread_ts=draft.thread_ts)
                 return
-            self._stopping.wait(0.02)
+            self.stopping.wait(0.02)
         raise ClaimLost  # the bot is stopping; the next one drafts it
 
     def _write(self, work: Work, stream: ThreadStream) -> None:
@@ -233,7 +213,7 @@ class DraftWorkers:
                     raise
                 plan = smaller
             except ModelBusy:
-                if time.monotonic() + BUSY_SECONDS > min(busy_until, deadline) or self._stopping.wait(BUSY_SECONDS):
+                if time.monotonic() + BUSY_SECONDS > min(busy_until, deadline) or self.stopping.wait(BUSY_SECONDS):
                     raise
 
     def _embed(self, text: str) -> NDArray[np.float32]:
@@ -403,7 +383,7 @@ class DraftWorkers:
                 session, Draft, draft.draft_id, draft.fence, status=status,
                 finished_at=now_in_database(session), lease_expires_at=None, **changes,
             )  # fmt: skip
-        self._services.wakeups.outbox.set()
+        self._services.wakeups.outbox.ring()
 
     def _save(self, work: Work, **changes: Any) -> None:
         with self._services.database.write() as session:

@@ -32,8 +32,8 @@ def hear_outcome(services: Services, delivery: Delivery, outcome: Requested | Th
             response_url=delivery.response_url,
             is_direct=is_direct,
         )
-    services.wakeups.outbox.set()
-    services.wakeups.drafts.set()
+    services.wakeups.outbox.ring()
+    services.wakeups.drafts.ring()
 
 
 def stop_streaming(services: Services, stopped: SessionStopped) -> None:

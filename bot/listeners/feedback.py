@@ -110,5 +110,5 @@ def _tell(services: Services, submission: Submission, channel_id: str, proposal:
 
 
 def _wake(services: Services) -> None:
-    services.wakeups.outbox.set()
-    services.wakeups.embeddings.set()
+    services.wakeups.outbox.ring()
+    services.wakeups.embeddings.ring()

@@ -26,9 +26,9 @@ def approve(services: Services, click: Click) -> None:
             services.database, actor, example_id, seen_version=version, is_source_gone=is_gone
         )  # fmt: skip
     except (AlreadyDecided, MessageGone):
-        services.wakeups.outbox.set()  # the card is renewed all the same
+        services.wakeups.outbox.ring()  # the card is renewed all the same
         raise
-    services.wakeups.embeddings.set()
+    services.wakeups.embeddings.ring()
     services.answer(click, standing.sentence)
 
 
@@ -54,7 +54,7 @@ def submit_edit(services: Services, submission: Submission) -> FieldErrors | Non
     except UnusablePair as unusable:
         return unusable.errors
     if standing.is_approved:
-        services.wakeups.embeddings.set()
+        services.wakeups.embeddings.ring()
     services.answer(submission, standing.sentence if standing.is_approved else texts.SAVED)
     return None
 
@@ -73,7 +73,7 @@ def submit_reject(services: Services, submission: Submission) -> dict[str, Any] 
     if not reason:
         return {"reason": texts.REASON_MISSING}
     reject_example(services.database, actor, example_id, reason=reason, seen_version=version)
-    services.wakeups.outbox.set()
+    services.wakeups.outbox.ring()
     return None
 
 

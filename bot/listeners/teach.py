@@ -63,14 +63,14 @@ def submit_teach(services: Services, submission: Submission) -> FieldErrors | No
     except UnusablePair as unusable:
         return unusable.errors
     if proposal.outcome is ProposalOutcome.APPROVED:
-        services.wakeups.embeddings.set()
+        services.wakeups.embeddings.ring()
     services.answer(submission, proposal.sentence)
     return None
 
 
 def forget_message(services: Services, deletion: MessageDeleted) -> None:
     withdraw_examples_of_message(services.database, deletion.team_id, deletion.channel_id, deletion.ts)
-    services.wakeups.outbox.set()
+    services.wakeups.outbox.ring()
 
 
 def _metadata(shortcut: Shortcut, draft_id: str | None) -> str:

@@ -29,7 +29,7 @@ def confirm_train(services: Services, click: Click) -> None:
 def accept_terms(services: Services, click: Click) -> None:
     """The button under the clock's notice; the notice itself says what came of it."""
     accept_statement(services.database, services.people.get_actor(click.team_id, click.user_id), click.value)
-    services.wakeups.outbox.set()
+    services.wakeups.outbox.ring()
 
 
 def cancel_train(services: Services, click: Click) -> None:

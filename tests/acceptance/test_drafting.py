@@ -324,7 +324,7 @@ def test_an_approved_example_is_embedded_and_found_within_two_seconds(
     bot: Bot, workspace: Workspace, model: ScriptedModel, style: Style
 ) -> None:
     example_id = approve(bot, style, "announce the summer party", "Come and dance!")
-    bot.services.wakeups.embeddings.set()
+    bot.services.wakeups.embeddings.ring()
     wait_until(lambda: ["announce the summer party"] in model.embedded, seconds=2)
     workspace.person(MIA).mention_bot(BRAND, "announce the winter party")
     assert wait_for_end(bot)[0].example_ids == [example_id]
