@@ -33,7 +33,7 @@ class Route:
 
     #: Bolt's word: command, action, shortcut, view, event.
     surface: str
-    #: What triggers it: a command, action_id, callback_id or event type.
+    #: What triggers it: a command, action_id, callback_id or event type. `name:*` is every action_id that begins so.
     trigger: str
     listener: Listener
     read: Read
@@ -77,9 +77,14 @@ def read_message(body: slack.Body, services: Services) -> Delivery | None:
 def attach(app: App, routes: tuple[Route, ...], services: Services) -> None:
     """Register every route with Bolt, and a last listener that keeps deliveries nobody handles from being errors."""
     for route in routes:
-        matcher: Any = _event_matcher(route.trigger) if route.surface == "event" else route.trigger
+        matcher: Any = _event_matcher(route.trigger) if route.surface == "event" else _matcher(route.trigger)
         getattr(app, route.surface)(matcher)(_bolt_listener(route, services))
     app.event({"type": _ANY_EVENT})(_ignore)
+
+
+def _matcher(trigger: str) -> str | re.Pattern[str]:
+    """Slack wants every action_id in a view only once, so buttons in a list carry `name:id`."""
+    return re.compile(rf"^{re.escape(trigger[:-1])}.+") if trigger.endswith(":*") else trigger
 
 
 def _event_matcher(trigger: str) -> dict[str, str]:

@@ -90,7 +90,7 @@ def read_command(body: Body) -> Command:
 def read_click(body: Body) -> Click:
     action = body["actions"][0]
     container = body.get("container") or {}
-    message = body.get("message") or {}
+    message, view = body.get("message") or {}, body.get("view") or {}
     return Click(
         event_key=event_key(body), team_id=team_of(body), user_id=body["user"]["id"],
         channel_id=(body.get("channel") or {}).get("id") or container.get("channel_id") or "",
@@ -98,7 +98,8 @@ def read_click(body: Body) -> Click:
         action_id=action["action_id"], value=_value_of(action),
         message_ts=container.get("message_ts", ""),
         thread_ts=message.get("thread_ts") or container.get("thread_ts") or "",
-        view_id=(body.get("view") or {}).get("id", ""),
+        view_id=view.get("id", ""), metadata=view.get("private_metadata") or "", view_hash=view.get("hash") or "",
+        view_kind=view.get("type") or "", values=_values_of(view),
     )  # fmt: skip
 
 
@@ -116,14 +117,10 @@ def read_shortcut(body: Body, own_bot_user_id: str) -> Shortcut:
 
 def read_submission(body: Body) -> Submission:
     view = body["view"]
-    values: dict[str, str | tuple[str, ...]] = {}
-    for block_id, inputs in ((view.get("state") or {}).get("values") or {}).items():
-        for element in inputs.values():
-            values[block_id] = _state_of(element)
     return Submission(
         event_key=event_key(body), team_id=team_of(body), user_id=body["user"]["id"],
         trigger_id=body.get("trigger_id", ""), callback_id=view["callback_id"], view_id=view["id"],
-        metadata=view.get("private_metadata", ""), values=values,
+        metadata=view.get("private_metadata", ""), values=_values_of(view),
     )  # fmt: skip
 
 
@@ -173,6 +170,14 @@ def read_channel_joined(body: Body) -> ChannelJoined:
     return ChannelJoined(
         event_key=event_key(body), team_id=team_of(body), user_id=event["user"], channel_id=event["channel"]
     )
+
+
+def _values_of(view: dict[str, Any]) -> dict[str, str | tuple[str, ...]]:
+    values: dict[str, str | tuple[str, ...]] = {}
+    for block_id, inputs in ((view.get("state") or {}).get("values") or {}).items():
+        for element in inputs.values():
+            values[block_id] = _state_of(element)
+    return values
 
 
 def _value_of(action: dict[str, Any]) -> str:
@@ -311,7 +316,29 @@ class SlackGateway:
 
     def open_view(self, trigger_id: str, view: dict[str, Any]) -> str:
         """Open a modal; returns its view id. The trigger lives three seconds and works once."""
-        return str(self._call(lambda: self.client.views_open(trigger_id=trigger_id, view=view))["view"]["id"])
+        return self.open_view_with_hash(trigger_id, view)[0]
+
+    def open_view_with_hash(self, trigger_id: str, view: dict[str, Any]) -> tuple[str, str]:
+        """As `open_view`, with the hash that a later `update_view` names, so that it only replaces this very view."""
+        opened = self._call(lambda: self.client.views_open(trigger_id=trigger_id, view=view))["view"]
+        return str(opened["id"]), str(opened["hash"])
+
+    def push_view(self, trigger_id: str, view: dict[str, Any]) -> str:
+        """Put a modal on the one that was clicked in (three is the most); returns its view id."""
+        return str(self._call(lambda: self.client.views_push(trigger_id=trigger_id, view=view))["view"]["id"])
+
+    def update_view(self, view_id: str, view: dict[str, Any], *, view_hash: str = "") -> bool:
+        """Show something else in an open modal. What people typed stays in inputs whose block_id and action_id stay.
+
+        False when the modal is closed, or (with `view_hash`) is no longer as it was then.
+        """
+        try:
+            self._call(lambda: self.client.views_update(view_id=view_id, view=view, hash=view_hash or None))
+        except SlackRefused as error:
+            if error.code in ("not_found", "hash_conflict", "view_not_found"):
+                return False
+            raise
+        return True
 
     # Look-ups
 

@@ -71,8 +71,22 @@ class Click(Delivery):
     value: str
     message_ts: str = ""
     thread_ts: str = ""
-    #: For clicks in a modal or in App Home.
+    #: For clicks in a modal or in App Home: the view, its private_metadata, its hash, and `modal` or `home`.
     view_id: str = ""
+    metadata: str = ""
+    view_hash: str = ""
+    view_kind: str = ""
+    #: What the view's inputs held at the click, by block_id, as in a submission.
+    values: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
+
+    def text(self, block_id: str) -> str:
+        """The value of a single-valued input, without outer white space."""
+        value = self.values.get(block_id, "")
+        return value.strip() if isinstance(value, str) else ""
+
+    def choices(self, block_id: str) -> tuple[str, ...]:
+        value = self.values.get(block_id, ())
+        return value if isinstance(value, tuple) else ((value,) if value else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
