@@ -217,6 +217,7 @@ class SlackGateway:
     def post_message(
         self, channel_id: str, text: str, blocks: Blocks | None = None, thread_ts: str | None = None
     ) -> MessageRef:
+        # Never link_names or parse: what a text says of people stays text. Never a preview of what it links to.
         sent = self._call(
             lambda: self.client.chat_postMessage(
                 channel=channel_id,
@@ -253,7 +254,10 @@ class SlackGateway:
 
     def respond(self, response_url: str, text: str, blocks: Blocks | None = None, *, replace: bool = False) -> None:
         """Answer through a response_url; only the person who acted sees it."""
-        payload: dict[str, Any] = {"text": text, "response_type": "ephemeral", "replace_original": replace}
+        payload: dict[str, Any] = {
+            "text": text, "response_type": "ephemeral", "replace_original": replace,
+            "unfurl_links": False, "unfurl_media": False,
+        }  # fmt: skip
         if blocks is not None:
             payload["blocks"] = blocks
         try:
@@ -291,6 +295,8 @@ class SlackGateway:
                 recipient_team_id=team_id,
                 recipient_user_id=user_id,
                 markdown_text=markdown,
+                unfurl_links=False,
+                unfurl_media=False,
             )
         )
         return str(started["ts"])

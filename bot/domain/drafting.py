@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.safe_text import neutralise
+from bot.domain.safe_text import ADDRESS, neutralise
 
 #: A draft ends here: Slack takes about 13,000 characters of blocks in a message, and the closing needs some.
 MAX_DRAFT_CHARS = 10_000
@@ -26,7 +26,9 @@ _JOINER = "\u2060"
 #: Something that the text to come may complete: `<…`, `[label](target`, `@wor`, a code span, a fence's ticks.
 _UNFINISHED = re.compile(r"(?:<[^<>]*|!?\[[^\]\n]*(?:\](?:\([^)]*)?)?|!|@\w*|(?<!`)`[^`\n]*|`+|\s+)\Z")
 _WHOLE_CODE = re.compile(r"```.*?```|(?<!`)`[^`\n]+`(?!`)", re.DOTALL)
-_OPEN_TOKEN = re.compile(r"<(?=[!@#])|<(?=(?:https?|mailto|tel|ftp|slack):(?:[^<>]*\Z|[^>]*\|))")
+_OPEN_TOKEN = re.compile(rf"<(?=[!@#])|<(?={ADDRESS}(?:[^<>]*\Z|[^>]*\|))", re.IGNORECASE)
+#: What may stand before a link's definition on its line.
+_MARKERS = re.compile(r"[ >\t*+-]*(?:\d{1,9}[.)])?[ \t]*")
 #: Characters that reorder or hide text, and control characters other than tab and line feed.
 _HIDDEN = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _FENCE = "```"
@@ -78,7 +80,8 @@ class SafeStream:
         if not text:
             return ""
         prefix = _FENCE if self._in_fence else ""
-        safe = neutralise(prefix + text).removeprefix(prefix)
+        line = self.shown.rpartition("\n")[2]
+        safe = neutralise(prefix + text, is_line_start=bool(_MARKERS.fullmatch(line))).removeprefix(prefix)
         safe = _OPEN_TOKEN.sub(f"<{_JOINER}", safe)
         if not self._in_fence:
             safe = _without_link_marks(safe)

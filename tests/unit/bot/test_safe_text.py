@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -29,7 +30,21 @@ def test_no_mention_survives(text: str) -> None:
     ("markdown", "shown"),
     [
         ("[your bank](https://evil.example/x)", "your bank (https://evil.example/x)"),
-        ("<https://evil.example|https://bank.example>", "https://bank.example (https://evil.example)"),
+        ("<https://evil.example|https://bank.example>", "https://evil.example"),
+        ("[bank.example](https://evil.example/x)", "https://evil.example/x"),
+        ("[log in at BANK.example/login](https://evil.example)", "https://evil.example"),
+        ("[bank.exam\u00adple](https://bank.example.evil.example)", "https://bank.example.evil.example"),
+        ("[bank.example](https://bank.example@evil.example/)", "https://evil.example/"),
+        ("[www.bank.example](https://bank.example/a)", "www.bank.example (https://bank.example/a)"),
+        ("[you@bank.example](mailto:me@evil.example)", "mailto:me@evil.example"),
+        ("<javascript:alert(1)|your bank>", "your bank (javascript:alert(1))"),
+        ("[x](javascript:alert(1))", "x (javascript:alert(1))"),
+        ("<javascript:alert(1)>", "<\u2060javascript:alert(1)>"),
+        ("<zoommtg://evil.example|your bank>", "your bank (zoommtg://evil.example)"),
+        ("[bank][1]\n\n[1]: https://evil.example", "[bank][1]\n\n[1]\u2060: https://evil.example"),
+        ("> 1. [bank]: https://evil.example", "> 1. [bank]\u2060: https://evil.example"),
+        ("x = dict[str]: int, vector<std::string>", "x = dict[str]: int, vector<std::string>"),
+        ("&lt;!here&gt; &#60;@U1&#62;", "&lt;\u2060!here&gt; &#60;\u2060@U1&#62;"),
         ("[https://a.example](https://a.example)", "https://a.example"),
         ("![logo](https://a.example/l.png)", "logo (https://a.example/l.png)"),
         ("mail <mailto:a@b.example|a@b.example>", "mail mailto:a@b.example"),
@@ -47,6 +62,17 @@ def test_neutralising_twice_changes_nothing_more(text: str) -> None:
     once = neutralise(text)
     assert re.search(r"<!(channel|here|everyone)|<@[UW][A-Z0-9]*>|@(channel|here)\b", once) is None
     assert neutralise(once) == once
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<!" * 3_000 + "x" + ">" * 3_000, "[" * 5_000 + "](" * 2_500, "<http://e|" * 1_000, "a." * 5_000, "@here" * 2_000,
+     "`" * 10_000, "[a-" * 3_000 + "](b)", "<@U" * 3_000 + "|>" * 500, "!" * 10_000, "\n" * 10_000, "&lt;" * 2_500],
+)  # fmt: skip
+def test_no_text_takes_long_to_make_safe(text: str) -> None:
+    began = time.perf_counter()
+    neutralise(text)
+    assert time.perf_counter() - began < 1.0
 
 
 @given(st.text(max_size=200))

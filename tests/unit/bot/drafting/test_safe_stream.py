@@ -12,10 +12,11 @@ from bot.domain.drafting import SafeStream, Turn, choose_history, search_text
 
 LIVE_MENTION = re.compile(r"<[!@#][^>]*>|@(?:channel|here|everyone)\b", re.IGNORECASE)
 LABELLED_LINK = re.compile(r"<https?://[^>|]*\|[^>]*>|\[[^\]\n]+\]\(\s*[^)\s]+\s*\)")
+DEFINED_LINK = re.compile(r"^[ >]*\[[^\[\]]+\]:", re.MULTILINE)
 NASTY = st.sampled_from(
     ["<!channel>", "<!here|here>", "<!here|\n", "<@U1>", "<@U1|bob", ">", "<!subteam^S1|team>", "@channel", "@ch",
      "annel", "@everyone", "<http://evil.example|", "bank>", "[bank](http://evil.example)", "[bank](", "](x)", "[",
-     "\n", " ", "word", "<", "|", "@", "!", "\u202e", "\r\n"]
+     "\n", " ", "word", "<", "|", "@", "!", "\u202e", "\r\n", "[1]", ": ", "javascript:alert(1)", "&lt;", "> "]
 )  # fmt: skip
 
 
@@ -34,6 +35,8 @@ def test_no_split_of_a_nasty_text_lets_a_mention_or_a_hidden_link_through(text: 
     shown = stream(chunks)
     assert not LIVE_MENTION.search(shown), shown
     assert not LABELLED_LINK.search(shown), shown
+    assert not DEFINED_LINK.search(shown), shown
+    assert "<javascript:" not in shown
 
 
 @settings(max_examples=100, deadline=None)
