@@ -39,6 +39,9 @@ class Route:
     read: Read
 
 
+HOME_OPENED = "app_home_opened"
+
+
 def command(trigger: str, listener: Listener) -> Route:
     return Route(
         surface="command", trigger=trigger, listener=listener, read=lambda body, services: slack.read_command(body)
@@ -77,8 +80,11 @@ def read_message(body: slack.Body, services: Services) -> Delivery | None:
 def attach(app: App, routes: tuple[Route, ...], services: Services) -> None:
     """Register every route with Bolt, and a last listener that keeps deliveries nobody handles from being errors."""
     for route in routes:
-        matcher: Any = _event_matcher(route.trigger) if route.surface == "event" else _matcher(route.trigger)
-        getattr(app, route.surface)(matcher)(_bolt_listener(route, services))
+        listener = _bolt_listener(route, services)
+        if route.surface == "event":
+            app.event(_event_matcher(route.trigger), matchers=_tab_matchers(route.trigger))(listener)
+        else:
+            getattr(app, route.surface)(_matcher(route.trigger))(listener)
     app.event({"type": _ANY_EVENT})(_ignore)
 
 
@@ -87,10 +93,22 @@ def _matcher(trigger: str) -> str | re.Pattern[str]:
     return re.compile(rf"^{re.escape(trigger[:-1])}.+") if trigger.endswith(":*") else trigger
 
 
-def _event_matcher(trigger: str) -> dict[str, str]:
+def _event_matcher(trigger: str) -> dict[str, Any]:
     """`message` is every message event; `message:message_deleted` one subtype, to be listed before it."""
     kind, _, subtype = trigger.partition(":")
-    return {"type": kind, "subtype": subtype} if subtype else {"type": kind}
+    return {"type": kind, "subtype": subtype} if subtype and kind != HOME_OPENED else {"type": kind}
+
+
+def _tab_matchers(trigger: str) -> list[Callable[..., bool]]:
+    """`app_home_opened:messages` is that event for one tab of the app; to be listed before the event itself."""
+    kind, _, tab = trigger.partition(":")
+    if kind != HOME_OPENED or not tab:
+        return []
+
+    def is_that_tab(event: dict[str, Any]) -> bool:
+        return event.get("tab") == tab
+
+    return [is_that_tab]
 
 
 def _bolt_listener(route: Route, services: Services) -> Callable[..., None]:

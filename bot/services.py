@@ -25,6 +25,8 @@ class Wakeups:
     outbox: Bell = field(default_factory=Bell)
     drafts: Bell = field(default_factory=Bell)
     embeddings: Bell = field(default_factory=Bell)
+    #: Somebody pressed Stop.
+    stops: Bell = field(default_factory=Bell)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

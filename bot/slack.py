@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import httpx
@@ -39,6 +39,10 @@ _NOT_THERE = frozenset({"not_in_channel", "channel_not_found", "is_archived", "u
 _PASSING = frozenset({"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 
 
+#: Slack's word for an agent session in which nothing is being worked on.
+SESSION_OVER = "active"
+#: Slack's limit for suggested prompts.
+MAX_PROMPTS = 4
 #: How long a channel's description is believed.
 CHANNEL_AGE_SECONDS = 60.0
 
@@ -306,10 +310,51 @@ class SlackGateway:
             lambda: self.client.chat_appendStream(channel=message.channel_id, ts=message.ts, markdown_text=markdown)
         )
 
-    def stop_stream(self, message: MessageRef, markdown: str = "", blocks: Blocks | None = None) -> None:
+    def stop_stream(
+        self, message: MessageRef, markdown: str = "", blocks: Blocks | None = None, *, ends_session: bool = False
+    ) -> None:
+        """End a streamed message; `ends_session` also ends the thread's agent session, in the same call."""
         self._call(
             lambda: self.client.chat_stopStream(
-                channel=message.channel_id, ts=message.ts, markdown_text=markdown or None, blocks=blocks
+                channel=message.channel_id,
+                ts=message.ts,
+                markdown_text=markdown or None,
+                blocks=blocks,
+                session_status=SESSION_OVER if ends_session else None,
+            )
+        )
+
+    # The agent's side of a thread
+
+    def begin_session(self, channel_id: str, thread_ts: str, *, user_id: str, title: str | None) -> None:
+        """Say that the bot works in this thread, which shows Slack's own Stop button; `title` names the thread."""
+        self._call(
+            lambda: self.client.agents_sessions_setStatus(
+                channel_id=channel_id,
+                thread_ts=thread_ts,
+                status="processing",
+                initiator_user_id=user_id,
+                title=title,
+            )
+        )
+
+    def end_session(self, channel_id: str, thread_ts: str) -> None:
+        """Say that the bot works in this thread no more; Slack does not see that by itself, not even after a Stop."""
+        self._call(
+            lambda: self.client.agents_sessions_setStatus(
+                channel_id=channel_id, thread_ts=thread_ts, status=SESSION_OVER
+            )
+        )
+
+    def set_suggested_prompts(self, channel_id: str, title: str, prompts: Sequence[tuple[str, str]]) -> None:
+        """Offer up to four prompts, each (title, message), in the direct message with the bot.
+
+        No thread is named: in Slack's agent view a call that names one does nothing and says nothing.
+        """
+        offered: list[Any] = [{"title": name, "message": message} for name, message in prompts[:MAX_PROMPTS]]
+        self._call(
+            lambda: self.client.assistant_threads_setSuggestedPrompts(
+                channel_id=channel_id, title=title, prompts=offered
             )
         )
 

@@ -73,7 +73,11 @@ class Settings(BaseSettings):
     draft_deadline_seconds: float = Field(60.0, gt=0)
     #: Silence of the model server before the first token that counts as down.
     first_token_deadline_seconds: float = Field(20.0, gt=0)
+    #: Slack ends a streamed message after five minutes; a draft that takes longer goes on in a second one after this.
+    stream_seconds: float = Field(240.0, gt=0, le=290)
     max_request_chars: int = Field(6000, gt=0)
+    #: Tokens of a thread's earlier requests and drafts that a follow-up carries.
+    history_max_tokens: int = Field(1000, ge=0)
     draft_max_tokens: int = Field(256, gt=0)
 
     #: The recipe that runs use unless a style names another: a file in config/recipes, or a path.

@@ -26,6 +26,7 @@ BOT_SCOPES: dict[str, str] = {
 
 BOT_EVENTS: tuple[str, ...] = (
     "agent_session_stopped",
+    "app_home_opened",
     "app_mention",
     "app_uninstalled",
     "message.im",

@@ -55,6 +55,9 @@ class Draft(Claimable, Base):
     completion: Mapped[str] = mapped_column(Text, default="")
     #: The streamed message, known from the first text on.
     message_ts: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
+    #: Characters of the completion that stand in earlier messages: Slack ends a stream after some minutes, and the
+    #: draft goes on in the next message, which is the one that `message_ts` names.
+    continued_at: Mapped[int] = mapped_column(default=0, server_default="0")
     prompt_tokens: Mapped[int | None] = mapped_column(default=None)
     completion_tokens: Mapped[int | None] = mapped_column(default=None)
     first_token_seconds: Mapped[float | None] = mapped_column(default=None)
@@ -65,6 +68,11 @@ class Draft(Claimable, Base):
     decided_by: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
     requested_at: Mapped[datetime]
     finished_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    @property
+    def tail(self) -> str:
+        """The part of the completion that stands in the last message."""
+        return self.completion[self.continued_at :]
 
 
 class DraftNotFound(Exception):
@@ -129,6 +137,12 @@ def count_open_drafts(session: Session, team_id: str) -> int:
     """How many drafts of this workspace are waited for at the moment."""
     query = select(func.count()).where(Draft.team_id == team_id, Draft.status.in_(OPEN))
     return session.scalar(query) or 0
+
+
+def find_open_drafts_of_thread(session: Session, team_id: str, channel_id: str, thread_ts: str) -> list[Draft]:
+    """The drafts of a thread that are asked for or being written."""
+    found = list_drafts_of_thread(session, team_id, channel_id, thread_ts)
+    return [draft for draft in found if draft.status in OPEN]
 
 
 def find_streaming_drafts(session: Session, team_id: str, channel_id: str, message_ts: Collection[str]) -> list[Draft]:

@@ -158,6 +158,17 @@ def list_approved_examples(session: Session, style_id: str, scope: Scope) -> lis
     return list(session.scalars(query.order_by(Example.approved_at, Example.example_id)))
 
 
+def find_newest_short_request(session: Session, style_id: str, scope: Scope, most_chars: int) -> str | None:
+    """The request of the newest approved example whose request is short enough to be offered as one."""
+    query = select(Example.prompt).where(
+        Example.style_id == style_id,
+        Example.scope_key == scope.key,
+        Example.status == ExampleStatus.APPROVED,
+        func.length(Example.prompt) <= most_chars,
+    )
+    return session.scalars(query.order_by(Example.approved_at.desc(), Example.example_id.desc()).limit(1)).first()
+
+
 def list_examples_of_message(session: Session, team_id: str, channel_id: str, ts: str) -> list[Example]:
     query = select(Example).where(
         Example.team_id == team_id,

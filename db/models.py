@@ -11,6 +11,7 @@ from db import (
     people,
     preferences,
     promotions,
+    ratings,
     reviews,
     runs,
     scorecards,
@@ -24,5 +25,5 @@ metadata = Base.metadata
 
 __all__ = [
     "adapters", "audit", "datasets", "drafts", "examples", "inbox", "metadata", "outbox", "people",
-    "preferences", "promotions", "reviews", "runs", "scorecards", "styles", "teams", "trainers",
+    "preferences", "promotions", "ratings", "reviews", "runs", "scorecards", "styles", "teams", "trainers",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.blocks.rating import rating_block
 from bot.blocks.text import context, plain
 from bot.domain.drafting import SafeStream
 from bot.domain.safe_text import clip, escape, neutralise, shorten
@@ -50,7 +51,7 @@ def closing_blocks(draft_id: str, shape: Shape) -> Blocks:
         _button("edit_draft", texts.EDIT, draft_id),
         _button("discard_draft", texts.DISCARD, draft_id),
     ]
-    return [context(shape_line(shape)), {"type": "actions", "elements": buttons}]
+    return [rating_block(draft_id), context(shape_line(shape)), {"type": "actions", "elements": buttons}]
 
 
 def decided_blocks(text: str, shape: Shape, sentence: str) -> Blocks:

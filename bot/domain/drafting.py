@@ -7,6 +7,7 @@ broken, so that nothing that follows can complete it.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from bot.domain.safe_text import ADDRESS, neutralise
 
 #: A draft ends here: Slack takes about 13,000 characters of blocks in a message, and the closing needs some.
 MAX_DRAFT_CHARS = 10_000
-#: Earlier turns of a thread that a follow-up carries: so many at most, and so many characters of them.
-MAX_HISTORY_TURNS = 3
-MAX_HISTORY_CHARS = 4_000
+#: Earlier turns of a thread that a follow-up carries, at most.
+MAX_HISTORY_TURNS = 6
+#: Where the model server has counted nothing: few characters, so that the estimate is rather too high.
+CHARS_PER_TOKEN = 3.0
 #: The longest that text is held back while a token is unfinished.
 MAX_HELD_CHARS = 400
 MAX_BLANK_LINES = 2
@@ -43,6 +45,16 @@ class SafeStream:
         self._held = ""
         self._in_fence = False
         self._line_feeds = MAX_BLANK_LINES + 1  # none at the beginning
+
+    @property
+    def held_chars(self) -> int:
+        """How much of what was fed is not given out yet."""
+        return len(self._held)
+
+    @property
+    def is_in_code(self) -> bool:
+        """Does the text given out so far end inside a block of code?"""
+        return self._in_fence
 
     def feed(self, text: str) -> str:
         """What may be shown now; empty while a token is unfinished."""
@@ -107,15 +119,31 @@ class Turn:
 
     request: str
     answer: str
+    #: What the two take in a prompt: counted by the model server where it has, else estimated.
+    tokens: int
 
 
-def choose_history(turns: Sequence[Turn]) -> list[Turn]:
-    """The last turns that a follow-up carries, oldest first: at most three, and as many as fit."""
+def count_turn_tokens(request: str, answer: str, *, counted_text: str, counted_tokens: int | None) -> int:
+    """Tokens of an earlier turn. The model server counted `counted_tokens` for `counted_text`, the draft as it was
+    written; how many characters it takes for a token says what the rest of the thread, in the same language, takes."""
+    is_counted = bool(counted_tokens and counted_text)
+    chars_per_token = len(counted_text) / (counted_tokens or 1) if is_counted else CHARS_PER_TOKEN
+    estimated = math.ceil(len(request) / chars_per_token)
+    if is_counted and answer == counted_text:
+        return estimated + (counted_tokens or 0)
+    return estimated + math.ceil(len(answer) / chars_per_token)
+
+
+def choose_history(turns: Sequence[Turn], max_tokens: int) -> list[Turn]:
+    """The last turns that a follow-up carries, oldest first: as many as fit, and the very last one in any case, because
+    without it "shorter, please" means nothing. With no tokens at all, none."""
+    if max_tokens == 0:
+        return []
     chosen: list[Turn] = []
-    room = MAX_HISTORY_CHARS
+    room = max_tokens
     for turn in reversed(turns[-MAX_HISTORY_TURNS:]):
-        room -= len(turn.request) + len(turn.answer)
-        if room < 0:
+        room -= turn.tokens
+        if room < 0 and chosen:
             break
         chosen.append(turn)
     return chosen[::-1]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from bot.blocks.draft import Shape
-from bot.domain.drafting import Turn, choose_history, search_text
+from bot.domain.drafting import Turn, choose_history, count_turn_tokens, search_text
 from bot.drafting.model import base_model_id
 from bot.drafting.retrieval import NO_VECTOR, choose_fixed_examples, retrieve_examples
 from bot.errors import ModelError
@@ -106,7 +106,7 @@ def make_plan(database: Database, settings: Settings, draft: Draft, embed: Embed
         style = get_style(session, draft.style_id)
         champion = _find_champion(session, style)
         adapter = _find_adapter(session, style, champion)
-        history = _history(session, draft)
+        history = _history(session, draft, settings.history_max_tokens)
         rung = champion.rung if champion else Rung.RETRIEVED
     notes: list[str] = []
     if rung.needs_adapter and adapter is None:
@@ -120,7 +120,7 @@ def make_plan_without_adapter(database: Database, settings: Settings, draft: Dra
     with database.read() as session:
         style = get_style(session, draft.style_id)
         champion = _find_champion(session, style)
-        history = _history(session, draft)
+        history = _history(session, draft, settings.history_max_tokens)
     notes = [texts.adapter_refused(refused)]
     return _plan(database, settings, draft, style, champion, None, Rung.RETRIEVED, history, notes, embed)
 
@@ -182,12 +182,20 @@ def _find_adapter(session: Session, style: Style, champion: Promotion | None) ->
     return adapter if adapter.status is AdapterStatus.PUBLISHED else None
 
 
-def _history(session: Session, draft: Draft) -> list[Turn]:
+def _history(session: Session, draft: Draft, max_tokens: int) -> list[Turn]:
     """Earlier requests of this thread in the same style, with the text that stands: a person's, where edited."""
     earlier = list_drafts_of_thread(session, draft.team_id, draft.channel_id, draft.thread_ts)
     turns = [
-        Turn(request=one.request, answer=one.edited_completion or one.completion)
+        _as_turn(one)
         for one in earlier
         if one.draft_id < draft.draft_id and one.style_id == draft.style_id and one.status in _SPOKEN and one.completion
     ]
-    return choose_history(turns)
+    return choose_history(turns, max_tokens)
+
+
+def _as_turn(draft: Draft) -> Turn:
+    answer = draft.edited_completion or draft.completion
+    tokens = count_turn_tokens(
+        draft.request, answer, counted_text=draft.completion, counted_tokens=draft.completion_tokens
+    )
+    return Turn(request=draft.request, answer=answer, tokens=tokens)

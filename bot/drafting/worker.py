@@ -8,6 +8,9 @@ next one knows what is missing:
     streaming, total_seconds unset  a part is visible: ended with "interrupted"
     streaming, total_seconds set    the text is complete: the message is put right
 
+A draft that outlives a stream goes on in another message: `continued_at` says how much of it stands before that one,
+and `message_ts` is unset between the two.
+
 Between Slack's answer to the first piece and our note of it lies a moment in which a crash leaves the message
 unknown; such a draft is drafted again, as everything that we owe Slack is sent at least once.
 """
@@ -31,22 +34,26 @@ from bot.domain.drafting import MAX_DRAFT_CHARS, SafeStream
 from bot.domain.values import MessageRef
 from bot.drafting.model import Piece
 from bot.drafting.rung import Plan, make_plan, make_plan_without_adapter
-from bot.drafting.stream import Mode, PressedStop, ThreadStream, end_stream
+from bot.drafting.stream import PressedStop, ThreadStream, end_session, end_stream
 from bot.errors import AdapterUnavailable, HuisstijlError, ModelBroke, ModelBusy, PromptTooLong, SlackError, explain
 from bot.operations.drafts import root_key, shape_of
 from bot.services import Services
+from bot.slack import MessageMissing
 from bot.texts import drafting as texts
+from bot.texts.agent import session_title
 from bot.workers import Workers
 from config import failpoints
 from db.base import now_in_database
 from db.claims import ClaimLost, write_fenced
-from db.drafts import OPEN, Draft, DraftStatus, claim_drafts, get_draft
+from db.drafts import OPEN, Draft, DraftStatus, claim_drafts, get_draft, list_drafts_of_thread
 from db.outbox import OutboxStatus, find_by_dedupe_key, owe
 from db.session import DatabaseUnavailable
 
 log = structlog.get_logger()
 
 MAX_ATTEMPTS = 5
+#: Slack takes the line "is reading…" away after two minutes.
+STATUS_SECONDS = 90.0
 #: How long a worker waits for the message that a command's thread opens with.
 ROOT_SECONDS = 15.0
 #: Pause before a busy model server is asked again.
@@ -67,6 +74,20 @@ class Work:
     was_cut: bool = False
     #: Set when a person pressed Stop, or when another worker took over.
     is_over: threading.Event = field(default_factory=threading.Event)
+    #: Has Slack been told that we work in this thread, and that we do no more?
+    has_session: bool = False
+    has_ended: bool = False
+    status: str = ""
+    said_status_at: float = 0.0
+
+    @property
+    def shows_nothing(self) -> bool:
+        return self.draft.message_ts is None and not self.draft.continued_at and not self.has_ended
+
+    @property
+    def tail(self) -> str:
+        """The part that stands in the last message, or will."""
+        return self.raw[self.draft.continued_at :]
 
 
 class DraftWorkers(Workers):
@@ -87,6 +108,7 @@ class DraftWorkers(Workers):
 
     def stop(self) -> None:
         super().stop()
+        self._services.wakeups.stops.ring()
         self._heart.join(timeout=20)
         self._services.model.close()
 
@@ -114,13 +136,15 @@ class DraftWorkers(Workers):
 
     def _beat(self) -> None:
         """Keep the claims of all drafts under way, whatever their workers wait for."""
-        settings = self._services.settings
-        while not self.stopping.wait(min(settings.heartbeat_seconds, settings.lease_seconds / 3)):
+        settings, stops = self._services.settings, self._services.wakeups.stops
+        while not self.stopping.is_set():
+            stops.wait(min(settings.heartbeat_seconds, settings.lease_seconds / 3))
             with self._held_lock:
                 held = list(self._held.values())
             for work in held:
                 with suppress(DatabaseUnavailable):
                     self._beat_one(work)
+                self._repeat_status(work)
 
     def _beat_one(self, work: Work) -> None:
         try:
@@ -151,6 +175,8 @@ class DraftWorkers(Workers):
         stream = ThreadStream(
             self._services.slack, channel_id=draft.channel_id, thread_ts=draft.thread_ts, team_id=draft.team_id,
             user_id=draft.requested_by, on_visible=lambda ts: self._note_visible(work, ts),
+            on_continued=lambda: self._note_continued(work), is_in_code=lambda: work.safe.is_in_code,
+            stream_seconds=self._services.settings.stream_seconds,
         )  # fmt: skip
         try:
             self._write(work, stream)
@@ -166,7 +192,8 @@ class DraftWorkers(Workers):
                 exc_info=error if explanation.reference else None,
             )  # fmt: skip
             if stream.is_visible:
-                self._fail_visible(work, stream, explanation.sentence)
+                sentence = explanation.sentence
+                self._end_incomplete(work, stream, DraftStatus.FAILED, sentence, error=sentence)
             else:
                 self._fail_unseen(work, HuisstijlError(explanation.sentence))
 
@@ -192,7 +219,7 @@ class DraftWorkers(Workers):
         """Ask the model, with what the server can take, until one answer is through."""
         services = self._services
         plan = make_plan(services.database, services.settings, work.draft, self._embed)
-        self._say_status(work, stream, plan)
+        self._say_status(work, plan)
         deadline = work.began + services.settings.draft_deadline_seconds
         busy_until = time.monotonic() + services.settings.first_token_deadline_seconds
         while True:
@@ -235,7 +262,8 @@ class DraftWorkers(Workers):
                 if piece.text:
                     if work.first_token_seconds is None:
                         work.first_token_seconds = time.monotonic() - work.began
-                    text = piece.text[: MAX_DRAFT_CHARS - len(work.raw)]
+                    text = piece.text if work.raw else piece.text.lstrip()
+                    text = text[: MAX_DRAFT_CHARS - len(work.raw)]
                     work.raw += text
                     stream.feed(work.safe.feed(text))
                     if len(work.raw) >= MAX_DRAFT_CHARS:
@@ -248,24 +276,63 @@ class DraftWorkers(Workers):
         if not work.raw.strip():
             raise ModelBroke("The model server answered with nothing. Ask again, or word the request differently.")
 
-    def _say_status(self, work: Work, stream: ThreadStream, plan: Plan) -> None:
-        """A line in the thread while nothing is visible: never waited for, and no matter when it fails."""
+    def _say_status(self, work: Work, plan: Plan) -> None:
+        """Open the agent session, and a line in the thread while nothing is visible: neither is waited for, and it
+        does not matter when they fail."""
+        work.status = texts.reading(len(plan.examples))
 
         def say() -> None:
-            if not stream.is_visible:
-                with suppress(SlackError):
-                    draft = work.draft
-                    self._services.slack.set_status(
-                        draft.channel_id, draft.thread_ts, texts.reading(len(plan.examples))
-                    )  # fmt: skip
+            slack, draft = self._services.slack, work.draft
+            with suppress(SlackError):
+                slack.begin_session(
+                    draft.channel_id, draft.thread_ts, user_id=draft.requested_by, title=self._find_title(draft)
+                )
+                work.has_session = True
+            if work.has_ended:  # the draft was quicker than Slack
+                end_session(slack, draft.channel_id, draft.thread_ts)
+                return
+            self._set_status(work)
 
         threading.Thread(target=say, name="draft-status", daemon=True).start()
+
+    def _find_title(self, draft: Draft) -> str | None:
+        """A thread is named after its first request, once."""
+        with suppress(DatabaseUnavailable), self._services.database.read() as session:
+            first = list_drafts_of_thread(session, draft.team_id, draft.channel_id, draft.thread_ts)[0]
+            return session_title(first.request) if first.draft_id == draft.draft_id else None
+        return None
+
+    def _repeat_status(self, work: Work) -> None:
+        """Slack takes the line away after two minutes; where a model takes longer, it is said again."""
+        if work.said_status_at and time.monotonic() - work.said_status_at > STATUS_SECONDS:
+            self._set_status(work)
+
+    def _set_status(self, work: Work) -> None:
+        if not work.shows_nothing:
+            return
+        work.said_status_at = time.monotonic()
+        with suppress(SlackError):
+            self._services.slack.set_status(work.draft.channel_id, work.draft.thread_ts, work.status)
+            if not work.shows_nothing:  # the first text overtook the line, which would stay beside it
+                self._services.slack.set_status(work.draft.channel_id, work.draft.thread_ts, "")
 
     def _note_visible(self, work: Work, ts: str) -> None:
         failpoints.visit("reply.after_post")
         work.draft.message_ts = ts
-        self._save(work, status=DraftStatus.STREAMING, message_ts=ts, **_facts(work))
+        try:
+            self._save(
+                work, only_if=Draft.status.in_(OPEN), status=DraftStatus.STREAMING, message_ts=ts, **_facts(work)
+            )
+        except ClaimLost as error:
+            raise PressedStop from error  # somebody pressed Stop before there was anything to see
         failpoints.visit("draft.streaming")
+
+    def _note_continued(self, work: Work) -> None:
+        """What was fed so far stands in messages that are closed; the next one is not there yet."""
+        work.draft.continued_at = len(work.raw) - work.safe.held_chars
+        work.draft.message_ts = None
+        self._save(work, message_ts=None, continued_at=work.draft.continued_at, **_so_far(work))
+        failpoints.visit("draft.continued")
 
     # ------------------------------------------------------------------------------------------------ its end
 
@@ -286,13 +353,11 @@ class DraftWorkers(Workers):
             "error": None,
         }
         self._save(work, **facts)
-        if stream.mode in (Mode.NEW, Mode.WHOLE):
-            self._finish(work, DraftStatus.SHOWN, owed=("post_message", whole_blocks(work.draft.completion, closing)))
-            return
-        if stream.close(closing):
+        if stream.close(closing, ends_session=work.has_session):
+            work.has_session = False
             self._finish(work, DraftStatus.SHOWN)
         else:
-            self._finish(work, DraftStatus.SHOWN, owed=("update_message", whole_blocks(work.draft.completion, closing)))
+            self._finish(work, DraftStatus.SHOWN, owed=(_verb(work.draft), whole_blocks(work.draft.tail, closing)))
         log.info("draft.shown", rung=work.plan.rung.value, seconds=round(facts["total_seconds"], 3))
 
     def _stop(self, work: Work, stream: ThreadStream) -> None:
@@ -301,23 +366,25 @@ class DraftWorkers(Workers):
             now = get_draft(session, work.draft.draft_id)
         if now.fence != work.draft.fence:
             return
-        closing = ended_blocks(texts.STOPPED)
-        text = work.raw.strip()
-        if stream.is_visible and not stream.close(closing):
-            self._owe_and_finish(work, DraftStatus.STOPPED, "update_message", whole_blocks(text, closing), text)
-            return
-        self._finish(work, DraftStatus.STOPPED, completion=text, **_facts(work))
+        if stream.is_visible:
+            self._end_incomplete(work, stream, DraftStatus.STOPPED, texts.STOPPED)
+        else:
+            self._finish(work, DraftStatus.STOPPED, completion=work.raw.strip(), **_facts(work))
+            with suppress(SlackError):
+                self._services.slack.set_status(work.draft.channel_id, work.draft.thread_ts, "")  # takes the line away
 
-    def _fail_visible(self, work: Work, stream: ThreadStream, sentence: str) -> None:
+    def _end_incomplete(
+        self, work: Work, stream: ThreadStream, status: DraftStatus, sentence: str, **changes: Any
+    ) -> None:
         """What was shown stays, marked incomplete, with one sentence."""
         text = work.raw.strip()
         closing = ended_blocks(sentence)
-        if stream.close(closing):
-            self._finish(work, DraftStatus.FAILED, error=sentence, completion=text, **_facts(work))
+        if stream.close(closing, ends_session=work.has_session):
+            work.has_session = False
+            self._finish(work, status, completion=text, **_facts(work) | changes)
         else:
-            self._owe_and_finish(
-                work, DraftStatus.FAILED, "update_message", whole_blocks(text, closing), text, error=sentence
-            )
+            blocks = whole_blocks(work.tail.strip(), closing)
+            self._owe_and_finish(work, status, _verb(work.draft), blocks, text, **changes)
 
     def _fail_unseen(self, work: Work, error: HuisstijlError) -> None:
         """Nothing is visible: one sentence instead."""
@@ -331,24 +398,27 @@ class DraftWorkers(Workers):
 
     def _recover(self, work: Work) -> None:
         """A bot died while this draft was being written. What is visible becomes whole, or says that it is not."""
-        draft = work.draft
-        assert draft.message_ts is not None, "a draft is streaming from the moment its message is known"
-        message = MessageRef(channel_id=draft.channel_id, ts=draft.message_ts)
+        draft, slack = work.draft, self._services.slack
+        message = MessageRef(channel_id=draft.channel_id, ts=draft.message_ts) if draft.message_ts else None
+        work.has_session = True  # whoever died had said so
         if draft.total_seconds is not None:
             with self._services.database.read() as session:
                 closing = closing_blocks(draft.draft_id, shape_of(session, draft))
-            end_stream(self._services.slack, message)
-            blocks = whole_blocks(draft.completion, closing)
-            self._finish(work, DraftStatus.SHOWN, owed=("update_message", blocks))
+            if message is not None:
+                end_stream(slack, message)
+            self._finish(work, DraftStatus.SHOWN, owed=(_verb(draft), whole_blocks(draft.tail, closing)))
             return
         closing = ended_blocks(texts.INTERRUPTED)
         try:
-            self._services.slack.stop_stream(message, blocks=closing)  # what is visible stays as it is
+            if message is None:
+                raise MessageMissing
+            slack.stop_stream(message, blocks=closing)  # what is visible stays as it is
         except SlackError:
-            end_stream(self._services.slack, message)
-            blocks = whole_blocks(draft.completion, closing)
+            if message is not None:
+                end_stream(slack, message)
+            blocks = whole_blocks(draft.tail, closing)
             self._owe_and_finish(
-                work, DraftStatus.FAILED, "update_message", blocks, draft.completion, error=texts.INTERRUPTED
+                work, DraftStatus.FAILED, _verb(draft), blocks, draft.completion, error=texts.INTERRUPTED
             )
             return
         self._finish(work, DraftStatus.FAILED, error=texts.INTERRUPTED)
@@ -384,10 +454,19 @@ class DraftWorkers(Workers):
                 finished_at=now_in_database(session), lease_expires_at=None, **changes,
             )  # fmt: skip
         self._services.wakeups.outbox.ring()
+        work.has_ended = True
+        if work.has_session:
+            thread = (self._services.slack, draft.channel_id, draft.thread_ts)
+            threading.Thread(target=end_session, args=thread, name="draft-session", daemon=True).start()
 
-    def _save(self, work: Work, **changes: Any) -> None:
+    def _save(self, work: Work, *, only_if: Any = None, **changes: Any) -> None:
         with self._services.database.write() as session:
-            write_fenced(session, Draft, work.draft.draft_id, work.draft.fence, **changes)
+            write_fenced(session, Draft, work.draft.draft_id, work.draft.fence, only_if=only_if, **changes)
+
+
+def _verb(draft: Draft) -> str:
+    """How the end of a draft gets into its thread when no stream takes it there."""
+    return "update_message" if draft.message_ts else "post_message"
 
 
 def _so_far(work: Work) -> dict[str, Any]:

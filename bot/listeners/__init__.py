@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot import slack
-from bot.listeners import drafts, feedback, huisstijl, mentions, reviews, styles, teach, training
+from bot.listeners import agent, drafts, feedback, huisstijl, mentions, reviews, styles, teach, training
 from bot.routing import Route, action, command, event, read_message, shortcut, view
 
 LEARNING: tuple[Route, ...] = (
@@ -39,4 +39,9 @@ DRAFTING: tuple[Route, ...] = (
     view("discard_draft", feedback.submit_discard),
 )
 
-ROUTES: tuple[Route, ...] = (*LEARNING, *TRAINING, *DRAFTING)
+AGENT: tuple[Route, ...] = (
+    event("app_home_opened:messages", agent.offer_prompts, lambda body, services: slack.read_home_opened(body)),
+    action("rate_draft", agent.rate),
+)
+
+ROUTES: tuple[Route, ...] = (*LEARNING, *TRAINING, *DRAFTING, *AGENT)

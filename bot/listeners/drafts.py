@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.values import Command, Delivery, SessionStopped
+from bot.drafting.stream import end_session
 from bot.operations.drafts import Requested, Throttled, owe_notice, request_draft, stop_drafts
 from bot.services import Services
 
@@ -38,4 +39,9 @@ def hear_outcome(services: Services, delivery: Delivery, outcome: Requested | Th
 
 def stop_streaming(services: Services, stopped: SessionStopped) -> None:
     """What was shown stays; the worker that writes it notices and ends the message."""
-    stop_drafts(services.database, stopped.team_id, stopped.user_id, stopped.channel_id, stopped.streaming_ts)
+    stop_drafts(
+        services.database, stopped.team_id, stopped.user_id, stopped.channel_id, stopped.streaming_ts,
+        stopped.thread_ts,
+    )  # fmt: skip
+    services.wakeups.stops.ring()
+    end_session(services.slack, stopped.channel_id, stopped.thread_ts)

@@ -64,7 +64,13 @@ def open_discard(services: Services, click: Click) -> None:
     """Ask what is wrong with the draft."""
     actor = services.people.get_actor(click.team_id, click.user_id)
     feedback.get_decidable_draft(services.database, actor, click.value)
-    services.slack.open_view(click.trigger_id, discard_draft_view(_metadata(click)))
+    open_discard_window(services, click, click.value)
+
+
+def open_discard_window(services: Services, click: Click, draft_id: str) -> None:
+    """The window that asks what is wrong with a draft."""
+    metadata = f"{draft_id}/{click.channel_id}/{click.message_ts}"
+    services.slack.open_view(click.trigger_id, discard_draft_view(metadata))
 
 
 def submit_discard(services: Services, submission: Submission) -> None:

@@ -21,11 +21,13 @@ from config.rungs import Rung
 from db.audit import record
 from db.base import insert_new, new_id, now_in_database
 from db.drafts import (
+    OPEN,
     Draft,
     DraftStatus,
     count_drafts_since,
     count_open_drafts,
     find_draft_by_request,
+    find_open_drafts_of_thread,
     find_streaming_drafts,
     move_draft,
 )  # fmt: skip
@@ -152,12 +154,19 @@ def owe_notice(
         owe(session, team_id=actor.team_id, dedupe_key=throttled.notice_key, verb=verb, arguments=arguments)
 
 
-def stop_drafts(database: Database, team_id: str, user_id: str, channel_id: str, message_ts: tuple[str, ...]) -> int:
-    """A person pressed Stop: these drafts are over. Returns how many were being written."""
+def stop_drafts(
+    database: Database, team_id: str, user_id: str, channel_id: str, message_ts: tuple[str, ...], thread_ts: str
+) -> int:
+    """A person pressed Stop: the drafts that are streamed into these messages are over, or, where Slack names none,
+    those of this thread that show nothing yet. Returns how many were stopped."""
     stopped = 0
     with database.write() as session:
-        for draft in find_streaming_drafts(session, team_id, channel_id, message_ts):
-            if move_draft(session, draft, seen=(DraftStatus.STREAMING,), to=DraftStatus.STOPPED):
+        if message_ts:
+            drafts = find_streaming_drafts(session, team_id, channel_id, message_ts)
+        else:
+            drafts = find_open_drafts_of_thread(session, team_id, channel_id, thread_ts)
+        for draft in drafts:
+            if move_draft(session, draft, seen=OPEN, to=DraftStatus.STOPPED):
                 record(session, team_id=team_id, actor=user_id, action="draft.stopped", subject=draft.draft_id)
                 stopped += 1
     return stopped

@@ -76,7 +76,7 @@ def discard_draft(database: Database, actor: Actor, draft_id: str, reason: str, 
     with database.write() as session:
         _decide(session, actor, draft, DraftStatus.DISCARDED, message_ts)
         _prefer(session, actor, draft, chosen="", reason=reason or None)
-        _owe_update(session, draft, message_ts, draft.completion, texts.discarded_by(_name(actor)))
+        _owe_update(session, draft, message_ts, draft.tail, texts.discarded_by(_name(actor)))
 
 
 def _accept(
@@ -107,7 +107,7 @@ def _accept(
         raise
     sentence = texts.edited_by(_name(actor)) if is_edited else texts.kept_by(_name(actor))
     with database.write() as session:
-        _owe_update(session, draft, message_ts, text, sentence)
+        _owe_update(session, draft, message_ts, text if is_edited else draft.tail, sentence)
     return proposal
 
 

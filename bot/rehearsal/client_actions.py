@@ -270,6 +270,32 @@ def stop_stream(state: State, user: str, args: Json) -> None:
         events.session_stopped(state, channel["id"], message["thread_ts"], user, [message["ts"]])
 
 
+def stop_session(state: State, user: str, args: Json) -> None:
+    """The stop button beside a session that is being worked on; it is there only if the app hears of it."""
+    with state.transaction():
+        channel = seen_channel(state, user, args["channel"])
+        thread_ts = str(args["thread_ts"])
+        session = state.sessions.get(f"{channel['id']}/{thread_ts}", {})
+        if session.get("status") != "processing" or not events.hears(state, "agent_session_stopped"):
+            raise PersonError("there is no stop button in this thread")
+        streams = [m for m in state.thread(channel["id"], thread_ts) if m.get("_stream") == "open"]
+        for message in streams:
+            message["_stream"] = "stopped_by_user"
+            state.save_message(channel["id"], message)
+        events.session_stopped(state, channel["id"], thread_ts, user, [m["ts"] for m in streams])
+
+
+def session(state: State, user: str, args: Json) -> Json:
+    """What Slack's client shows of a thread's agent session: its status, title and the line while it works."""
+    with state.lock:
+        channel = seen_channel(state, user, args["channel"])
+        key = f"{channel['id']}/{args['thread_ts']}"
+        line = state.statuses.get(key)
+        if line is not None and line["until"] < state.now():
+            line = None
+        return state.sessions.get(key, {}) | {"line": line["status"] if line else None}
+
+
 CLIENT_VERBS: dict[str, Callable[[State, str, Json], Any]] = {
     "post": post,
     "dm_bot": dm_bot,
@@ -289,5 +315,7 @@ CLIENT_VERBS: dict[str, Callable[[State, str, Json], Any]] = {
     "home": home,
     "look_at": look_at,
     "stop_stream": stop_stream,
+    "stop_session": stop_session,
+    "session": session,
     **MODAL_VERBS,
 }

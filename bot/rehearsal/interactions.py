@@ -6,7 +6,6 @@ Trigger ids live three seconds and work once. A response_url works five times wi
 from __future__ import annotations
 
 import secrets
-import time
 from typing import TYPE_CHECKING, Any
 
 from bot.rehearsal import messages
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 
 def new_trigger(state: State, user: str, *, view: str | None = None) -> str:
     """A trigger id for what this person just did, in this view if they did it in one."""
-    trigger = f"{int(time.time() * 1000)}.{secrets.token_hex(8)}"
-    state.triggers[trigger] = {"user": user, "at": time.monotonic(), "used": False, "view": view}
+    trigger = f"{int(state.now() * 1000)}.{secrets.token_hex(8)}"
+    state.triggers[trigger] = {"user": user, "at": state.now(), "used": False, "view": view}
     return trigger
 
 
@@ -33,7 +32,7 @@ def use_trigger(state: State, trigger_id: Any) -> Json:
         raise ApiError("invalid_trigger_id")
     if trigger["used"]:
         raise ApiError("exchanged_trigger_id")
-    if time.monotonic() - trigger["at"] > state.options.trigger_seconds:
+    if state.now() - trigger["at"] > state.options.trigger_seconds:
         raise ApiError("expired_trigger_id")
     trigger["used"] = True
     return trigger
@@ -45,7 +44,7 @@ def new_response_url(state: State, user: str, channel: str, *, source: Json | No
     state.response_urls[key] = {
         "user": user,
         "channel": channel,
-        "at": time.monotonic(),
+        "at": state.now(),
         "uses": 0,
         "source": source,
     }
@@ -58,7 +57,7 @@ def use_response_url(state: State, key: str, body: Json) -> None:
     if target is None:
         raise ApiError("expired_url")
     options = state.options
-    if time.monotonic() - target["at"] > options.response_url_seconds:
+    if state.now() - target["at"] > options.response_url_seconds:
         raise ApiError("expired_url")
     if target["uses"] >= options.response_url_uses:
         raise ApiError("used_url")

@@ -34,8 +34,9 @@ class LoopbackServer:
 
     def start(self, app: ASGIApp, *, seconds: float = 10.0) -> None:
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1, backlog=2048
-        )
+            app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1, backlog=2048,
+            date_header=False,  # the workspace has a clock of its own
+        )  # fmt: skip
         server = uvicorn.Server(config)
         thread = threading.Thread(
             target=server.run, kwargs={"sockets": [self._socket]}, name="loopback-server", daemon=True

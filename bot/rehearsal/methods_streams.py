@@ -7,7 +7,6 @@ or repaired.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from bot.rehearsal import events, messages
@@ -49,7 +48,7 @@ def start(state: State, args: Json) -> Json:
         "text": text,
         "_blocks": blocks,
         "_stream": "open",
-        "_stream_until": time.time() + state.options.stream_seconds,
+        "_stream_until": state.now() + state.options.stream_seconds,
         "streaming_state": "in_progress",
     }
     message = messages.post(state, channel, content, user=state.bot, thread_ts=thread_ts)
@@ -91,7 +90,7 @@ def stop(state: State, args: Json) -> Json:
 
 def _open_stream(state: State, args: Json) -> tuple[Json, Json]:
     channel, message = own_message(state, args, "message_not_owned_by_app")
-    if message.get("_stream") in ("open", "stopped_by_user") and time.time() > message["_stream_until"]:
+    if message.get("_stream") in ("open", "stopped_by_user") and state.now() > message["_stream_until"]:
         message["_stream"] = "expired"
         state.save_message(channel["id"], message)
     if message.get("_stream") not in ("open", "stopped_by_user"):
@@ -189,7 +188,7 @@ def set_status(state: State, args: Json) -> Json:
         raise ApiError("invalid_arguments", messages=["at most 10 loading_messages"])
     key, status = f"{channel['id']}/{thread_ts}", args.get("status", "")
     if status:
-        until = time.time() + state.options.status_seconds
+        until = state.now() + state.options.status_seconds
         state.statuses[key] = {"status": status, "loading_messages": loading or [], "until": until}
     else:
         state.statuses.pop(key, None)

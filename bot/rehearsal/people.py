@@ -96,6 +96,14 @@ class Person:
         """Press the stop button under a streaming answer."""
         self._do("stop_stream", channel=channel, ts=ts)
 
+    def stop_session(self, channel: str, thread_ts: str) -> None:
+        """Press the stop button beside a thread that the app is working on, with or without text in it."""
+        self._do("stop_session", channel=channel, thread_ts=thread_ts)
+
+    def session(self, channel: str, thread_ts: str) -> Json:
+        """A thread's agent session as its reader sees it: `status`, `title`, and `line` while the app works."""
+        return self._get("session", channel=channel, thread_ts=thread_ts)
+
     def join(self, channel: str) -> None:
         self._do("join", channel=channel)
 

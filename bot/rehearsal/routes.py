@@ -112,6 +112,8 @@ class Routes:
             self._hub.ask_to_reconnect(str(args.get("reason", "refresh_requested")))
         elif verb == "drop":
             self._hub.drop_all()
+        elif verb == "turn_clock":
+            self._state.turned_seconds += float(args.get("seconds", 0))
         elif verb in ("calls", "deliveries"):
             return JSONResponse({"ok": True, "result": self._journal(verb, args)})
         else:

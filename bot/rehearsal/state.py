@@ -57,14 +57,20 @@ class State:
         self.statuses: dict[str, Json] = {}
         self.prompts: dict[str, Json] = {}
         self._last_micros = 0
+        #: How far the workspace's clock has been turned, in seconds.
+        self.turned_seconds = 0.0
         self._load()
 
     # --- time and identity -------------------------------------------------------------------------
 
+    def now(self) -> float:
+        """Seconds since 1970 on the workspace's own clock, which a test may turn."""
+        return time.time() + self.turned_seconds
+
     def next_ts(self) -> str:
         """A message timestamp: seconds with six decimals, unique and increasing."""
         with self.lock:
-            self._last_micros = max(int(time.time() * 1_000_000), self._last_micros + 1)
+            self._last_micros = max(int(self.now() * 1_000_000), self._last_micros + 1)
             return f"{self._last_micros // 1_000_000}.{self._last_micros % 1_000_000:06d}"
 
     @staticmethod

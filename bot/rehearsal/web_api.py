@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -91,8 +92,12 @@ class WebApi:
         if fault is not None and fault.after:
             return self._fail(method, args, fault)
         self._record(method, args, 200, answer)
-        scopes = {"x-oauth-scopes": ",".join(self._state.app.scopes)}
-        return JSONResponse(answer, headers=scopes)
+        return JSONResponse(answer, headers=self._headers())
+
+    def _headers(self) -> dict[str, str]:
+        """The app's scopes, and the time by the workspace's clock: both are in every answer of Slack's."""
+        date = formatdate(self._state.now(), usegmt=True)
+        return {"x-oauth-scopes": ",".join(self._state.app.scopes), "Date": date}
 
     def _answer(self, method: str, args: Json, token: str | None) -> Json:
         state = self._state

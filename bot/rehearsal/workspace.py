@@ -165,6 +165,12 @@ class Workspace:
         """Nothing goes wrong on purpose any more."""
         self._web_api.disarm()
 
+    def turn_clock(self, seconds: float) -> None:
+        """Turn the workspace's clock: what lives for a while in Slack (streams, statuses, triggers, response URLs)
+        ages by so much at once, and the Date that Slack answers with moves too. Redeliveries keep real time."""
+        with self.state.transaction():
+            self.state.turned_seconds += seconds
+
     def ask_to_reconnect(self, reason: str = "refresh_requested") -> None:
         """What Slack does every few hours: every Socket Mode connection is asked to make way for a new one."""
         self._hub.ask_to_reconnect(reason)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.drafting import SafeStream, Turn, choose_history, search_text
+from bot.domain.drafting import SafeStream, Turn, choose_history, count_turn_tokens, search_text
 
 LIVE_MENTION = re.compile(r"<[!@#][^>]*>|@(?:channel|here|everyone)\b", re.IGNORECASE)
 LABELLED_LINK = re.compile(r"<https?://[^>|]*\|[^>]*>|\[[^\]\n]+\]\(\s*[^)\s]+\s*\)")
@@ -68,11 +68,25 @@ def test_hidden_characters_and_floods_of_lines_are_left_out() -> None:
 
 
 def test_a_follow_up_carries_the_last_turns_that_fit() -> None:
-    turns = [Turn(request=str(n), answer="a") for n in range(5)]
-    assert [turn.request for turn in choose_history(turns)] == ["2", "3", "4"]
-    assert choose_history([Turn(request="x" * 5_000, answer="")]) == []
-    assert search_text("shorter", turns) == "4\nshorter"
+    turns = [Turn(request=str(n), answer="a", tokens=100) for n in range(9)]
+    assert [turn.request for turn in choose_history(turns, 350)] == ["6", "7", "8"]
+    assert [turn.request for turn in choose_history(turns, 10_000)] == ["3", "4", "5", "6", "7", "8"]
+    assert search_text("shorter", turns) == "8\nshorter"
     assert search_text("shorter", []) == "shorter"
+
+
+def test_a_follow_up_carries_the_last_turn_however_long_it_is() -> None:
+    turns = [Turn(request="old", answer="a", tokens=5), Turn(request="long", answer="b" * 9_000, tokens=3_000)]
+    assert [turn.request for turn in choose_history(turns, 1_000)] == ["long"]
+    assert choose_history(turns, 0) == []
+
+
+def test_an_earlier_draft_weighs_what_the_model_server_counted() -> None:
+    draft = "Come and dance! " * 10  # 160 characters
+    assert count_turn_tokens("x" * 40, draft, counted_text=draft, counted_tokens=80) == 20 + 80
+    # A person's version was counted by nobody: estimated by what this thread's text took.
+    assert count_turn_tokens("x" * 40, draft[:60], counted_text=draft, counted_tokens=80) == 20 + 30
+    assert count_turn_tokens("x" * 30, "y" * 30, counted_text="y" * 30, counted_tokens=None) == 20
 
 
 def test_a_link_begun_inside_a_link_shows_no_label() -> None:
