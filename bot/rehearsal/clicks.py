@@ -1,11 +1,14 @@
-"""Which interactive element a click means, and the action that Slack sends for it."""
+"""Which interactive element a click means, and the action that Slack sends for it.
+
+Two blocks may hold an element of one action_id; `block_id` then says which one was clicked.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from bot.rehearsal.errors import PersonError
-from bot.rehearsal.forms import options_of
+from bot.rehearsal.forms import TEXT_INPUTS, options_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +30,10 @@ _PICKED = {
 
 def find_click(blocks: list[Json], user: str, args: Json) -> Json:
     """The action for `action_id` (and `value` or `selected`) in these blocks, as this person sees them."""
-    for block, element in _interactive(blocks):
+    for block, element in interactive_elements(blocks):
         if element.get("action_id") != args["action_id"]:
+            continue
+        if args.get("block_id") not in (None, block["block_id"]):
             continue
         visible_to = element.get("visible_to_user_ids")
         if visible_to and user not in visible_to:
@@ -42,7 +47,8 @@ def find_click(blocks: list[Json], user: str, args: Json) -> Json:
     raise PersonError(f"{user} sees nothing to click named {args['action_id']}")
 
 
-def _interactive(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
+def interactive_elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
+    """Everything that can be clicked or chosen in, with its block."""
     for block in blocks:
         if block["type"] in ("actions", "context_actions"):
             yield from ((block, element) for element in block["elements"])
@@ -67,9 +73,11 @@ def _chosen(element: Json, value: Any, selected: Any) -> Json:
     chosen = selected if selected is not None else value
     if kind in _PICKED:
         return {_PICKED[kind]: chosen}
+    if kind in TEXT_INPUTS:
+        return {"value": chosen}
     options = {o["value"]: o for o in options_of(element)}
-    many = kind in ("checkboxes", "multi_static_select")
-    wanted = list(chosen or ()) if many else [chosen]
+    many = kind in ("checkboxes", "multi_static_select", "multi_external_select")
+    wanted = [w["value"] if isinstance(w, dict) else w for w in (list(chosen or ()) if many else [chosen])]
     if any(w not in options for w in wanted):
         raise PersonError(f"the options are {', '.join(options)}")
     picked = [options[w] for w in wanted]

@@ -226,8 +226,9 @@ def channels(state: State, user: str, args: Json) -> list[Json]:
 
 def join(state: State, user: str, args: Json) -> None:
     with state.transaction():
-        channel = state.find_channel(args["channel"])
-        if channel is None or state.is_closed(channel):
+        channel, person = state.find_channel(args["channel"]), state.get_user(user)
+        is_outsider = person["is_restricted"] or person.get("is_stranger")
+        if channel is None or state.is_closed(channel) or is_outsider:
             raise PersonError(f"{user} cannot join {args['channel']}")
         add_member(state, channel, user, None)
 

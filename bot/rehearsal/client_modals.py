@@ -35,6 +35,7 @@ def submit(state: State, user: str, args: Json) -> Json:
     with state.transaction():
         view = _top(state, user, args)
         values, complaints = fill(view, args.get("values") or {})
+        view["_errors"] = complaints or None
         if complaints:
             return {"errors": complaints, "view": public(view), "sent": False}
         view["state"] = {"values": values}
@@ -58,6 +59,12 @@ def _top(state: State, user: str, args: Json) -> Json:
     return view
 
 
+def shown_view(state: State, user: str, args: Json) -> Json:
+    """The modal on top or the Home tab, whichever `view_id` names."""
+    home = state.homes.get(user)
+    return home if home is not None and home["id"] == args["view_id"] else _top(state, user, args)
+
+
 def _after_submission(state: State, user: str, view: Json, response: Json) -> dict[str, str] | None:
     action = response.get("response_action")
     if action == "errors":
@@ -65,6 +72,7 @@ def _after_submission(state: State, user: str, view: Json, response: Json) -> di
         blocks = {b["block_id"] for b in view["blocks"] if b["type"] == "input"}
         if not isinstance(errors, dict) or not errors or not set(errors) <= blocks:
             raise ApiError("invalid_arguments", messages=[f"errors must name input blocks of {sorted(blocks)}"])
+        view["_errors"] = errors
         return errors
     if action == "update":
         new = methods_views.read_view(response.get("view"), "modal")
@@ -96,8 +104,7 @@ def close_view(state: State, user: str, args: Json) -> None:
 def click_view(state: State, user: str, args: Json) -> Json:
     """A click in the top modal, or on the Home tab when `view_id` is the home view's."""
     with state.transaction():
-        home = state.homes.get(user)
-        view = home if home is not None and home["id"] == args["view_id"] else _top(state, user, args)
+        view = shown_view(state, user, args)
         if args.get("values"):
             view["state"] = {"values": fill(view, args["values"])[0]}
         action = find_click(view["blocks"], user, args)

@@ -27,7 +27,7 @@ _PICKS = {
 }
 _ONE_OPTION = ("static_select", "radio_buttons", "external_select")
 _MANY_OPTIONS = ("multi_static_select", "checkboxes", "multi_external_select")
-_TEXTS = ("plain_text_input", "number_input", "email_text_input", "url_text_input")
+TEXT_INPUTS = ("plain_text_input", "number_input", "email_text_input", "url_text_input")
 
 
 def fill(view: Json, values: Json) -> tuple[Json, dict[str, str]]:
@@ -66,7 +66,8 @@ def _inputs(blocks: list[Json]) -> list[tuple[Json, Json]]:
 
 
 def options_of(element: Json) -> list[Json]:
-    options: list[Json] = list(element.get("options") or ())
+    """Its options; of an external select those that the app last offered."""
+    options: list[Json] = [*(element.get("options") or ()), *(element.get("_offered") or ())]
     for group in element.get("option_groups") or ():
         options += group["options"]
     return options
@@ -84,7 +85,7 @@ def _option(element: Json, value: Any) -> Json:
 
 def _state_value(element: Json, value: Any) -> Json:
     kind = element["type"]
-    if kind in _TEXTS:
+    if kind in TEXT_INPUTS:
         return {"type": kind, "value": None if value in (None, "") else str(value)}
     if kind in _ONE_OPTION:
         return {"type": kind, "selected_option": None if value is None else _option(element, value)}
@@ -99,7 +100,7 @@ def _state_value(element: Json, value: Any) -> Json:
 
 def _initial(element: Json) -> Json:
     kind = element["type"]
-    if kind in _TEXTS:
+    if kind in TEXT_INPUTS:
         return {"type": kind, "value": element.get("initial_value") or None}
     if kind in _ONE_OPTION:
         return {"type": kind, "selected_option": element.get("initial_option")}

@@ -218,6 +218,21 @@ def send_view_action(state: State, user: str, view: Json, action: Json) -> Deliv
     return state.deliveries.interaction("interactive", payload)
 
 
+def send_suggestion(
+    state: State, user: str, element: Json, block_id: str, typed: str, *, channel: Json | None, holder: Json
+) -> Delivery:
+    """What somebody typed into an external select, of a view or of a message in `channel`."""
+    payload = head(state, "block_suggestion", user)
+    payload |= {"action_id": element["action_id"], "block_id": block_id, "value": typed}
+    if channel is None:
+        payload |= {"container": {"type": "view", "view_id": holder["id"]}, "view": public(holder)}
+    else:
+        container = {"type": "message", "message_ts": holder["ts"], "channel_id": channel["id"], "is_ephemeral": False}
+        payload |= {"container": container, "message": public(holder)}
+        payload["channel"] = {"id": channel["id"], "name": channel["name"] or "directmessage"}
+    return state.deliveries.interaction("interactive", payload)
+
+
 def send_submission(state: State, user: str, view: Json) -> Delivery:
     payload = head(state, "view_submission", user)
     payload |= {

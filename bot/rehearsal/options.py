@@ -5,7 +5,7 @@ Every time Slack has is a field here in real seconds, so that a test scales exac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Json = dict[str, Any]
@@ -52,6 +52,8 @@ class InstalledApp:
     shortcuts: tuple[str, ...] = ()
     #: Signed HTTP events go here. None: Socket Mode.
     request_url: str | None = None
+    #: The manifest's `features`: how commands and shortcuts are described to people.
+    features: Json = field(default_factory=dict)
 
     @staticmethod
     def from_manifest(manifest: Json, *, request_url: str | None = None) -> InstalledApp:
@@ -64,6 +66,7 @@ class InstalledApp:
             commands=tuple(c["command"] for c in features.get("slash_commands", ())),
             shortcuts=tuple(s["callback_id"] for s in features.get("shortcuts", ())),
             request_url=request_url,
+            features=features,
         )
 
 

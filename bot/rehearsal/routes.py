@@ -1,7 +1,7 @@
 """Every HTTP and websocket route of the workspace, on one page, and who may use it.
 
 `/api`, `/upload` and `/link` are Slack's. `/client` and `/control` are ours: they take the client token, which
-only people and tests on this machine have. `/response` URLs are their own secret.
+only people and tests on this machine have. `/response` URLs are their own secret. The page's routes are in page/.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from bot.rehearsal import interactions, methods_files
-from bot.rehearsal.client_actions import CLIENT_VERBS, active
+from bot.rehearsal.client_actions import active
+from bot.rehearsal.client_reading import ALL_VERBS
 from bot.rehearsal.errors import ApiError, WorkspaceError
 from bot.rehearsal.web_api import Fault, WebApi
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from bot.rehearsal.options import Json
+    from bot.rehearsal.page.endpoints import Page
     from bot.rehearsal.socket_mode import SocketHub
     from bot.rehearsal.state import State
 
@@ -32,10 +34,11 @@ if TYPE_CHECKING:
 class Routes:
     """The endpoints, around one state."""
 
-    def __init__(self, state: State, hub: SocketHub, web_api: WebApi) -> None:
+    def __init__(self, state: State, hub: SocketHub, web_api: WebApi, page: Page) -> None:
         self._state = state
         self._hub = hub
         self._web_api = web_api
+        self._page = page
 
     def asgi(self) -> Starlette:
         return Starlette(
@@ -48,6 +51,7 @@ class Routes:
                 Route("/client/{verb}", self._client, methods=["POST"]),
                 Route("/control/{verb}", self._control, methods=["POST"]),
                 Route("/healthz", self._health),
+                *self._page.routes(),
             ]
         )
 
@@ -83,7 +87,7 @@ class Routes:
     async def _client(self, request: Request) -> Response:
         if not _bears(request, self._state.tokens["client_token"]):
             return JSONResponse({"ok": False, "error": "not_authed"}, 403)
-        verb = CLIENT_VERBS.get(request.path_params["verb"])
+        verb = ALL_VERBS.get(request.path_params["verb"])
         if verb is None:
             return JSONResponse({"ok": False, "error": "unknown verb"}, 404)
         args = _json_object(await request.body())

@@ -16,6 +16,8 @@ RAVI = "U0RAVI"
 ANA = "U0ANA"
 GUEST = "U0GUS"
 STRANGER = "U0STELLA"
+#: Is in one private channel and nowhere else.
+PIM = "U0PIM"
 LEFT = "U0LEO"
 
 GENERAL = "C0GENERAL"
@@ -24,6 +26,8 @@ BRAND = "C0BRAND"
 RANDOM = "C0RANDOM"
 #: A private channel that the bot is not in until somebody invites it.
 LEADS = "C0LEADS"
+#: A private channel that the bot is in.
+LEGAL = "C0LEGAL"
 #: A public channel shared with another company.
 PARTNERS = "C0PARTNERS"
 
@@ -69,7 +73,7 @@ class Seed:
 
 
 def default_seed() -> Seed:
-    """A member, a second member, a reviewer, an admin, a guest, an outsider, and someone who has left."""
+    """Two members, a reviewer, an admin, a guest, someone in one private channel only, an outsider, someone who left."""
     staff = (MIA, NOOR, RAVI, ANA)
     return Seed(
         people=(
@@ -78,6 +82,7 @@ def default_seed() -> Seed:
             SeedPerson(id=RAVI, name="ravi", real_name="Ravi Menon", locale="en-GB", tz="Europe/London"),
             SeedPerson(id=ANA, name="ana", real_name="Ana Costa", is_admin=True),
             SeedPerson(id=GUEST, name="gus", real_name="Gus (guest)", is_restricted=True),
+            SeedPerson(id=PIM, name="pim", real_name="Pim Bakker", locale="nl-NL"),
             SeedPerson(id=STRANGER, name="stella", real_name="Stella (partner)", is_stranger=True),
             SeedPerson(id=LEFT, name="leo", real_name="Leo (left)", deleted=True),
         ),
@@ -86,6 +91,7 @@ def default_seed() -> Seed:
             SeedChannel(id=BRAND, name="brand", members=(*staff, GUEST, BOT_USER_ID)),
             SeedChannel(id=RANDOM, name="random", members=staff),
             SeedChannel(id=LEADS, name="leads", members=(RAVI, ANA), is_private=True),
+            SeedChannel(id=LEGAL, name="legal", members=(PIM, ANA, BOT_USER_ID), is_private=True),
             SeedChannel(id=PARTNERS, name="partners", members=(*staff, STRANGER, BOT_USER_ID), is_ext_shared=True),
         ),
         usergroups={"S0REVIEWERS": (RAVI, ANA)},

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from bot.rehearsal.changes import Changes
 from bot.rehearsal.errors import ApiError
 from bot.rehearsal.journal import Journal
 
@@ -37,6 +38,7 @@ class State:
         self.store = store
         self.tokens = tokens
         self.lock = threading.RLock()
+        self.changes = Changes()
         self.journal = Journal(options.journal_entries)
         self.url = ""
         self.deliveries: Deliveries
@@ -56,6 +58,8 @@ class State:
         self.response_urls: dict[str, Json] = {}
         self.statuses: dict[str, Json] = {}
         self.prompts: dict[str, Json] = {}
+        #: Up to where a person has read, by "user/channel".
+        self.reads: dict[str, Json] = {}
         self._last_micros = 0
         #: How far the workspace's clock has been turned, in seconds.
         self.turned_seconds = 0.0
@@ -90,6 +94,7 @@ class State:
                 yield
             finally:
                 self.store.commit()
+        self.changes.ring()
 
     def _load(self) -> None:
         kept: list[tuple[str, dict[str, Json]]] = [
@@ -98,6 +103,7 @@ class State:
             ("file", self.files),
             ("home", self.homes),
             ("session", self.sessions),
+            ("read", self.reads),
         ]
         for kind, into in kept:
             into.update(self.store.items(kind))
@@ -138,10 +144,12 @@ class State:
     def save_message(self, channel: str, message: Json) -> None:
         self.messages.setdefault(channel, {})[message["ts"]] = message
         self.store.put("message", f"{channel}/{message['ts']}", message)
+        self.changes.mark(channel, message["ts"])
 
     def drop_message(self, channel: str, ts: str) -> None:
         del self.messages[channel][ts]
         self.store.delete("message", f"{channel}/{ts}")
+        self.changes.mark(channel, ts)
 
     def save_file(self, file: Json, content: bytes | None = None) -> None:
         self.files[file["id"]] = file
@@ -153,6 +161,10 @@ class State:
     def save_home(self, user: str, view: Json) -> None:
         self.homes[user] = view
         self.store.put("home", user, view)
+
+    def save_read(self, user: str, channel: str, ts: str) -> None:
+        self.reads[f"{user}/{channel}"] = {"ts": ts}
+        self.store.put("read", f"{user}/{channel}", {"ts": ts})
 
     def save_session(self, key: str, session: Json) -> None:
         self.sessions[key] = session

@@ -19,6 +19,7 @@ from bot.rehearsal.delivery import Deliveries
 from bot.rehearsal.errors import WorkspaceError
 from bot.rehearsal.loopback import LoopbackServer
 from bot.rehearsal.options import InstalledApp, WorkspaceOptions
+from bot.rehearsal.page.endpoints import Page
 from bot.rehearsal.people import Person
 from bot.rehearsal.routes import Routes
 from bot.rehearsal.seed import Seed, default_seed
@@ -69,7 +70,7 @@ class Workspace:
     # --- life --------------------------------------------------------------------------------------
 
     def start(self) -> Self:
-        self._server.start(Routes(self.state, self._hub, self._web_api).asgi())
+        self._server.start(Routes(self.state, self._hub, self._web_api, Page(self.state)).asgi())
         self.state.deliveries.start(self._hub)
         return self
 
