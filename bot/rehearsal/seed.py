@@ -73,7 +73,7 @@ class Seed:
 
 
 def default_seed() -> Seed:
-    """Two members, a reviewer, an admin, a guest, someone in one private channel only, an outsider, someone who left."""
+    """Two members, a reviewer, an admin, a guest, one who is in a private channel only, an outsider, one who left."""
     staff = (MIA, NOOR, RAVI, ANA)
     return Seed(
         people=(
