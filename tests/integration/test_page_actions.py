@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -77,9 +78,9 @@ def test_a_message_and_its_thread_appear_for_everybody_there(workspace: Workspac
         root = mia.act("post", channel=GENERAL, text=f"A < B & <@{NOOR}>")
         mia.act("post", channel=GENERAL, text="and more", thread_ts=root["ts"])
         for tab in (mia, noor):
-            seen = tab.sees(lambda _, tab=tab: tab.find(GENERAL, ts=root["ts"], reply_count=1))
+            seen = wait_until(partial(tab.find, GENERAL, ts=root["ts"], reply_count=1))
             assert seen["text"] == f"A &lt; B &amp; <@{NOOR}>"
-            tab.sees(lambda _, tab=tab: tab.find(GENERAL, text="and more", thread_ts=root["ts"]))
+            wait_until(partial(tab.find, GENERAL, text="and more", thread_ts=root["ts"]))
 
 
 def test_only_ones_own_messages_are_edited_and_deleted(workspace: Workspace, mia: Tab) -> None:
@@ -181,7 +182,7 @@ def test_every_kind_of_click_in_a_message_reaches_the_app(workspace: Workspace, 
         heard.append(body["actions"][0])
 
     two = [option("warm"), option("dry")]
-    elements = [
+    elements: list[dict[str, Any]] = [
         {"type": "button", "text": plain("Go"), "value": "row-1"},
         {"type": "overflow", "options": two},
         {"type": "static_select", "options": two, "placeholder": plain("pick")},

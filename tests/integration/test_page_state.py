@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import httpx
@@ -198,7 +199,8 @@ def test_a_streamed_answer_arrives_piece_by_piece(workspace: Workspace) -> None:
         pieces = ["Hallo ", "wereld 👋 ", "en ", "iedereen"]
         for number in range(len(pieces)):
             stream.append(markdown_text=pieces[number])
-            mia.sees(lambda _, n=number: mia.find(BRAND, stream="open", text="".join(pieces[: n + 1])))
+            so_far = {"stream": "open", "text": "".join(pieces[: number + 1])}
+            wait_until(partial(mia.find, BRAND, **so_far))
         stream.stop()
         mia.sees(lambda _: mia.find(BRAND, stream="done", text="".join(pieces)))
         changes = [c for f in mia.frames[1:] for c in f["changes"]]
