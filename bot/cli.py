@@ -140,6 +140,7 @@ def export(
 def ladder(style: Annotated[str, typer.Argument(help="Name of the style.")]) -> None:
     """Show how every candidate of a style scored in its last run, and the verdict."""
     from bot.domain.ladder import ladder_lines
+    from bot.texts.training import LADDER_COLUMNS
     from bot.errors import NotMeasuredYet, explain
     from bot.operations.ladder import list_ladders
     from db.session import Database
@@ -149,7 +150,7 @@ def ladder(style: Annotated[str, typer.Argument(help="Name of the style.")]) -> 
     database = Database(settings.resolved_database_url)
     try:
         for found in list_ladders(database, settings, style):
-            typer.echo("\n".join([*ladder_lines(found), "", found.verdict]))
+            typer.echo("\n".join([*ladder_lines(found, [column() for column in LADDER_COLUMNS]), "", found.verdict]))
     except (NotMeasuredYet, StyleNotFound) as error:
         typer.echo(explain(error).sentence, err=True)
         raise typer.Exit(1) from None

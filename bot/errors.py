@@ -28,11 +28,11 @@ given when raising. `explain` turns any exception into what the person reads and
 
 from __future__ import annotations
 
-import inspect
 import logging
 import secrets
 from dataclasses import dataclass
 
+from bot.language import say, say_docstring
 from db.drafts import DraftNotFound
 from db.examples import ExampleChanged, ExampleNotFound
 from db.promotions import ChampionMoved
@@ -47,7 +47,7 @@ class HuisstijlError(Exception):
     log_level: int = logging.INFO
 
     def __init__(self, sentence: str = "") -> None:
-        super().__init__(sentence or inspect.getdoc(type(self)) or "")
+        super().__init__(sentence or say_docstring(type(self)))
 
     @property
     def sentence(self) -> str:
@@ -268,13 +268,16 @@ def explain(error: BaseException) -> Explanation:
     if isinstance(error, HuisstijlError):
         return Explanation(sentence=" ".join(error.sentence.split()), log_level=error.log_level)
     if isinstance(error, _FROM_DB):
-        return Explanation(sentence=inspect.getdoc(type(error)) or str(error), log_level=logging.INFO)
+        return Explanation(sentence=say_docstring(type(error)) or str(error), log_level=logging.INFO)
     if isinstance(error, DatabaseUnavailable):
-        return Explanation(sentence=inspect.getdoc(DatabaseUnavailable) or "", log_level=logging.ERROR)
+        return Explanation(sentence=say_docstring(DatabaseUnavailable), log_level=logging.ERROR)
     reference = secrets.token_hex(4)
     return Explanation(
-        sentence=f"Something went wrong on my side and nothing was changed. Try again; if it happens once more, "
-        f"give your operator this reference: {reference}.",
+        sentence=say(
+            "Something went wrong on my side and nothing was changed. Try again; if it happens once more, give your "
+            "operator this reference: {reference}.",
+            reference=reference,
+        ),
         log_level=logging.ERROR,
         reference=reference,
     )

@@ -18,6 +18,7 @@ from bot import slack
 from bot.domain.values import Delivery, Message
 from bot.errors import TRANSIENT, explain
 from bot.services import Services
+from bot.texts import learning as texts
 
 log = structlog.get_logger()
 
@@ -169,8 +170,8 @@ def _say_in_modal(ack: Ack, sentence: str) -> BoltResponse:
         response_action="push",
         view={
             "type": "modal",
-            "title": {"type": "plain_text", "text": "Not done"},
-            "close": {"type": "plain_text", "text": "Back"},
+            "title": {"type": "plain_text", "text": texts.NOT_DONE()},
+            "close": {"type": "plain_text", "text": texts.BACK()},
             "blocks": [{"type": "section", "text": {"type": "plain_text", "text": sentence[:2900]}}],
         },
     )

@@ -146,9 +146,9 @@ class RunWatcher:
         """What keeps the run from going on, if something does."""
         trainer = find_live_trainer(session, trainer_silence_seconds(self._services.settings))
         if run.status is RunStatus.QUEUED:
-            return texts.WAITING_FOR_TURN if trainer else texts.WAITING_FOR_TRAINER
+            return texts.WAITING_FOR_TURN() if trainer else texts.WAITING_FOR_TRAINER()
         if run.lease_expires_at is not None and run.lease_expires_at < now_in_database(session):
-            return texts.TRAINER_SILENT
+            return texts.TRAINER_SILENT()
         return None
 
     # ------------------------------------------------------------------------------------------ the end

@@ -47,9 +47,9 @@ def _is_plain_link(link: str) -> bool:
 def closing_blocks(draft_id: str, shape: Shape) -> Blocks:
     """What stands under a complete draft."""
     buttons = [
-        _button("keep_draft", texts.KEEP, draft_id, style="primary"),
-        _button("edit_draft", texts.EDIT, draft_id),
-        _button("discard_draft", texts.DISCARD, draft_id),
+        _button("keep_draft", texts.KEEP(), draft_id, style="primary"),
+        _button("edit_draft", texts.EDIT(), draft_id),
+        _button("discard_draft", texts.DISCARD(), draft_id),
     ]
     return [rating_block(draft_id), context(shape_line(shape)), {"type": "actions", "elements": buttons}]
 
@@ -78,7 +78,7 @@ def safe_whole(text: str) -> str:
 
 def fallback_text(text: str) -> str:
     """What notifications and screen readers say of a draft."""
-    return shorten(escape(safe_whole(text)), FALLBACK_CHARS) or texts.DRAFT_TEXT
+    return shorten(escape(safe_whole(text)), FALLBACK_CHARS) or texts.DRAFT_TEXT()
 
 
 def asked_text(name: str, style: str, request: str) -> str:

@@ -34,7 +34,7 @@ class ExampleOverview:
 
 def examples_blocks(overviews: Sequence[ExampleOverview]) -> list[dict[str, Any]]:
     if not overviews:
-        return [section(texts.NO_EXAMPLES)]
+        return [section(texts.NO_EXAMPLES())]
     return [section(_lines(overview)) for overview in overviews[:MAX_STYLES]]
 
 
@@ -48,4 +48,4 @@ def _lines(overview: ExampleOverview) -> str:
     for example in overview.newest:
         preview = escape(shorten(example.completion, 80)) or "…"
         lines.append(texts.example_line(example.example_id, example.status, preview))
-    return "\n".join(lines if overview.newest else [*lines, texts.NO_EXAMPLES])
+    return "\n".join(lines if overview.newest else [*lines, texts.NO_EXAMPLES()])

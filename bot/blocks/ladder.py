@@ -16,13 +16,13 @@ MOST_ROWS = 20
 
 def ladder_table(ladder: Ladder) -> Blocks:
     """The table with its legend."""
-    lines = ladder_lines(ladder)[: MOST_ROWS + 1]
+    lines = ladder_lines(ladder, [column() for column in texts.LADDER_COLUMNS])[: MOST_ROWS + 1]
     return [
         {
             "type": "rich_text",
             "elements": [{"type": "rich_text_preformatted", "elements": [{"type": "text", "text": "\n".join(lines)}]}],
         },
-        {"type": "context", "elements": [{"type": "mrkdwn", "text": texts.LADDER_LEGEND}]},
+        {"type": "context", "elements": [{"type": "mrkdwn", "text": texts.LADDER_LEGEND()}]},
     ]
 
 
@@ -38,4 +38,4 @@ def ladder_message(ladder: Ladder) -> tuple[str, Blocks]:
     if not ladder.is_enough:
         says.append(texts.not_enough_pairs(ladder))
     blocks += [{"type": "section", "text": {"type": "mrkdwn", "text": one}} for one in says]
-    return ". ".join([title, *says]), blocks
+    return texts.ladder_text(title, says), blocks

@@ -17,10 +17,10 @@ def edit_draft_view(metadata: str, text: str) -> dict[str, Any]:
         "type": "modal",
         "callback_id": "edit_draft",
         "private_metadata": metadata,
-        "title": plain(texts.EDIT_TITLE, 24),
-        "submit": plain(texts.EDIT_SUBMIT, 24),
-        "close": plain(texts.CANCEL, 24),
-        "blocks": long_input(TEXT_BLOCK, texts.EDIT_LABEL, text, hint=texts.EDIT_HINT),
+        "title": plain(texts.EDIT_TITLE(), 24),
+        "submit": plain(texts.EDIT_SUBMIT(), 24),
+        "close": plain(texts.CANCEL(), 24),
+        "blocks": long_input(TEXT_BLOCK, texts.EDIT_LABEL(), text, hint=texts.EDIT_HINT()),
     }
 
 
@@ -31,15 +31,15 @@ def discard_draft_view(metadata: str) -> dict[str, Any]:
         "type": "modal",
         "callback_id": "discard_draft",
         "private_metadata": metadata,
-        "title": plain(texts.DISCARD_TITLE, 24),
-        "submit": plain(texts.DISCARD_SUBMIT, 24),
-        "close": plain(texts.CANCEL, 24),
+        "title": plain(texts.DISCARD_TITLE(), 24),
+        "submit": plain(texts.DISCARD_SUBMIT(), 24),
+        "close": plain(texts.CANCEL(), 24),
         "blocks": [
             {
                 "type": "input",
                 "block_id": REASON_BLOCK,
-                "label": plain(texts.REASON_LABEL, 2_000),
-                "hint": plain(texts.REASON_HINT, 2_000),
+                "label": plain(texts.REASON_LABEL(), 2_000),
+                "hint": plain(texts.REASON_HINT(), 2_000),
                 "element": reason,
                 "optional": True,
             }

@@ -25,18 +25,18 @@ def quote_message(
         _section(headline),
         _section(texts.quote_examples(quote)),
         _section(texts.quote_time(quote, price_per_hour=price_per_hour)),
-        _section(texts.QUOTE_MEASURED),
+        _section(texts.QUOTE_MEASURED()),
         {"type": "context", "elements": [{"type": "mrkdwn", "text": trainer}]},
     ]
     if is_statement_needed:
-        blocks += [{"type": "divider"}, _section(texts.STATEMENT)]
-    confirm = texts.ACCEPT_BUTTON if is_statement_needed else texts.TRAIN_BUTTON
+        blocks += [{"type": "divider"}, _section(texts.STATEMENT())]
+    confirm = texts.ACCEPT_BUTTON() if is_statement_needed else texts.TRAIN_BUTTON()
     blocks.append(
         {
             "type": "actions",
             "elements": [
                 _button("confirm_train", confirm, quote_id) | {"style": "primary"},
-                _button("cancel_train", texts.CANCEL_BUTTON, quote_id),
+                _button("cancel_train", texts.CANCEL_BUTTON(), quote_id),
             ],
         }
     )
@@ -46,8 +46,8 @@ def quote_message(
 def terms_message(style_id: str, style_name: str) -> tuple[str, Blocks]:
     """Text and blocks of the notice that only the statement on training data is missing."""
     text = texts.terms_notice(style_name)
-    accept = _button("accept_terms", texts.ACCEPT_ONLY_BUTTON, style_id) | {"style": "primary"}
-    return text, [_section(text), _section(texts.STATEMENT), {"type": "actions", "elements": [accept]}]
+    accept = _button("accept_terms", texts.ACCEPT_ONLY_BUTTON(), style_id) | {"style": "primary"}
+    return text, [_section(text), _section(texts.STATEMENT()), {"type": "actions", "elements": [accept]}]
 
 
 def _section(text: str) -> dict[str, Any]:

@@ -43,8 +43,8 @@ def card_text(card: Card) -> str:
 def card_blocks(card: Card) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = [{"type": "header", "text": plain(card_text(card), 150)}]
     if card.status != "withdrawn":
-        blocks += _shown(texts.ASKED, card.prompt, PROMPT_SHOWN)
-        blocks += _shown(texts.GOOD_OUTPUT, card.completion, COMPLETION_SHOWN)
+        blocks += _shown(texts.ASKED(), card.prompt, PROMPT_SHOWN)
+        blocks += _shown(texts.GOOD_OUTPUT(), card.completion, COMPLETION_SHOWN)
     blocks.append(
         context(
             texts.provenance(
@@ -82,15 +82,15 @@ def reject_view(example_id: str, version: int | None) -> dict[str, Any]:
         "type": "modal",
         "callback_id": "reject_example",
         "private_metadata": card_value(example_id, version) if version else example_id,
-        "title": plain(texts.REJECT_TITLE, 24),
-        "submit": plain(texts.REJECT, 24),
-        "close": plain(texts.CANCEL, 24),
+        "title": plain(texts.REJECT_TITLE(), 24),
+        "submit": plain(texts.REJECT(), 24),
+        "close": plain(texts.CANCEL(), 24),
         "blocks": [
             {
                 "type": "input",
                 "block_id": "reason",
-                "label": plain(texts.REASON_LABEL, 2_000),
-                "hint": plain(texts.REASON_HINT, 2_000),
+                "label": plain(texts.REASON_LABEL(), 2_000),
+                "hint": plain(texts.REASON_HINT(), 2_000),
                 "element": {"type": "plain_text_input", "action_id": "text", "multiline": True, "max_length": 1_000},
             }
         ],
@@ -111,9 +111,9 @@ def _buttons(card: Card) -> dict[str, Any]:
         # Changes with every version: Slack asks for a new block_id when a message is updated.
         "block_id": f"review:{value}",
         "elements": [
-            _button("approve_example", texts.APPROVE, value, style="primary"),
-            _button("edit_example", texts.EDIT, value),
-            _button("reject_example", texts.REJECT, value, style="danger"),
+            _button("approve_example", texts.APPROVE(), value, style="primary"),
+            _button("edit_example", texts.EDIT(), value),
+            _button("reject_example", texts.REJECT(), value, style="danger"),
         ],
     }
 

@@ -48,7 +48,7 @@ def progress_message(card: RunCard) -> tuple[str, Blocks]:
     """Text and blocks while the run lasts."""
     state = card.waiting or texts.progress_state(card.figures)
     if card.is_cancelling:
-        state = texts.CANCELLING
+        state = texts.CANCELLING()
     lines = [texts.progress_title(card.style_name), texts.progress_bar(card.figures, state)]
     figures = texts.progress_figures(card.figures)
     if figures and card.waiting is None:
@@ -68,7 +68,7 @@ def end_message(end: RunEnd) -> tuple[str, Blocks]:
     if end.status == "succeeded":
         title = texts.result_title(end.style_name, is_promoted=end.is_promoted)
     elif end.status == "failed":
-        title, sentence = texts.failed_title(end.style_name), sentence or texts.NO_REASON
+        title, sentence = texts.failed_title(end.style_name), sentence or texts.NO_REASON()
     else:
         title, sentence = texts.cancelled(end.style_name), ""
     blocks: Blocks = [_section(title)]
@@ -81,7 +81,7 @@ def end_message(end: RunEnd) -> tuple[str, Blocks]:
     took = texts.receipt(end.receipt, end.quote) if end.receipt else ""
     if took:
         blocks.append(_context(took))
-    return f"{title} {sentence}".strip(), blocks
+    return texts.end_text(title, sentence), blocks
 
 
 def _cancel_button(run_id: str) -> dict[str, Any]:
@@ -89,12 +89,12 @@ def _cancel_button(run_id: str) -> dict[str, Any]:
         "type": "button",
         "action_id": "cancel_run",
         "value": run_id,
-        "text": _plain(texts.CANCEL_RUN_BUTTON),
+        "text": _plain(texts.CANCEL_RUN_BUTTON()),
         "confirm": {
-            "title": _plain(texts.CANCEL_RUN_TITLE),
-            "text": _plain(texts.CANCEL_RUN_QUESTION),
-            "confirm": _plain(texts.CANCEL_RUN_YES),
-            "deny": _plain(texts.CANCEL_RUN_NO),
+            "title": _plain(texts.CANCEL_RUN_TITLE()),
+            "text": _plain(texts.CANCEL_RUN_QUESTION()),
+            "confirm": _plain(texts.CANCEL_RUN_YES()),
+            "deny": _plain(texts.CANCEL_RUN_NO()),
         },
     }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from bot.blocks.text import plain, section
 from bot.domain.safe_text import escape
+from bot.language import Sentence
 from bot.texts import styles as texts
 
 #: A message has room for 50 blocks.
@@ -49,33 +50,33 @@ class FormChoices:
 def style_form_view(metadata: str, form: FormChoices) -> dict[str, Any]:
     values = form.values
     blocks = [
-        _input("name", texts.NAME, _text(values.name, 80), hint=texts.NAME_HINT),
+        _input("name", texts.NAME(), _text(values.name, 80), hint=texts.NAME_HINT()),
         _input(
-            "instructions", texts.INSTRUCTIONS, _text(values.instructions, 3_000, multiline=True),
-            hint=texts.INSTRUCTIONS_HINT,
+            "instructions", texts.INSTRUCTIONS(), _text(values.instructions, 3_000, multiline=True),
+            hint=texts.INSTRUCTIONS_HINT(),
         ),
-        _input("kind", texts.KIND, _select(texts.KINDS, values.kind)),
+        _input("kind", texts.KIND(), _select(_said(texts.KINDS), values.kind)),
     ]  # fmt: skip
     if form.offers_private:
-        blocks.append(_input("scope", texts.SCOPE, _select(texts.SCOPES, "workspace")))
-    recipes = {NO_RECIPE: texts.RECIPE_NONE} | {name: name for name in (*form.recipes, values.recipe) if name}
+        blocks.append(_input("scope", texts.SCOPE(), _select(_said(texts.SCOPES), "workspace")))
+    recipes = {NO_RECIPE: texts.RECIPE_NONE()} | {name: name for name in (*form.recipes, values.recipe) if name}
     blocks += [
-        _input("channel", texts.CHANNEL, _channel(values.channel_id)),
-        _input("reviewers", texts.REVIEWERS, _people(values.reviewer_ids), hint=texts.REVIEWERS_HINT),
-        _input("approvals", texts.APPROVALS, _number(values.approvals_required)),
-        _input("own", texts.OWN, _checkbox(texts.OWN_OPTION, values.may_approve_own), optional=True),
-        _input("train_after", texts.TRAIN_AFTER, _number(values.train_after_examples), hint=texts.TRAIN_AFTER_HINT),
-        _input("train_from", texts.TRAIN_FROM, _number(values.train_from_hour)),
-        _input("train_to", texts.TRAIN_TO, _number(values.train_to_hour), hint=texts.TRAIN_TO_HINT),
-        _input("recipe", texts.RECIPE, _select(recipes, values.recipe or NO_RECIPE)),
+        _input("channel", texts.CHANNEL(), _channel(values.channel_id)),
+        _input("reviewers", texts.REVIEWERS(), _people(values.reviewer_ids), hint=texts.REVIEWERS_HINT()),
+        _input("approvals", texts.APPROVALS(), _number(values.approvals_required)),
+        _input("own", texts.OWN(), _checkbox(texts.OWN_OPTION(), values.may_approve_own), optional=True),
+        _input("train_after", texts.TRAIN_AFTER(), _number(values.train_after_examples), hint=texts.TRAIN_AFTER_HINT()),
+        _input("train_from", texts.TRAIN_FROM(), _number(values.train_from_hour)),
+        _input("train_to", texts.TRAIN_TO(), _number(values.train_to_hour), hint=texts.TRAIN_TO_HINT()),
+        _input("recipe", texts.RECIPE(), _select(recipes, values.recipe or NO_RECIPE)),
     ]
     return {
         "type": "modal",
         "callback_id": "style_form",
         "private_metadata": metadata,
-        "title": plain(texts.NEW_TITLE if form.is_new else texts.EDIT_TITLE, 24),
-        "submit": plain(texts.CREATE if form.is_new else texts.SAVE, 24),
-        "close": plain(texts.CANCEL, 24),
+        "title": plain(texts.NEW_TITLE() if form.is_new else texts.EDIT_TITLE(), 24),
+        "submit": plain(texts.CREATE() if form.is_new else texts.SAVE(), 24),
+        "close": plain(texts.CANCEL(), 24),
         "blocks": blocks,
     }
 
@@ -96,7 +97,7 @@ class StyleSummary:
 
 def styles_blocks(summaries: Sequence[StyleSummary]) -> list[dict[str, Any]]:
     if not summaries:
-        return [section(texts.NO_STYLES)]
+        return [section(texts.NO_STYLES())]
     return [
         section(
             texts.summary(
@@ -140,6 +141,10 @@ def _select(options: dict[str, str], initial: str) -> dict[str, Any]:
         "options": list(shown.values())[:100],
         "initial_option": shown[initial],
     }
+
+
+def _said(labels: Mapping[str, Sentence]) -> dict[str, str]:
+    return {value: label() for value, label in labels.items()}
 
 
 def _channel(initial: str) -> dict[str, Any]:

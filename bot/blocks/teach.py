@@ -21,19 +21,19 @@ def teach_view(
     chosen = [option for option in options if option["value"] == chosen_style_id]
     if chosen:
         select["initial_option"] = chosen[0]
-    style = {"type": "input", "block_id": "style", "label": plain(texts.STYLE_LABEL), "element": select}
+    style = {"type": "input", "block_id": "style", "label": plain(texts.STYLE_LABEL()), "element": select}
     blocks = [style, *_pair_inputs(prompt, completion)]
-    return _modal("teach", texts.TEACH_TITLE, texts.TEACH_SUBMIT, metadata, blocks)
+    return _modal("teach", texts.TEACH_TITLE(), texts.TEACH_SUBMIT(), metadata, blocks)
 
 
 def edit_example_view(*, metadata: str, prompt: str, completion: str) -> dict[str, Any]:
-    return _modal("edit_example", texts.EDIT_TITLE, texts.EDIT_SUBMIT, metadata, _pair_inputs(prompt, completion))
+    return _modal("edit_example", texts.EDIT_TITLE(), texts.EDIT_SUBMIT(), metadata, _pair_inputs(prompt, completion))
 
 
 def _pair_inputs(prompt: str, completion: str) -> list[dict[str, Any]]:
     return [
-        *long_input("prompt", texts.PROMPT_LABEL, prompt, hint=texts.PROMPT_HINT),
-        *long_input("completion", texts.COMPLETION_LABEL, completion, hint=texts.COMPLETION_HINT),
+        *long_input("prompt", texts.PROMPT_LABEL(), prompt, hint=texts.PROMPT_HINT()),
+        *long_input("completion", texts.COMPLETION_LABEL(), completion, hint=texts.COMPLETION_HINT()),
     ]
 
 
@@ -44,6 +44,6 @@ def _modal(callback_id: str, title: str, submit: str, metadata: str, blocks: lis
         "private_metadata": metadata,
         "title": plain(title, 24),
         "submit": plain(submit, 24),
-        "close": plain(texts.CANCEL, 24),
+        "close": plain(texts.CANCEL(), 24),
         "blocks": blocks,
     }

@@ -35,7 +35,7 @@ def notice(title: str, sentence: str) -> dict[str, Any]:
     return {
         "type": "modal",
         "title": plain(title, 24),
-        "close": plain("Close", 24),
+        "close": plain(texts.CLOSE(), 24),
         "blocks": [{"type": "section", "text": plain(sentence)}],
     }
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from bot.language import number
+
 RESAMPLES = 1000
 
 
@@ -94,13 +96,10 @@ def make_rank(
     )
 
 
-_HEAD = ("", "candidate", "bits/byte", "95 %", "chrF", "exact", "edit", "prompt tok", "s/draft")
-
-
-def ladder_lines(ladder: Ladder) -> list[str]:
-    """The table in fixed-width lines, best first; ★ marks the champion."""
-    rows = [_HEAD, *(_row(rank) for rank in sorted(ladder.ranks, key=lambda rank: rank.bits_per_byte))]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+def ladder_lines(ladder: Ladder, columns: Sequence[str]) -> list[str]:
+    """The table in fixed-width lines under the columns' names, best first; ★ marks the champion."""
+    rows = [("", *columns), *(_row(rank) for rank in sorted(ladder.ranks, key=lambda rank: rank.bits_per_byte))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(columns) + 1)]
     return [
         "  ".join(
             cell.ljust(width) if column < 2 else cell.rjust(width)
@@ -115,18 +114,18 @@ def _row(rank: Rank) -> tuple[str, ...]:
     return (
         "★" if rank.is_champion else "",
         name if len(name) <= 40 else f"{name[:39]}…",
-        f"{rank.bits_per_byte:.3f}",
-        f"{rank.low:.2f}–{rank.high:.2f}",
-        _figure(rank.chrf, "{:.1f}"),
-        _figure(rank.exact_match, "{:.0%}"),
-        _figure(rank.edit_similarity, "{:.2f}"),
-        _figure(rank.prompt_tokens, "{:.0f}"),
-        _figure(rank.seconds_per_draft, "{:.2f}"),
+        number(rank.bits_per_byte, ".3f"),
+        f"{number(rank.low, '.2f')}–{number(rank.high, '.2f')}",
+        _figure(rank.chrf, ".1f"),
+        _figure(rank.exact_match, ".0%"),
+        _figure(rank.edit_similarity, ".2f"),
+        _figure(rank.prompt_tokens, ".0f"),
+        _figure(rank.seconds_per_draft, ".2f"),
     )
 
 
 def _figure(value: float | None, shape: str) -> str:
-    return "–" if value is None else shape.format(value)
+    return "–" if value is None else number(value, shape)
 
 
 def gain_bits_per_byte(worse: Mapping[str, Any], better: Mapping[str, Any]) -> tuple[float, float, float]:

@@ -44,13 +44,13 @@ def check_pair(prompt: str, completion: str, kind: str) -> list[Problem]:
 def _check(text: str, field: Field, least: int) -> str:
     visible = count_visible(text)
     if visible == 0:
-        return texts.EMPTY[field]
+        return texts.EMPTY[field]()
     if visible < least:
         return texts.too_short(field, visible, least)
     if len(split_for_inputs(text)) > MAX_INPUTS:
         return texts.too_long(field, len(text), MAX_TEXT_CHARS)
     if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
-        return texts.UNSTORABLE[field]
+        return texts.UNSTORABLE[field]()
     return ""
 
 

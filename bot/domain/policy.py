@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bot.texts import policy as texts
+
 #: How long the clock leaves a style alone after its first, second, … failed run in a row. After the last of them it
 #: waits for a person: what failed after a day's rest fails again, and somebody should look.
 BACK_OFF = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
@@ -67,36 +69,23 @@ def is_training_due(situation: Situation, now: datetime) -> Due | NotDue:
     """Is a run due at this moment? `now` is aware; its UTC hour counts."""
     s = situation
     if s.is_run_active:
-        return NotDue(why=Hindrance.RUN_ACTIVE, reason="a run is under way")
+        return NotDue(why=Hindrance.RUN_ACTIVE, reason=texts.RUN_ACTIVE())
     if s.train_after_examples <= 0:
-        return NotDue(why=Hindrance.BY_HAND_ONLY, reason="this style is trained by hand only, with `/huisstijl train`")
+        return NotDue(why=Hindrance.BY_HAND_ONLY, reason=texts.BY_HAND_ONLY())
     if s.approved < s.minimum:
-        reason = f"{s.approved} of the {s.minimum} approved examples that a run needs are there"
-        return NotDue(why=Hindrance.TOO_FEW_EXAMPLES, reason=reason)
+        return NotDue(why=Hindrance.TOO_FEW_EXAMPLES, reason=texts.too_few_examples(s.approved, s.minimum))
     if s.approved_new < s.train_after_examples:
-        missing = s.train_after_examples - s.approved_new
-        reason = (
-            f"{s.approved_new} of {s.train_after_examples} new approved examples are there, "
-            f"{missing} more {'is' if missing == 1 else 'are'} needed"
-        )
-        return NotDue(why=Hindrance.TOO_FEW_NEW, reason=reason)
+        return NotDue(why=Hindrance.TOO_FEW_NEW, reason=texts.too_few_new(s.approved_new, s.train_after_examples))
     if s.failures_in_a_row > len(BACK_OFF):
-        reason = (
-            f"the last {s.failures_in_a_row} runs failed, so I wait for an admin to look at the reason "
-            "and start one with `/huisstijl train`"
-        )
-        return NotDue(why=Hindrance.FAILED_TOO_OFTEN, reason=reason)
+        return NotDue(why=Hindrance.FAILED_TOO_OFTEN, reason=texts.failed_too_often(s.failures_in_a_row))
     again_at = _again_at(s)
     if again_at is not None and now < again_at:
-        reason = f"the last run failed; the next try is at {again_at:%d %b %H:%M} UTC"
-        return NotDue(why=Hindrance.BACKING_OFF, reason=reason)
+        return NotDue(why=Hindrance.BACKING_OFF, reason=texts.backing_off(again_at))
     if not is_within_hours(now.hour, s.from_hour, s.to_hour):
-        reason = f"enough examples are there; it starts between {s.from_hour:02d}:00 and {s.to_hour:02d}:00 UTC"
-        return NotDue(why=Hindrance.OUTSIDE_HOURS, reason=reason)
+        return NotDue(why=Hindrance.OUTSIDE_HOURS, reason=texts.outside_hours(s.from_hour, s.to_hour))
     if not s.is_terms_accepted:
-        reason = "an admin has to accept the statement on training data first: `/huisstijl train` shows it"
-        return NotDue(why=Hindrance.TERMS_NOT_ACCEPTED, reason=reason)
-    return Due(slot=slot_after(s.last_run_id), reason=f"{s.approved_new} new approved examples since the last run")
+        return NotDue(why=Hindrance.TERMS_NOT_ACCEPTED, reason=texts.TERMS_NOT_ACCEPTED())
+    return Due(slot=slot_after(s.last_run_id), reason=texts.due(s.approved_new))
 
 
 def slot_after(last_run_id: str | None) -> str:

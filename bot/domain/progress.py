@@ -52,18 +52,6 @@ def draw_bar(fraction: float, width: int = BAR_WIDTH) -> str:
     return "▓" * full + "░" * (width - full)
 
 
-def say_duration(seconds: float) -> str:
-    """`40 s`, `7 min`, `1 h 20 min`."""
-    seconds = max(seconds, 0)
-    if seconds < 90:
-        return f"{round(seconds)} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest} min" if rest else f"{hours} h"
-
-
 def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         return None

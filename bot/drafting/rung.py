@@ -81,7 +81,7 @@ class Plan:
         """The same with half the examples (those least like the request leave first); None when there are none."""
         if self.examples:
             kept = self.examples[(len(self.examples) + 1) // 2 :]
-            notes = self.notes if texts.FEWER_EXAMPLES in self.notes else (*self.notes, texts.FEWER_EXAMPLES)
+            notes = self.notes if texts.FEWER_EXAMPLES() in self.notes else (*self.notes, texts.FEWER_EXAMPLES())
             return replace(self, examples=kept, notes=notes)
         if self.history:
             return replace(self, history=self.history[1:])
@@ -111,7 +111,7 @@ def make_plan(database: Database, settings: Settings, draft: Draft, embed: Embed
     notes: list[str] = []
     if rung.needs_adapter and adapter is None:
         rung = Rung.RETRIEVED
-        notes.append(texts.adapter_refused("of the champion"))
+        notes.append(texts.NO_ADAPTER())
     return _plan(database, settings, draft, style, champion, adapter, rung, history, notes, embed)
 
 
@@ -146,7 +146,7 @@ def _plan(
             )  # fmt: skip
     if not examples and rung in (Rung.FEW_SHOT, Rung.RETRIEVED):
         rung = Rung.ZERO_SHOT
-        notes = [*(note for note in notes if note != texts.BY_WORDS), texts.NO_EXAMPLES]
+        notes = [*(note for note in notes if note != texts.BY_WORDS()), texts.NO_EXAMPLES()]
     base = base_model_id(champion.base_model if champion else settings.base_model)
     return Plan(
         style=style.name, instructions=style.instructions, request=draft.request, rung=rung,
@@ -160,7 +160,7 @@ def _embed(embed: Embed, query: str, notes: list[str]) -> NDArray[np.float32]:
         return embed(query)
     except ModelError as error:
         log.warning("retrieval.by_words", error=type(error).__name__)
-        notes.append(texts.BY_WORDS)
+        notes.append(texts.BY_WORDS())
         return NO_VECTOR
 
 

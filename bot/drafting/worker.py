@@ -165,7 +165,7 @@ class DraftWorkers(Workers):
             self._recover(work)
             return
         if draft.attempts > MAX_ATTEMPTS:
-            self._fail_unseen(work, HuisstijlError(texts.FAR_TOO_MANY_TRIES))
+            self._fail_unseen(work, HuisstijlError(texts.FAR_TOO_MANY_TRIES()))
             return
         try:
             self._find_thread(work)
@@ -207,7 +207,7 @@ class DraftWorkers(Workers):
             with self._services.database.read() as session:
                 root = find_by_dedupe_key(session, root_key(draft.draft_id))
             if root is None or root.status is OutboxStatus.FAILED or time.monotonic() > deadline:
-                raise HuisstijlError(texts.ROOT_NOT_POSTED)
+                raise HuisstijlError(texts.ROOT_NOT_POSTED())
             if root.result:
                 draft.thread_ts = str(root.result["ts"])
                 self._save(work, thread_ts=draft.thread_ts)
@@ -274,7 +274,7 @@ class DraftWorkers(Workers):
         finally:
             pieces.close()  # type: ignore[attr-defined]  # a generator: this hangs up
         if not work.raw.strip():
-            raise ModelBroke("The model server answered with nothing. Ask again, or word the request differently.")
+            raise ModelBroke(texts.NO_ANSWER())
 
     def _say_status(self, work: Work, plan: Plan) -> None:
         """Open the agent session, and a line in the thread while nothing is visible: neither is waited for, and it
@@ -343,7 +343,7 @@ class DraftWorkers(Workers):
         if work.was_cut:
             shape = type(shape)(
                 style=shape.style, rung=shape.rung, adapter=shape.adapter, examples=shape.examples,
-                notes=(*shape.notes, texts.CUT_SHORT),
+                notes=(*shape.notes, texts.CUT_SHORT()),
             )  # fmt: skip
         closing = closing_blocks(work.draft.draft_id, shape)
         work.draft.completion = work.raw.strip()
@@ -408,7 +408,7 @@ class DraftWorkers(Workers):
                 end_stream(slack, message)
             self._finish(work, DraftStatus.SHOWN, owed=(_verb(draft), whole_blocks(draft.tail, closing)))
             return
-        closing = ended_blocks(texts.INTERRUPTED)
+        closing = ended_blocks(texts.INTERRUPTED())
         try:
             if message is None:
                 raise MessageMissing
@@ -421,7 +421,7 @@ class DraftWorkers(Workers):
                 work, DraftStatus.FAILED, _verb(draft), blocks, draft.completion, error=texts.INTERRUPTED
             )
             return
-        self._finish(work, DraftStatus.FAILED, error=texts.INTERRUPTED)
+        self._finish(work, DraftStatus.FAILED, error=texts.INTERRUPTED())
 
     def _owe_and_finish(
         self, work: Work, status: DraftStatus, verb: str, blocks: list[dict[str, Any]], text: str, **changes: Any

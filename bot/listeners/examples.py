@@ -24,13 +24,13 @@ def show_examples(services: Services, command: Command, args: str) -> None:
             styles = list_usable_styles(session, command.team_id, command.channel_id)
         style_ids = [style.style_id for style in styles]
     overviews = list_examples(services.database, style_ids, newest=NEWEST_SHOWN)
-    services.answer(command, texts.EXAMPLES_TEXT, examples_blocks(overviews))
+    services.answer(command, texts.EXAMPLES_TEXT(), examples_blocks(overviews))
 
 
 def withdraw(services: Services, command: Command, args: str) -> None:
     actor = services.people.get_actor(command.team_id, command.user_id)
     example_id = args.strip().strip("`")
     if not example_id:
-        raise BadInput(texts.WITHDRAW_WHICH)
+        raise BadInput(texts.WITHDRAW_WHICH())
     withdrawal = withdraw_example(services.database, actor, example_id)
     services.answer(command, withdrawal.sentence)

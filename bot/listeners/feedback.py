@@ -33,7 +33,7 @@ def open_edit(services: Services, click: Click) -> None:
     try:
         view = edit_draft_view(_metadata(click), draft.edited_completion or draft.completion)
     except ValueError as error:
-        raise BadInput(texts.TOO_LONG_TO_EDIT) from error
+        raise BadInput(texts.TOO_LONG_TO_EDIT()) from error
     services.slack.open_view(click.trigger_id, view)
 
 
@@ -41,7 +41,7 @@ def submit_edit(services: Services, submission: Submission) -> dict[str, str] | 
     """The text as it should be."""
     text = read_long_input(submission.values, TEXT_BLOCK)
     if not text.strip():
-        return {TEXT_BLOCK: texts.EMPTY_EDIT}
+        return {TEXT_BLOCK: texts.EMPTY_EDIT()}
     draft_id, channel_id, message_ts = _read_metadata(submission)
     try:
         proposal = feedback.edit_draft(

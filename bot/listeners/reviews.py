@@ -55,7 +55,7 @@ def submit_edit(services: Services, submission: Submission) -> FieldErrors | Non
         return unusable.errors
     if standing.is_approved:
         services.wakeups.embeddings.ring()
-    services.answer(submission, standing.sentence if standing.is_approved else texts.SAVED)
+    services.answer(submission, standing.sentence if standing.is_approved else texts.SAVED())
     return None
 
 
@@ -71,7 +71,7 @@ def submit_reject(services: Services, submission: Submission) -> dict[str, Any] 
     example_id, version = read_card_value(submission.metadata)
     reason = submission.text("reason")
     if not reason:
-        return {"reason": texts.REASON_MISSING}
+        return {"reason": texts.REASON_MISSING()}
     reject_example(services.database, actor, example_id, reason=reason, seen_version=version)
     services.wakeups.outbox.ring()
     return None

@@ -30,7 +30,7 @@ def style(services: Services, command: Command, args: str) -> None:
             found = find_named_style(session, command.team_id, command.channel_id, rest)
         services.slack.open_view(command.trigger_id, _edit_form(found))
     else:
-        raise UnknownCommand(commands.STYLE_USAGE)
+        raise UnknownCommand(commands.STYLE_USAGE())
 
 
 def submit_style_form(services: Services, submission: Submission) -> FieldErrors | None:
@@ -56,7 +56,7 @@ def submit_style_form(services: Services, submission: Submission) -> FieldErrors
                 private_channel_id=private_channel_id, base_model=services.settings.base_model,
             )  # fmt: skip
     except NameTaken:
-        return {"name": texts.NAME_TAKEN}
+        return {"name": texts.NAME_TAKEN()}
     sentence = texts.changed(form.name) if style_id else texts.created(form.name, private_channel_id is not None)
     services.answer(submission, sentence)
     return None
@@ -66,7 +66,7 @@ def show_styles(services: Services, command: Command, args: str) -> None:
     if not services.people.get_actor(command.team_id, command.user_id).is_full_member:
         raise MembersOnly
     summaries = list_summaries(services.database, command.team_id, command.channel_id)
-    services.answer(command, texts.STYLES_TEXT, styles_blocks(summaries))
+    services.answer(command, texts.STYLES_TEXT(), styles_blocks(summaries))
 
 
 def _new_form(services: Services, command: Command) -> dict[str, object]:

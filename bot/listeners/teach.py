@@ -31,9 +31,9 @@ def open_teach(services: Services, shortcut: Shortcut) -> None:
     teachable = find_teachable(services.database, actor, channel, shortcut.message_ts)
     completion = as_typed(shortcut.message_text) if teachable.completion is None else teachable.completion
     if not teachable.styles:
-        view = notice(texts.TEACH_TITLE, texts.NO_STYLE_FOR_PLACE)
+        view = notice(texts.TEACH_TITLE(), texts.NO_STYLE_FOR_PLACE())
     elif len(split_for_inputs(completion)) > MAX_INPUTS:
-        view = notice(texts.TEACH_TITLE, texts.message_too_long(len(completion), MAX_TEXT_CHARS))
+        view = notice(texts.TEACH_TITLE(), texts.message_too_long(len(completion), MAX_TEXT_CHARS))
     else:
         view = teach_view(
             metadata=_metadata(shortcut, teachable.draft_id), styles=teachable.styles,

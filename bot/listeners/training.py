@@ -49,7 +49,7 @@ def promote(services: Services, command: Command, argument: str) -> None:
     actor = services.people.get_actor(command.team_id, command.user_id)
     style_name, _, candidate = argument.strip().partition(" ")
     if not candidate.strip() and actor.is_admin:
-        raise BadInput(texts.PROMOTE_USAGE)
+        raise BadInput(texts.PROMOTE_USAGE())
     moved = promote_by_hand(
         services.database, services.settings, actor, command.channel_id, style_name, candidate,
         request_key=command.event_key,

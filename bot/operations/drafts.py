@@ -76,9 +76,9 @@ def request_draft(
     if not channel.is_member:
         raise NotInChannel
     if not actor.is_full_member:
-        refuse(database, actor, "draft.refused", channel.channel_id, MembersOnly(texts.MEMBERS_ONLY))
+        refuse(database, actor, "draft.refused", channel.channel_id, MembersOnly(texts.MEMBERS_ONLY()))
     if channel.is_external:
-        refuse(database, actor, "draft.refused", channel.channel_id, OutOfScope(texts.EXTERNAL))
+        refuse(database, actor, "draft.refused", channel.channel_id, OutOfScope(texts.EXTERNAL()))
     with database.write() as session:
         known = find_draft_by_request(session, request_key)
         if known is not None:
@@ -130,8 +130,8 @@ def _check_load(session: Session, actor: Actor) -> Throttled | None:
     if verdict is Verdict.FREE:
         return None
     sentences = {
-        Verdict.PERSON_BUSY: texts.PERSON_BUSY.format(most=throttle.PER_PERSON),
-        Verdict.WORKSPACE_BUSY: texts.WORKSPACE_BUSY,
+        Verdict.PERSON_BUSY: texts.person_busy(throttle.PER_PERSON),
+        Verdict.WORKSPACE_BUSY: texts.WORKSPACE_BUSY(),
     }
     minute = int(now.timestamp() // throttle.WINDOW_SECONDS)
     return Throttled(

@@ -308,7 +308,7 @@ def withdraw_example(database: Database, actor: Actor, example_id: str) -> Withd
     if not actor.is_full_member:
         refuse(database, actor, "withdrawal.refused", example_id, MembersOnly())
     if not may_withdraw(actor, style.reviewer_ids, author_id=example.author_id, proposed_by=example.proposed_by):
-        refuse(database, actor, "withdrawal.refused", example_id, Refused(texts.MAY_NOT_WITHDRAW))
+        refuse(database, actor, "withdrawal.refused", example_id, Refused(texts.MAY_NOT_WITHDRAW()))
     with database.write() as session:
         return withdraw(session, lock_example(session, example_id), actor.user_id, reason=None)
 

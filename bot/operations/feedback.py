@@ -38,9 +38,9 @@ def get_decidable_draft(database: Database, actor: Actor, draft_id: str) -> Draf
     if not actor.is_full_member:
         refuse(database, actor, "feedback.refused", draft_id, MembersOnly())
     if draft.status in (DraftStatus.REQUESTED, DraftStatus.STREAMING):
-        raise NotYet(texts.NOT_YET_COMPLETE)
+        raise NotYet(texts.NOT_YET_COMPLETE())
     if draft.status is not DraftStatus.SHOWN and draft.decided_by != actor.user_id:
-        raise AlreadyDecided(texts.ALREADY[draft.status.value])
+        raise AlreadyDecided(texts.ALREADY[draft.status.value]())
     return draft
 
 
@@ -119,7 +119,8 @@ def _decide(
         now = get_draft(session, draft.draft_id)
         if now.status is to and now.decided_by == actor.user_id and now.edited_completion == edited:
             return
-        raise AlreadyDecided(texts.ALREADY.get(now.status.value, ""))
+        already = texts.ALREADY.get(now.status.value)
+        raise AlreadyDecided(already() if already else "")
     row = get_draft(session, draft.draft_id)
     row.decided_by, row.edited_completion = actor.user_id, edited
     row.message_ts = row.message_ts or message_ts or None

@@ -151,7 +151,7 @@ def edit_example(
 
 def _revise(session: Session, actor: Actor, style: Style, example: Example, prompt: str, completion: str) -> None:
     if (prompt, completion) == (example.prompt, example.completion):
-        raise UnusablePair({"completion": texts.NOTHING_CHANGED})
+        raise UnusablePair({"completion": texts.NOTHING_CHANGED()})
     pair = normal_pair("", prompt, completion)
     other = find_duplicate(session, style, pair, except_id=example.example_id)
     if other is not None:
@@ -187,7 +187,7 @@ def _stale(example: Example, seen_version: int | None) -> AlreadyDecided | None:
     if example.status is not ExampleStatus.PROPOSED:
         return AlreadyDecided(texts.already(example.status))
     if seen_version is not None and seen_version != example.version:
-        return AlreadyDecided(texts.EDITED_MEANWHILE)
+        return AlreadyDecided(texts.EDITED_MEANWHILE())
     return None
 
 

@@ -183,7 +183,7 @@ def quote_training(
             style.name,
             quote,
             price_per_hour=settings.price_per_hour,
-            trainer=texts.trainer_alive(trainer.device) if trainer else texts.NO_TRAINER,
+            trainer=texts.trainer_alive(trainer.device) if trainer else texts.NO_TRAINER(),
             is_statement_needed=is_statement_needed,
         )
         return ShownQuote(quote_id=entry.audit_id, style_name=style.name, text=text, blocks=blocks)

@@ -31,7 +31,7 @@ def get_status(
 
         champion = find_promotion(session, style.champion_promotion_id)
         if champion is None:
-            lines.append(texts.NO_CHAMPION)
+            lines.append(texts.NO_CHAMPION())
         else:
             name = texts.candidate_name(champion.rung.value, adapter_name(session, style, champion))
             reason = clip(champion.reason if "<@" in champion.reason else escape(champion.reason), 500)
@@ -45,21 +45,21 @@ def get_status(
             figures = read_figures(active.status.value, active.progress)
             state = texts.progress_state(figures)
             if active.status is RunStatus.QUEUED:
-                state = texts.WAITING_FOR_TURN if trainer else texts.WAITING_FOR_TRAINER
+                state = texts.WAITING_FOR_TURN() if trainer else texts.WAITING_FOR_TRAINER()
             lines.append(texts.status_running(state, figures))
         ended = find_latest_run(session, style.style_id, *ENDED)
         if ended is not None:
             said = ended.error if ended.status is RunStatus.FAILED else (ended.verdict or {}).get("sentence")
             lines.append(texts.status_last_run(ended.status.value, ended.ended_at, clip(escape(str(said or "")), 800)))
         elif active is None:
-            lines.append(texts.NO_RUN_YET)
+            lines.append(texts.NO_RUN_YET())
 
         verdict = look_at_policy(session, settings, style, now)
         if isinstance(verdict, Due):
-            lines.append(texts.status_next(f"due now, {verdict.reason}"))
+            lines.append(texts.status_due(verdict.reason))
         elif verdict.why is not Hindrance.RUN_ACTIVE:
             lines.append(texts.status_next(verdict.reason))
 
-        alive = texts.trainer_alive(trainer.device) if trainer else texts.NO_TRAINER_SHORT
+        alive = texts.trainer_alive(trainer.device) if trainer else texts.NO_TRAINER_SHORT()
         lines.append(texts.status_services(alive, is_model_up=is_model_up))
         return lines

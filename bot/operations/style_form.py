@@ -26,11 +26,11 @@ def read_style_form(
     errors: dict[str, str] = {}
     name, instructions = submission.text("name"), submission.text("instructions")
     if not name:
-        errors["name"] = texts.NAME_MISSING
+        errors["name"] = texts.NAME_MISSING()
     elif not is_valid_name(name):
         errors["name"] = texts.name_invalid(suggest_name(name))
     if not instructions:
-        errors["instructions"] = texts.INSTRUCTIONS_MISSING
+        errors["instructions"] = texts.INSTRUCTIONS_MISSING()
     errors |= _channel_errors(channel, private_channel_id)
     errors |= _reviewer_errors(reviewers)
     numbers: dict[str, int] = {}
@@ -55,19 +55,19 @@ def read_style_form(
 
 def _channel_errors(channel: Channel | None, private_channel_id: str | None) -> dict[str, str]:
     if channel is None:
-        return {"channel": texts.CHANNEL_MISSING}
+        return {"channel": texts.CHANNEL_MISSING()}
     if private_channel_id is not None and channel.channel_id != private_channel_id:
-        return {"channel": texts.PRIVATE_ONLY_HERE}
+        return {"channel": texts.PRIVATE_ONLY_HERE()}
     if channel.is_external:
-        return {"channel": texts.CHANNEL_EXTERNAL}
+        return {"channel": texts.CHANNEL_EXTERNAL()}
     if not channel.is_member or channel.is_direct:
-        return {"channel": texts.CHANNEL_NOT_JOINED}
+        return {"channel": texts.CHANNEL_NOT_JOINED()}
     return {}
 
 
 def _reviewer_errors(reviewers: Sequence[Actor]) -> dict[str, str]:
     if not reviewers:
-        return {"reviewers": texts.REVIEWERS_MISSING}
+        return {"reviewers": texts.REVIEWERS_MISSING()}
     others = [reviewer.name for reviewer in reviewers if not reviewer.is_full_member]
     return {"reviewers": texts.reviewers_not_members(others)} if others else {}
 

@@ -138,7 +138,7 @@ def create_style(
         session.flush()
         promote(
             session, style, kind=PromotionKind.INITIAL, rung=INITIAL_RUNG, base_model=base_model, adapter_id=None,
-            actor=actor.user_id, reason=texts.INITIAL_REASON,
+            actor=actor.user_id, reason=texts.INITIAL_REASON(),
         )  # fmt: skip
         record(
             session, team_id=actor.team_id, actor=actor.user_id, action="style.created", subject=style.style_id,

@@ -7,6 +7,7 @@ import hashlib
 from sqlalchemy.orm import Session
 
 from bot.domain.values import Actor
+from bot.language import spoken_language
 from bot.texts.training import STATEMENT
 from db.audit import record
 from db.base import now_in_database
@@ -21,9 +22,9 @@ def accept_terms(session: Session, actor: Actor) -> None:
     team.terms_accepted_by, team.terms_accepted_at = actor.user_id, now_in_database(session)
     record(
         session, team_id=actor.team_id, actor=actor.user_id, action="terms.accepted", subject=actor.team_id,
-        statement=statement_hash(),
+        statement=statement_hash(), language=spoken_language(),
     )  # fmt: skip
 
 
 def statement_hash() -> str:
-    return f"sha256:{hashlib.sha256(STATEMENT.encode()).hexdigest()}"
+    return f"sha256:{hashlib.sha256(STATEMENT().encode()).hexdigest()}"

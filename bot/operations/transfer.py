@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from bot.domain.pairs import check_pair
 from bot.domain.similarity import NormalPair, collapse, normal_pair
 from bot.operations.examples import owe_card
-from bot.texts import learning as texts
+from bot.texts import terminal as texts
 from config.prompts import Pair, build_prompt
 from config.settings import Settings
 from db.audit import record

@@ -4,113 +4,129 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-EXTERNAL = (
+from bot.language import figures, listed, say, say_count, sentence
+
+EXTERNAL = sentence(
     "This channel is shared with another company, and a house style is learnt from ours alone. Ask me in one of our "
     "own channels, or in a direct message."
 )
-MEMBERS_ONLY = "Drafts are made from this team's own examples, so only full members can ask for them."
-PERSON_BUSY = "You asked for {most} drafts within a minute. I made those and left the rest; ask again in a minute."
-WORKSPACE_BUSY = (
+MEMBERS_ONLY = sentence("Drafts are made from this team's own examples, so only full members can ask for them.")
+WORKSPACE_BUSY = sentence(
     "I am writing many drafts for this workspace at the moment and left your last one. Ask again in a minute."
 )
-FAR_TOO_MANY_TRIES = "I started this draft several times and was interrupted each time. Ask again for a new one."
-ROOT_NOT_POSTED = "I could not post in that channel, so there is no draft. Check that I am in it and ask again."
-DRAFT_TEXT = "A draft in house style"
+FAR_TOO_MANY_TRIES = sentence(
+    "I started this draft several times and was interrupted each time. Ask again for a new one."
+)
+ROOT_NOT_POSTED = sentence(
+    "I could not post in that channel, so there is no draft. Check that I am in it and ask again."
+)
+NO_ANSWER = sentence("The model server answered with nothing. Ask again, or word the request differently.")
+DRAFT_TEXT = sentence("A draft in house style")
+
+
+def person_busy(most: int) -> str:
+    return say(
+        "You asked for {most} drafts within a minute. I made those and left the rest; ask again in a minute.", most=most
+    )
 
 
 def too_long(chars: int, most: int) -> str:
-    return f"That request has {chars:,} characters and {most:,} is the most. Shorten it and ask again."
+    return say(
+        "That request has {chars} characters and {most} is the most. Shorten it and ask again.", chars=chars, most=most
+    )
 
 
 def asked(name: str, style: str, request: str) -> str:
-    return f"*{name}* asked for a draft in *{style}*:\n{request}"
-
-
-def asked_here(style: str) -> str:
-    return f"I am writing your draft in *{style}* in the thread."
+    return say("*{name}* asked for a draft in *{style}*:\n{request}", name=name, style=style, request=request)
 
 
 # Status while nothing is visible yet
 
 
 def reading(count: int) -> str:
-    return "is reading the instructions…" if count == 0 else f"is reading {count} example{'' if count == 1 else 's'}…"
+    if count == 0:
+        return say("is reading the instructions…")
+    return say_count(count, "is reading {count} example…", "is reading {count} examples…")
 
 
 # What shaped it
 
 RUNGS = {
-    "zero_shot": "the style's instructions alone",
-    "few_shot": "the style's fixed examples",
-    "retrieved": "the examples most like the request",
-    "lora": "the tuned adapter",
-    "lora_retrieved": "the tuned adapter and the examples most like the request",
+    "zero_shot": sentence("*{style}* · `{rung}`: the style's instructions alone"),
+    "few_shot": sentence("*{style}* · `{rung}`: the style's fixed examples"),
+    "retrieved": sentence("*{style}* · `{rung}`: the examples most like the request"),
+    "lora": sentence("*{style}* · `{rung}`: the tuned adapter"),
+    "lora_retrieved": sentence("*{style}* · `{rung}`: the tuned adapter and the examples most like the request"),
 }
 
 
 def shaped_by(style: str, rung: str, adapter: str | None, examples: Sequence[str], notes: Sequence[str]) -> str:
     """One line of mrkdwn under a draft; `examples` are links or ids."""
-    parts = [f"*{style}* · `{rung}`: {RUNGS[rung]}"]
+    parts = [RUNGS[rung](style=style, rung=rung)]
     if adapter:
-        parts.append(f"adapter `{adapter}`")
+        parts.append(say("adapter `{adapter}`", adapter=adapter))
     if examples:
-        parts.append(f"examples {', '.join(examples)}")
-    return " · ".join([*parts, *notes])
+        parts.append(say("examples {examples}", examples=listed(examples)))
+    return figures([*parts, *notes])
 
 
-NO_EXAMPLES = "no approved examples yet"
-BY_WORDS = "compared by words, because the embedding service did not answer"
-FEWER_EXAMPLES = "with fewer examples, because more did not fit into the model"
-CUT_SHORT = "cut off where a message ends"
+NO_EXAMPLES = sentence("no approved examples yet")
+BY_WORDS = sentence("compared by words, because the embedding service did not answer")
+FEWER_EXAMPLES = sentence("with fewer examples, because more did not fit into the model")
+CUT_SHORT = sentence("cut off where a message ends")
+NO_ADAPTER = sentence(
+    "the champion's adapter was not available, so this is made without it; an admin can `/huisstijl rollback`"
+)
 
 
 def adapter_refused(name: str) -> str:
-    return f"the adapter `{name}` was not available, so this is made without it; an admin can `/huisstijl rollback`"
+    return say(
+        "the adapter `{name}` was not available, so this is made without it; an admin can `/huisstijl rollback`",
+        name=name,
+    )
 
 
-INCOMPLETE = "_Incomplete._ {sentence}"
-INTERRUPTED = "I was interrupted while I wrote this, so it is incomplete. Ask again for a new one."
-STOPPED = "Stopped. What you see is incomplete."
+INTERRUPTED = sentence("I was interrupted while I wrote this, so it is incomplete. Ask again for a new one.")
+STOPPED = sentence("Stopped. What you see is incomplete.")
 
 # Feedback
 
-KEEP = "Keep"
-EDIT = "Edit"
-DISCARD = "Not our style"
-EDIT_TITLE = "Edit the draft"
-EDIT_SUBMIT = "Keep this"
-EDIT_LABEL = "As it should be"
-EDIT_HINT = "Your version is proposed as an example, and the difference is remembered."
-DISCARD_TITLE = "Not our style"
-DISCARD_SUBMIT = "Send"
-CANCEL = "Cancel"
-REASON_LABEL = "What is wrong with it?"
-REASON_HINT = "Optional. A word or two helps whoever improves the style."
-EMPTY_EDIT = "Write the text as it should be, or close this window."
-DISCARDED_ANSWER = "Thank you, noted. It will not be learnt from."
-TOO_LONG_TO_EDIT = (
+KEEP = sentence("Keep")
+EDIT = sentence("Edit")
+DISCARD = sentence("Not our style")
+EDIT_TITLE = sentence("Edit the draft")
+EDIT_SUBMIT = sentence("Keep this")
+EDIT_LABEL = sentence("As it should be")
+EDIT_HINT = sentence("Your version is proposed as an example, and the difference is remembered.")
+DISCARD_TITLE = sentence("Not our style")
+DISCARD_SUBMIT = sentence("Send")
+CANCEL = sentence("Cancel")
+REASON_LABEL = sentence("What is wrong with it?")
+REASON_HINT = sentence("Optional. A word or two helps whoever improves the style.")
+EMPTY_EDIT = sentence("Write the text as it should be, or close this window.")
+TOO_LONG_TO_EDIT = sentence(
     "This draft is too long for an edit window. Post your version as a message and use the shortcut “Teach house "
     "style” on it."
 )
 
 
 def kept_by(who: str) -> str:
-    return f"Kept as it is by {who}."
+    return say("Kept as it is by {who}.", who=who)
 
 
 def edited_by(who: str) -> str:
-    return f"Kept with changes by {who}; this is the edited text."
+    return say("Kept with changes by {who}; this is the edited text.", who=who)
 
 
 def discarded_by(who: str) -> str:
-    return f"{who} says: not our style."
+    return say("{who} says: not our style.", who=who)
 
 
 ALREADY = {
-    "kept": "Somebody kept this draft already, so your click changed nothing.",
-    "edited": "Somebody edited and kept this draft already, so your click changed nothing.",
-    "discarded": "Somebody said already that this is not our style, so your click changed nothing.",
-    "stopped": "This draft was stopped before it was complete. Ask for a new one with `/draft`.",
-    "failed": "This draft is incomplete. Ask for a new one with `/draft`.",
+    "kept": sentence("Somebody kept this draft already, so your click changed nothing."),
+    "edited": sentence("Somebody edited and kept this draft already, so your click changed nothing."),
+    "discarded": sentence("Somebody said already that this is not our style, so your click changed nothing."),
+    "stopped": sentence("This draft was stopped before it was complete. Ask for a new one with `/draft`."),
+    "failed": sentence("This draft is incomplete. Ask for a new one with `/draft`."),
 }
-NOT_YET_COMPLETE = "This draft is still being written. Wait until it is complete."
+NOT_YET_COMPLETE = sentence("This draft is still being written. Wait until it is complete.")

@@ -4,105 +4,141 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-INITIAL_REASON = "A new style starts on its approved examples most like the request, and needs no training for it."
+from bot.language import all_of, lines, listed, say, say_count, sentence
+
+INITIAL_REASON = sentence(
+    "A new style starts on its approved examples most like the request, and needs no training for it."
+)
 
 
 def ambiguous(names: Sequence[str]) -> str:
-    listed = ", ".join(f"`{name}`" for name in names)
-    return f"Several styles can be used here: {listed}. Start with the name of the one you want, as in `{names[0]}: …`."
+    return say(
+        "Several styles can be used here: {styles}. Start with the name of the one you want, as in `{first}: …`.",
+        styles=listed([f"`{name}`" for name in names]), first=names[0],
+    )  # fmt: skip
 
 
 def unknown(wanted: str, names: Sequence[str]) -> str:
-    listed = ", ".join(f"`{name}`" for name in names)
-    return f"I know no style “{wanted[:60]}” here. You can use {listed}."
+    return say(
+        "I know no style “{wanted}” here. You can use {styles}.",
+        wanted=wanted[:60], styles=listed([f"`{name}`" for name in names]),
+    )  # fmt: skip
 
 
 # The form
 
-NEW_TITLE = "New house style"
-EDIT_TITLE = "Edit house style"
-CREATE = "Create"
-SAVE = "Save"
-CANCEL = "Cancel"
-NAME = "Name"
-NAME_HINT = "Lower-case letters, digits and hyphens: what people type before a colon, as in brand-voice: …"
-INSTRUCTIONS = "Instructions"
-INSTRUCTIONS_HINT = "What every draft must heed, in the words you would use for a new colleague."
-KIND = "Kind of work"
-KINDS = {"draft": "Texts in our voice", "classify": "Labels out of our own set", "code": "Code in our framework"}
-SCOPE = "Where it may learn and be used"
-SCOPES = {"workspace": "The whole workspace", "channel": "Only this private channel"}
-CHANNEL = "Channel for review cards and results"
-REVIEWERS = "Reviewers"
-REVIEWERS_HINT = "They approve, edit and reject examples. Workspace admins may do so too."
-APPROVALS = "Approvals an example needs (1 to 5)"
-OWN = "Own examples"
-OWN_OPTION = "Reviewers may approve what they proposed themselves"
-TRAIN_AFTER = "Train after so many newly approved examples"
-TRAIN_AFTER_HINT = "0: only when an admin asks for it with /huisstijl train."
-TRAIN_FROM = "Training may start from this hour (UTC, 0 to 23)"
-TRAIN_TO = "… and before this hour (UTC, 0 to 23)"
-TRAIN_TO_HINT = "The same hour in both: at any time."
-RECIPE = "Recipe"
-RECIPE_NONE = "The installation's own"
+NEW_TITLE = sentence("New house style")
+EDIT_TITLE = sentence("Edit house style")
+CREATE = sentence("Create")
+SAVE = sentence("Save")
+CANCEL = sentence("Cancel")
+NAME = sentence("Name")
+NAME_HINT = sentence("Lower-case letters, digits and hyphens: what people type before a colon, as in brand-voice: …")
+INSTRUCTIONS = sentence("Instructions")
+INSTRUCTIONS_HINT = sentence("What every draft must heed, in the words you would use for a new colleague.")
+KIND = sentence("Kind of work")
+KINDS = {
+    "draft": sentence("Texts in our voice"),
+    "classify": sentence("Labels out of our own set"),
+    "code": sentence("Code in our framework"),
+}
+SCOPE = sentence("Where it may learn and be used")
+SCOPES = {"workspace": sentence("The whole workspace"), "channel": sentence("Only this private channel")}
+CHANNEL = sentence("Channel for review cards and results")
+REVIEWERS = sentence("Reviewers")
+REVIEWERS_HINT = sentence("They approve, edit and reject examples. Workspace admins may do so too.")
+APPROVALS = sentence("Approvals an example needs (1 to 5)")
+OWN = sentence("Own examples")
+OWN_OPTION = sentence("Reviewers may approve what they proposed themselves")
+TRAIN_AFTER = sentence("Train after so many newly approved examples")
+TRAIN_AFTER_HINT = sentence("0: only when an admin asks for it with /huisstijl train.")
+TRAIN_FROM = sentence("Training may start from this hour (UTC, 0 to 23)")
+TRAIN_TO = sentence("… and before this hour (UTC, 0 to 23)")
+TRAIN_TO_HINT = sentence("The same hour in both: at any time.")
+RECIPE = sentence("Recipe")
+RECIPE_NONE = sentence("The installation's own")
 
-NAME_MISSING = "Give the style a name."
-INSTRUCTIONS_MISSING = "Write at least one sentence on how drafts should be."
+NAME_MISSING = sentence("Give the style a name.")
+INSTRUCTIONS_MISSING = sentence("Write at least one sentence on how drafts should be.")
 
 
 def name_invalid(suggestion: str) -> str:
-    hint = f", for example {suggestion}" if suggestion else ""
-    return f"Use lower-case letters, digits and hyphens only, at most 40{hint}."
+    if suggestion:
+        return say(
+            "Use lower-case letters, digits and hyphens only, at most 40, for example {suggestion}.",
+            suggestion=suggestion,
+        )
+    return say("Use lower-case letters, digits and hyphens only, at most 40.")
 
 
-NAME_TAKEN = "A style of this name exists already, or existed once. Choose another name."
+NAME_TAKEN = sentence("A style of this name exists already, or existed once. Choose another name.")
 
 
 def number_out_of_range(least: int, most: int) -> str:
-    return f"Enter a whole number from {least} to {most}."
+    return say("Enter a whole number from {least} to {most}.", least=least, most=most)
 
 
-REVIEWERS_MISSING = "Choose at least one reviewer."
+REVIEWERS_MISSING = sentence("Choose at least one reviewer.")
 
 
 def reviewers_not_members(names: Sequence[str]) -> str:
-    return f"Only full members of this workspace can be reviewers; {', '.join(names)} cannot."
+    return say("Only full members of this workspace can be reviewers, so not {names}.", names=all_of(names))
 
 
 def too_few_reviewers(reviewers: int, approvals: int) -> str:
-    return f"{approvals} approvals cannot come from {reviewers} reviewer{'s' if reviewers != 1 else ''}. Add reviewers."
+    return say_count(
+        reviewers,
+        "{approvals} approvals cannot come from {count} reviewer. Add reviewers.",
+        "{approvals} approvals cannot come from {count} reviewers. Add reviewers.",
+        approvals=approvals,
+    )
 
 
-CHANNEL_MISSING = "Choose the channel where cards and results are posted."
-CHANNEL_NOT_JOINED = "I am not in that channel. Invite me there with /invite @Huisstijl, then save again."
-CHANNEL_EXTERNAL = "That channel is shared with another company. Choose one that is only ours."
-PRIVATE_ONLY_HERE = "A style for this private channel posts its cards here, so choose this channel."
-SCOPE_NOT_HERE = "Only a private channel can have a style of its own."
+CHANNEL_MISSING = sentence("Choose the channel where cards and results are posted.")
+CHANNEL_NOT_JOINED = sentence("I am not in that channel. Invite me there with /invite @Huisstijl, then save again.")
+CHANNEL_EXTERNAL = sentence("That channel is shared with another company. Choose one that is only ours.")
+PRIVATE_ONLY_HERE = sentence("A style for this private channel posts its cards here, so choose this channel.")
 
 
 def created(name: str, is_private: bool) -> str:
-    where = "in this private channel" if is_private else "everywhere in the workspace"
-    return (
-        f"The style *{name}* can be used {where}: `/draft {name}: …`. Teach it with the message shortcut “Teach house "
-        f"style”, or import examples."
+    if is_private:
+        return say(
+            "The style *{name}* can be used in this private channel: `/draft {name}: …`. Teach it with the message "
+            "shortcut “Teach house style”, or import examples.",
+            name=name,
+        )
+    return say(
+        "The style *{name}* can be used everywhere in the workspace: `/draft {name}: …`. Teach it with the message "
+        "shortcut “Teach house style”, or import examples.",
+        name=name,
     )
 
 
 def changed(name: str) -> str:
-    return f"The style *{name}* is changed. The next draft heeds it."
+    return say("The style *{name}* is changed. The next draft heeds it.", name=name)
 
 
 # The list
 
-NO_STYLES = "There is no style that can be used here yet. A workspace admin can create one with `/huisstijl style new`."
-STYLES_TEXT = "House styles that can be used here"
+NO_STYLES = sentence(
+    "There is no style that can be used here yet. A workspace admin can create one with `/huisstijl style new`."
+)
+STYLES_TEXT = sentence("House styles that can be used here")
 
+HEADINGS = {
+    ("draft", True): sentence("*{name}* (texts in our voice, this private channel)"),
+    ("draft", False): sentence("*{name}* (texts in our voice, the workspace)"),
+    ("classify", True): sentence("*{name}* (labels out of our own set, this private channel)"),
+    ("classify", False): sentence("*{name}* (labels out of our own set, the workspace)"),
+    ("code", True): sentence("*{name}* (code in our framework, this private channel)"),
+    ("code", False): sentence("*{name}* (code in our framework, the workspace)"),
+}
 RUNGS = {
-    "zero_shot": "its instructions alone",
-    "few_shot": "a fixed set of approved examples",
-    "retrieved": "the approved examples most like the request",
-    "lora": "a trained adapter",
-    "lora_retrieved": "a trained adapter and retrieved examples",
+    "zero_shot": sentence("Drafts with `{champion}`: its instructions alone."),
+    "few_shot": sentence("Drafts with `{champion}`: a fixed set of approved examples."),
+    "retrieved": sentence("Drafts with `{champion}`: the approved examples most like the request."),
+    "lora": sentence("Drafts with `{champion}`: a trained adapter."),
+    "lora_retrieved": sentence("Drafts with `{champion}`: a trained adapter and retrieved examples."),
 }
 
 
@@ -110,11 +146,33 @@ def summary(
     name: str, kind: str, is_private: bool, champion: str, approved: int, proposed: int, reviewers: Sequence[str],
     approvals: int,
 ) -> str:  # fmt: skip
-    where = "this private channel" if is_private else "the workspace"
-    who = ", ".join(reviewers) or "the workspace's admins"
-    needed = "1 approval" if approvals == 1 else f"{approvals} approvals"
-    return (
-        f"*{name}* ({KINDS[kind].lower()}, {where})\n"
-        f"Drafts with `{champion}`: {RUNGS[champion]}. {approved} approved examples, {proposed} waiting.\n"
-        f"Reviewers: {who}; {needed} each."
+    return lines(
+        HEADINGS[kind, is_private](name=name),
+        RUNGS[champion](champion=champion),
+        _examples(approved, proposed),
+        _review(reviewers, approvals),
+    )
+
+
+def _examples(approved: int, proposed: int) -> str:
+    return say_count(
+        approved,
+        "{count} approved example, {proposed} waiting.",
+        "{count} approved examples, {proposed} waiting.",
+        proposed=proposed,
+    )
+
+
+def _review(reviewers: Sequence[str], approvals: int) -> str:
+    if not reviewers:
+        return say_count(
+            approvals,
+            "Reviewers: the workspace's admins; {count} approval each.",
+            "Reviewers: the workspace's admins; {count} approvals each.",
+        )
+    return say_count(
+        approvals,
+        "Reviewers: {reviewers}; {count} approval each.",
+        "Reviewers: {reviewers}; {count} approvals each.",
+        reviewers=listed(reviewers),
     )

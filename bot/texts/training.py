@@ -7,12 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from bot.domain.ladder import Ladder
-from bot.domain.progress import Figures, draw_bar, say_duration
+from bot.domain.progress import Figures, draw_bar
 from bot.domain.quote import Quote, SpeedSource
+from bot.language import figures as beside
+from bot.language import listed, moment, money, say, say_count, sentence, sentences
+from bot.texts.durations import duration
 
 # --- the statement on training data ---------------------------------------------------------------------------------
 
-STATEMENT = (
+STATEMENT = sentence(
     "*Before the first training run of this workspace:* Slack's API terms (29 May 2025) restrict training language "
     "models on data obtained through Slack's APIs. Huisstijl is a self-hosted, internal app: it reads no history, "
     "and learns only from what a person submitted on purpose and a reviewer approved. The adapter stays on your own "
@@ -20,222 +23,317 @@ STATEMENT = (
     "Whether your organisation may train on these examples is for your organisation to say: take legal advice on "
     "the terms. By accepting you say that it may; your name and the time go into the audit log."
 )
-TRAIN_BUTTON = "Train"
-ACCEPT_BUTTON = "I accept this, train"
-ACCEPT_ONLY_BUTTON = "I accept this"
-CANCEL_BUTTON = "Cancel"
-CANCEL_RUN_BUTTON = "Cancel this run"
-CANCEL_RUN_TITLE = "Cancel this run?"
-CANCEL_RUN_QUESTION = "The champion stays as it is. What was trained so far is thrown away."
-CANCEL_RUN_YES = "Cancel the run"
-CANCEL_RUN_NO = "Let it run"
+TRAIN_BUTTON = sentence("Train")
+ACCEPT_BUTTON = sentence("I accept this, train")
+ACCEPT_ONLY_BUTTON = sentence("I accept this")
+CANCEL_BUTTON = sentence("Cancel")
+CANCEL_RUN_BUTTON = sentence("Cancel this run")
+CANCEL_RUN_TITLE = sentence("Cancel this run?")
+CANCEL_RUN_QUESTION = sentence("The champion stays as it is. What was trained so far is thrown away.")
+CANCEL_RUN_YES = sentence("Cancel the run")
+CANCEL_RUN_NO = sentence("Let it run")
 
 
 def terms_notice(style_name: str) -> str:
-    return (
-        f"Enough examples are approved to train *{style_name}*, but an admin has to accept the statement on training "
-        f"data first: here, or under the quote of `/huisstijl train {style_name}`."
+    return say(
+        "Enough examples are approved to train *{style}*, but an admin has to accept the statement on training data "
+        "first: here, or under the quote of `/huisstijl train {style}`.",
+        style=style_name,
     )
 
 
 def terms_accepted(user_id: str) -> str:
-    return f"<@{user_id}> accepted the statement on training data. Training starts by itself when it is due."
+    return say(
+        "{who} accepted the statement on training data. Training starts by itself when it is due.",
+        who=f"<@{user_id}>",
+    )
 
 
 # --- the quote ------------------------------------------------------------------------------------------------------
 
 
 def too_few_examples(style_name: str, have: int, needed: int) -> str:
-    more = needed - have
-    return (
-        f"*{style_name}* has {_count(have, 'approved example')}; a run needs {needed}, so that some can be kept unseen "
-        f"to judge by. {more} more {'is' if more == 1 else 'are'} needed. Meanwhile every approved example shapes the "
-        f"next draft already."
-    )
+    return sentences(
+        say_count(
+            have,
+            "*{style}* has {count} approved example; a run needs {needed}, so that some can be kept unseen to judge by.",
+            "*{style}* has {count} approved examples; a run needs {needed}, so that some can be kept unseen to judge "
+            "by.",
+            style=style_name, needed=needed,
+        ),
+        say_count(
+            needed - have,
+            "{count} more is needed. Meanwhile every approved example shapes the next draft already.",
+            "{count} more are needed. Meanwhile every approved example shapes the next draft already.",
+        ),
+    )  # fmt: skip
 
 
 def quote_headline(style_name: str, quote: Quote) -> str:
-    return (
-        f"Training *{style_name}* takes about {_minutes(quote.minutes)} and costs {money(quote.cost, quote.currency)}."
-    )
+    return say(
+        "Training *{style}* takes about {time} and costs {cost}.",
+        style=style_name, time=duration(quote.minutes * 60), cost=money(quote.cost, quote.currency),
+    )  # fmt: skip
 
 
 def quote_examples(quote: Quote) -> str:
-    text = (
-        f"*{quote.examples} approved examples*: about {quote.train_pairs} to learn from, {quote.validation_pairs} to "
-        f"choose the best step by, and {quote.unseen_pairs} unseen to judge by."
+    examples = say_count(
+        quote.examples,
+        "*{count} approved example*: about {train} to learn from, {validation} to choose the best step by, and "
+        "{unseen} unseen to judge by.",
+        "*{count} approved examples*: about {train} to learn from, {validation} to choose the best step by, and "
+        "{unseen} unseen to judge by.",
+        train=quote.train_pairs, validation=quote.validation_pairs, unseen=quote.unseen_pairs,
+    )  # fmt: skip
+    if quote.unseen_pairs >= quote.pairs_to_promote:
+        return examples
+    return sentences(
+        examples,
+        say(
+            "With fewer than {needed} unseen ones the result is shown, but nothing is promoted: luck could not be told "
+            "from better.",
+            needed=quote.pairs_to_promote,
+        ),
     )
-    if quote.unseen_pairs < quote.pairs_to_promote:
-        text += (
-            f" With fewer than {quote.pairs_to_promote} unseen ones the result is shown, but nothing is promoted: "
-            f"luck could not be told from better."
-        )
-    return text
+
+
+SPEEDS = {
+    SpeedSource.TRAINER: sentence(
+        "*About {time}*: {tokens} tokens at {speed:.0f} tokens a second (as this trainer measured itself), and "
+        "measuring."
+    ),
+    SpeedSource.RECEIPT: sentence(
+        "*About {time}*: {tokens} tokens at {speed:.0f} tokens a second (as this style's last run measured), and "
+        "measuring."
+    ),
+    SpeedSource.DEFAULT: sentence(
+        "*About {time}*: {tokens} tokens at {speed:.0f} tokens a second (assumed, since nothing was measured here yet: "
+        "two CPU cores with the small model), and measuring."
+    ),
+}
 
 
 def quote_time(quote: Quote, *, price_per_hour: float) -> str:
-    source = {
-        SpeedSource.TRAINER: "as this trainer measured itself",
-        SpeedSource.RECEIPT: "as this style's last run measured",
-        SpeedSource.DEFAULT: "assumed, since nothing was measured here yet: two CPU cores with the small model",
-    }[quote.speed_source]
-    price = (
-        f"at {money(price_per_hour, quote.currency)} an hour"
-        if price_per_hour
-        else "as no price per hour is configured"
+    time = SPEEDS[quote.speed_source](
+        time=duration(quote.minutes * 60), tokens=quote.tokens, speed=quote.tokens_per_second
     )
-    return (
-        f"*About {_minutes(quote.minutes)}*: {quote.tokens:,} tokens at {quote.tokens_per_second:,.0f} tokens a second "
-        f"({source}), and measuring. *{money(quote.cost, quote.currency)}* {price}."
-    )
+    cost = money(quote.cost, quote.currency)
+    if not price_per_hour:
+        return sentences(time, say("*{cost}*, as no price per hour is configured.", cost=cost))
+    return sentences(time, say("*{cost}* at {price} an hour.", cost=cost, price=money(price_per_hour, quote.currency)))
 
 
-QUOTE_MEASURED = (
+QUOTE_MEASURED = sentence(
     "*Measured on the unseen pairs:* every rung (`zero_shot`, `few_shot`, `retrieved`, `lora`, `lora_retrieved`) in "
     "bits per byte, chrF, exact match and edit similarity. The adapter becomes champion only if it is better beyond "
     "the noise; otherwise everything stays as it is, with the reason."
 )
-NO_TRAINER = "No trainer is running at the moment: the run waits until somebody starts one with `huisstijl trainer`."
+NO_TRAINER = sentence(
+    "No trainer is running at the moment: the run waits until somebody starts one with `huisstijl trainer`."
+)
 
 
 def trainer_alive(device: str | None) -> str:
-    return f"A trainer is running ({device})." if device else "A trainer is running."
+    return say("A trainer is running ({device}).", device=device) if device else say("A trainer is running.")
 
 
 def queued(style_name: str, channel_id: str) -> str:
-    return f"Training of *{style_name}* is queued. <#{channel_id}> shows how far it is."
+    return say(
+        "Training of *{style}* is queued. {channel} shows how far it is.",
+        style=style_name, channel=f"<#{channel_id}>",
+    )  # fmt: skip
 
 
 def not_queued(style_name: str) -> str:
-    return f"Nothing was queued. *{style_name}* stays as it is." if style_name else "Nothing was queued."
-
-
-QUOTE_GONE = "I no longer know this quote. Ask for a new one with `/huisstijl train`."
+    if not style_name:
+        return say("Nothing was queued.")
+    return say("Nothing was queued. *{style}* stays as it is.", style=style_name)
 
 
 def reason_by_hand(user_id: str) -> str:
-    return f"<@{user_id}> asked for it"
+    return say("{who} asked for it", who=f"<@{user_id}>")
 
 
 # --- progress -------------------------------------------------------------------------------------------------------
 
 STAGES = {
-    "queued": "waiting",
-    "claimed": "starting",
-    "freezing": "freezing the dataset",
-    "training": "training",
-    "evaluating": "measuring every rung on the unseen pairs",
-    "publishing": "publishing the adapter",
+    "queued": sentence("waiting"),
+    "claimed": sentence("starting"),
+    "freezing": sentence("freezing the dataset"),
+    "training": sentence("training"),
+    "evaluating": sentence("measuring every rung on the unseen pairs"),
+    "publishing": sentence("publishing the adapter"),
 }
-WAITING_FOR_TRAINER = "waiting for a trainer: start one with `huisstijl trainer`"
-WAITING_FOR_TURN = "waiting for its turn; a trainer is running"
-TRAINER_SILENT = (
+STAGES_WITH_RUNG = {
+    "training": sentence("training `{rung}`"),
+    "evaluating": sentence("measuring `{rung}` on the unseen pairs"),
+}
+WAITING_FOR_TRAINER = sentence("waiting for a trainer: start one with `huisstijl trainer`")
+WAITING_FOR_TURN = sentence("waiting for its turn; a trainer is running")
+TRAINER_SILENT = sentence(
     "the trainer has gone silent; the run goes on from its last checkpoint as soon as one is there "
     "(`huisstijl trainer`)"
 )
-CANCELLING = "cancelling: it stops at its next step"
+CANCELLING = sentence("cancelling: it stops at its next step")
 
 
 def progress_title(style_name: str) -> str:
-    return f"Training *{style_name}*"
+    return say("Training *{style}*", style=style_name)
 
 
 def progress_reason(reason: str, attempt: int) -> str:
-    again = f" · attempt {attempt}" if attempt > 1 else ""
-    return f"Why: {reason}{again}"
+    why = say("Why: {reason}", reason=reason)
+    return beside([why, say("attempt {attempt}", attempt=attempt)]) if attempt > 1 else why
 
 
 def progress_bar(figures: Figures, state: str) -> str:
-    return f"`{draw_bar(figures.fraction)}` {figures.fraction:.0%} · {state}"
+    return say("`{bar}` {done:.0%} · {state}", bar=draw_bar(figures.fraction), done=figures.fraction, state=state)
 
 
 def progress_state(figures: Figures) -> str:
-    stage = STAGES.get(figures.stage, figures.stage)
-    return f"{stage} `{figures.rung}`" if figures.rung else stage
+    if figures.rung and figures.stage in STAGES_WITH_RUNG:
+        return STAGES_WITH_RUNG[figures.stage](rung=figures.rung)
+    return STAGES[figures.stage]() if figures.stage in STAGES else figures.stage
 
 
 def progress_figures(figures: Figures) -> str:
     """Step, losses, speed and time left, as far as they are known; empty while nothing is."""
     parts = []
     if figures.step is not None and figures.total_steps:
-        parts.append(f"step {figures.step} of {figures.total_steps}")
+        parts.append(say("step {step} of {total}", step=figures.step, total=figures.total_steps))
     if figures.loss is not None:
-        parts.append(f"loss {figures.loss:.3f}")
+        parts.append(say("loss {loss:.3f}", loss=figures.loss))
     if figures.eval_loss is not None:
-        parts.append(f"validation loss {figures.eval_loss:.3f}")
+        parts.append(say("validation loss {loss:.3f}", loss=figures.eval_loss))
     if figures.tokens_per_second is not None:
-        parts.append(f"{figures.tokens_per_second:,.0f} tokens/s")
+        parts.append(say("{speed:.0f} tokens/s", speed=figures.tokens_per_second))
     if figures.seconds_left is not None:
-        parts.append(f"{say_duration(figures.seconds_left)} left of this stage")
-    return " · ".join(parts)
+        parts.append(say("{time} left of this stage", time=duration(figures.seconds_left)))
+    return beside(parts)
 
 
 def progress_text(style_name: str, figures: Figures, state: str) -> str:
     """The whole of it in one plain line, for notifications and screen readers."""
     known = progress_figures(figures)
-    return f"Training {style_name}: {figures.fraction:.0%}, {state}{f' ({known})' if known else ''}".replace("`", "")
+    if known:
+        text = say(
+            "Training {style}: {done:.0%}, {state} ({figures})",
+            style=style_name, done=figures.fraction, state=state, figures=known,
+        )  # fmt: skip
+    else:
+        text = say("Training {style}: {done:.0%}, {state}", style=style_name, done=figures.fraction, state=state)
+    return text.replace("`", "")
 
 
 # --- results --------------------------------------------------------------------------------------------------------
 
 
 def result_title(style_name: str, *, is_promoted: bool) -> str:
-    return (
-        f"*{style_name}* has a new champion, from the next draft on."
-        if is_promoted
-        else f"*{style_name}* was trained and measured. The champion stays."
-    )
+    if is_promoted:
+        return say("*{style}* has a new champion, from the next draft on.", style=style_name)
+    return say("*{style}* was trained and measured. The champion stays.", style=style_name)
 
 
 def failed_title(style_name: str) -> str:
-    return f"Training of *{style_name}* failed. The champion stays as it was."
+    return say("Training of *{style}* failed. The champion stays as it was.", style=style_name)
 
 
-NO_REASON = "The trainer left no reason; its log has more."
+def end_text(title: str, said: str) -> str:
+    """What notifications and screen readers say."""
+    return sentences(title, said)
+
+
+NO_REASON = sentence("The trainer left no reason; its log has more.")
 
 
 def cancelled(style_name: str) -> str:
-    return f"Training of *{style_name}* was cancelled. The champion stays as it was."
+    return say("Training of *{style}* was cancelled. The champion stays as it was.", style=style_name)
 
 
 def curve_title(style_name: str) -> str:
-    return f"Loss curve of {style_name}"
+    return say("Loss curve of {style}", style=style_name)
 
 
 def receipt(values: Mapping[str, Any], quote: Mapping[str, Any] | None) -> str:
     """What a run took, beside what was foreseen; empty when nothing is known."""
-    parts = []
-    if values.get("total_seconds"):
-        training = f", {say_duration(values['train_seconds'])} of it training" if values.get("train_seconds") else ""
-        parts.append(f"took {say_duration(values['total_seconds'])}{training}")
-    if values.get("tokens"):
-        speed = f" at {values['tokens_per_second']:,.0f} a second" if values.get("tokens_per_second") else ""
-        parts.append(f"{values['tokens']:,} tokens{speed}")
+    parts = [_time_taken(values), _tokens(values)]
     if values.get("train_pairs") is not None and values.get("unseen_pairs") is not None:
-        parts.append(f"{values['train_pairs']} pairs learnt, {values['unseen_pairs']} unseen")
+        parts.append(
+            say(
+                "Pairs: {learnt} learnt, {unseen} unseen",
+                learnt=int(values["train_pairs"]), unseen=int(values["unseen_pairs"]),
+            )
+        )  # fmt: skip
     if values.get("cost") is not None:
-        parts.append(f"cost {money(values['cost'], str(values.get('currency', '')))}")
+        parts.append(say("Cost: {cost}", cost=money(values["cost"], str(values.get("currency", "")))))
     if quote and quote.get("minutes") is not None:
-        parts.append(f"quoted {_minutes(quote['minutes'])}, {money(quote['cost'], str(quote.get('currency', '')))}")
-    text = " · ".join(parts)
-    return f"{text[:1].upper()}{text[1:]}"
+        parts.append(
+            say(
+                "Quoted: {time}, {cost}",
+                time=duration(quote["minutes"] * 60), cost=money(quote["cost"], str(quote.get("currency", ""))),
+            )
+        )  # fmt: skip
+    return beside(parts)
+
+
+def _time_taken(values: Mapping[str, Any]) -> str:
+    if not values.get("total_seconds"):
+        return ""
+    total = duration(values["total_seconds"])
+    if not values.get("train_seconds"):
+        return say("Took {total}", total=total)
+    return say("Took {total}, {training} of it training", total=total, training=duration(values["train_seconds"]))
+
+
+def _tokens(values: Mapping[str, Any]) -> str:
+    if not values.get("tokens"):
+        return ""
+    if not values.get("tokens_per_second"):
+        return say("{tokens} tokens", tokens=int(values["tokens"]))
+    return say(
+        "{tokens} tokens at {speed:.0f} a second", tokens=int(values["tokens"]), speed=values["tokens_per_second"]
+    )
 
 
 # --- the ladder -----------------------------------------------------------------------------------------------------
 
 
 def ladder_title(ladder: Ladder) -> str:
-    return f"The ladder of {ladder.style_name}, measured on {_count(ladder.n, 'unseen pair')}"
-
-
-def not_enough_pairs(ladder: Ladder) -> str:
-    return (
-        f"Not enough yet: {_count(ladder.n, 'unseen pair')}, and {ladder.pairs_needed} are needed to tell better "
-        f"from luck. More approved examples give more unseen pairs."
+    return say_count(
+        ladder.n,
+        "The ladder of {style}, measured on {count} unseen pair",
+        "The ladder of {style}, measured on {count} unseen pairs",
+        style=ladder.style_name,
     )
 
 
-LADDER_LEGEND = (
+def not_enough_pairs(ladder: Ladder) -> str:
+    return say_count(
+        ladder.n,
+        "Not enough yet: {count} unseen pair, and {needed} are needed to tell better from luck. More approved examples "
+        "give more unseen pairs.",
+        "Not enough yet: {count} unseen pairs, and {needed} are needed to tell better from luck. More approved "
+        "examples give more unseen pairs.",
+        needed=ladder.pairs_needed,
+    )
+
+
+def ladder_text(title: str, says: Sequence[str]) -> str:
+    """What notifications and screen readers say."""
+    return sentences(say("{title}.", title=title), *says)
+
+
+LADDER_COLUMNS = (
+    sentence("candidate"),
+    sentence("bits/byte"),
+    sentence("95 %"),
+    sentence("chrF"),
+    sentence("exact"),
+    sentence("edit"),
+    sentence("prompt tok"),
+    sentence("s/draft"),
+)
+LADDER_LEGEND = sentence(
     "★ champion · bits/byte: what the model needs to write the approved output, lower is better · "
     "exact: word for word · edit: 1 is equal"
 )
@@ -249,37 +347,57 @@ def candidate_name(rung: str, adapter_name: str) -> str:
 
 
 def promoted(style_name: str, user_id: str, now: str, before: str) -> str:
-    return f"<@{user_id}> made {now} the champion of *{style_name}*, instead of {before}. It makes the next draft."
+    return say(
+        "{who} made {now} the champion of *{style}*, instead of {before}. It makes the next draft.",
+        who=f"<@{user_id}>", now=now, style=style_name, before=before,
+    )  # fmt: skip
 
 
 def rolled_back(style_name: str, user_id: str, now: str, before: str) -> str:
-    return f"<@{user_id}> rolled *{style_name}* back from {before} to {now}. It makes the next draft."
+    return say(
+        "{who} rolled *{style}* back from {before} to {now}. It makes the next draft.",
+        who=f"<@{user_id}>", now=now, style=style_name, before=before,
+    )  # fmt: skip
 
 
 def promoted_reason(user_id: str) -> str:
-    return f"promoted by hand by <@{user_id}>"
+    return say("promoted by hand by {who}", who=f"<@{user_id}>")
 
 
 def rolled_back_reason(user_id: str, before: str) -> str:
-    return f"rolled back from {before} by <@{user_id}>"
+    return say("rolled back from {before} by {who}", before=before, who=f"<@{user_id}>")
 
 
 def unknown_candidate(name: str, style_name: str, known: Sequence[str], nearest: str | None) -> str:
-    guess = f" Did you mean `{nearest}`?" if nearest else ""
-    options = ", ".join(f"`{one}`" for one in known)
-    return f"*{style_name}* has no measured candidate called “{name}”.{guess} There are: {options}."
+    candidates = listed([f"`{one}`" for one in known])
+    if nearest:
+        return say(
+            "*{style}* has no measured candidate called “{name}”. Did you mean `{nearest}`? There are: {candidates}.",
+            style=style_name, name=name, nearest=nearest, candidates=candidates,
+        )  # fmt: skip
+    return say(
+        "*{style}* has no measured candidate called “{name}”. There are: {candidates}.",
+        style=style_name, name=name, candidates=candidates,
+    )  # fmt: skip
 
 
 def withdrawn_adapter(name: str, reason: str) -> str:
-    why = f": {reason}" if reason else ""
-    return f"`{name}` was withdrawn and must not serve any more{why}. `/huisstijl ladder` shows what else there is."
+    if reason:
+        return say(
+            "`{name}` was withdrawn and must not serve any more: {reason}. `/huisstijl ladder` shows what else there "
+            "is.",
+            name=name, reason=reason,
+        )  # fmt: skip
+    return say(
+        "`{name}` was withdrawn and must not serve any more. `/huisstijl ladder` shows what else there is.", name=name
+    )
 
 
 def already_champion(name: str, style_name: str) -> str:
-    return f"{name} serves *{style_name}* already."
+    return say("{name} serves *{style}* already.", name=name, style=style_name)
 
 
-PROMOTE_USAGE = (
+PROMOTE_USAGE = sentence(
     "Say which style and which candidate, as in `/huisstijl promote brand-voice retrieved`. `/huisstijl ladder` "
     "lists the candidates."
 )
@@ -288,53 +406,64 @@ PROMOTE_USAGE = (
 
 
 def status_champion(name: str, at: datetime, actor: str, reason: str) -> str:
-    stamp = f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
-    by = "the gate" if actor == "gate" else f"<@{actor}>"
-    return f"*Champion:* {name}, since {stamp}, by {by}: {reason}"
+    if actor == "gate":
+        return say("*Champion:* {name}, since {moment}, by the gate: {reason}", name=name, moment=moment(at), reason=reason)
+    return say(
+        "*Champion:* {name}, since {moment}, by {who}: {reason}",
+        name=name, moment=moment(at), who=f"<@{actor}>", reason=reason,
+    )  # fmt: skip
 
 
-NO_CHAMPION = "*Champion:* none yet; drafts are made from the instructions alone."
+NO_CHAMPION = sentence("*Champion:* none yet; drafts are made from the instructions alone.")
 
 
 def status_examples(counts: Mapping[str, int]) -> str:
-    return "*Examples:* " + ", ".join(f"{number} {state}" for state, number in counts.items())
+    return say(
+        "*Examples:* {proposed} proposed, {approved} approved, {rejected} rejected, {withdrawn} withdrawn, "
+        "{retired} retired",
+        proposed=counts["proposed"], approved=counts["approved"], rejected=counts["rejected"],
+        withdrawn=counts["withdrawn"], retired=counts["retired"],
+    )  # fmt: skip
 
 
 def status_running(state: str, figures: Figures) -> str:
     known = progress_figures(figures)
-    return f"*Now:* {figures.fraction:.0%}, {state}{f' ({known})' if known else ''}"
+    if known:
+        return say(
+            "*Now:* {done:.0%}, {state} ({figures})", done=figures.fraction, state=state, figures=known
+        )
+    return say("*Now:* {done:.0%}, {state}", done=figures.fraction, state=state)
 
 
-def status_last_run(status: str, at: datetime | None, sentence: str) -> str:
-    when = f" (<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>)" if at else ""
-    return f"*Last run:* {status}{when}{f'. {sentence}' if sentence else ''}"
+LAST_RUNS = {
+    "succeeded": sentence("*Last run:* succeeded ({moment})"),
+    "failed": sentence("*Last run:* failed ({moment})"),
+    "cancelled": sentence("*Last run:* cancelled ({moment})"),
+}
 
 
-NO_RUN_YET = "*Last run:* none yet."
+def status_last_run(status: str, at: datetime | None, said: str) -> str:
+    last = LAST_RUNS[status](moment=moment(at) if at else "–")
+    return beside([last, said])
+
+
+NO_RUN_YET = sentence("*Last run:* none yet.")
 
 
 def status_next(reason: str) -> str:
-    return f"*Next training:* {reason}."
+    return say("*Next training:* {reason}.", reason=reason)
+
+
+def status_due(reason: str) -> str:
+    return say("*Next training:* due now, {reason}.", reason=reason)
+
+
+MODEL_ANSWERS = sentence("The model server answers.")
+MODEL_SILENT = sentence("*The model server does not answer* (`huisstijl serve`).")
 
 
 def status_services(trainer: str, *, is_model_up: bool) -> str:
-    model = "The model server answers." if is_model_up else "*The model server does not answer* (`huisstijl serve`)."
-    return f"{trainer} {model}"
+    return sentences(trainer, MODEL_ANSWERS() if is_model_up else MODEL_SILENT())
 
 
-NO_TRAINER_SHORT = "*No trainer is running* (`huisstijl trainer`)."
-
-
-# --- words ----------------------------------------------------------------------------------------------------------
-
-
-def money(amount: float, currency: str) -> str:
-    return f"{amount:.2f} {currency}".strip()
-
-
-def _minutes(minutes: float) -> str:
-    return say_duration(minutes * 60)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+NO_TRAINER_SHORT = sentence("*No trainer is running* (`huisstijl trainer`).")

@@ -1,0 +1,53 @@
+"""Why a style trains now, or does not yet: reasons that stand after "Next training:" and "Why:"."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.language import moment, say, say_count, sentence
+
+RUN_ACTIVE = sentence("a run is under way")
+BY_HAND_ONLY = sentence("this style is trained by hand only, with `/huisstijl train`")
+TERMS_NOT_ACCEPTED = sentence(
+    "an admin has to accept the statement on training data first: `/huisstijl train` shows it"
+)
+
+
+def too_few_examples(have: int, needed: int) -> str:
+    return say("{have} of the {needed} approved examples that a run needs are there", have=have, needed=needed)
+
+
+def too_few_new(have: int, wanted: int) -> str:
+    return say_count(
+        wanted - have,
+        "{have} of {wanted} new approved examples are there, {count} more is needed",
+        "{have} of {wanted} new approved examples are there, {count} more are needed",
+        have=have, wanted=wanted,
+    )  # fmt: skip
+
+
+def failed_too_often(failures: int) -> str:
+    return say(
+        "the last {failures} runs failed, so I wait for an admin to look at the reason and start one with "
+        "`/huisstijl train`",
+        failures=failures,
+    )
+
+
+def backing_off(again_at: datetime) -> str:
+    return say("the last run failed; the next try is at {moment}", moment=moment(again_at))
+
+
+def outside_hours(from_hour: int, to_hour: int) -> str:
+    return say(
+        "enough examples are there; it starts between {from_hour:02d}:00 and {to_hour:02d}:00 UTC",
+        from_hour=from_hour, to_hour=to_hour,
+    )  # fmt: skip
+
+
+def due(new_examples: int) -> str:
+    return say_count(
+        new_examples,
+        "{count} new approved example since the last run",
+        "{count} new approved examples since the last run",
+    )
