@@ -30,6 +30,7 @@ fix: install  ## Format and mend what can be mended
 
 docs: install  ## Write the pages that are made from the code
 	$(BIN)/python -m tests.architecture.generated_docs
+	$(BIN)/python -m tests.architecture.catalogues
 
 rehearse: install  ## Turn the whole loop once without a person
 	$(BIN)/huisstijl rehearse

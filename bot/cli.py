@@ -140,9 +140,9 @@ def export(
 def ladder(style: Annotated[str, typer.Argument(help="Name of the style.")]) -> None:
     """Show how every candidate of a style scored in its last run, and the verdict."""
     from bot.domain.ladder import ladder_lines
-    from bot.texts.training import LADDER_COLUMNS
     from bot.errors import NotMeasuredYet, explain
     from bot.operations.ladder import list_ladders
+    from bot.texts.training import LADDER_COLUMNS
     from db.session import Database
     from db.styles import StyleNotFound
 

@@ -37,6 +37,18 @@ class People:
             save_person(session, person)
         return _as_actor(person)
 
+    def find_locale(self, team_id: str, user_id: str, *, may_ask: bool = True) -> str:
+        """The locale of a person, at most a minute old; "" where nobody can say. Without `may_ask` it is what Slack
+        said last: an event that only mentions a person is no reason to ask for them."""
+        with self._database.read() as session:
+            known = find_person(session, team_id, user_id)
+        if may_ask and user_id:
+            try:
+                return self.get_actor(team_id, user_id).locale
+            except RoleUnknown:
+                pass
+        return known.locale if known else ""
+
 
 def _as_person(own_team_id: str, user_id: str, described: dict[str, Any]) -> Person:
     profile = described.get("profile") or {}

@@ -15,8 +15,9 @@ import structlog
 from slack_bolt import Ack, App, BoltResponse
 
 from bot import slack
-from bot.domain.values import Delivery, Message
+from bot.domain.values import ChannelJoined, Delivery, Message, MessageDeleted, SessionStopped
 from bot.errors import TRANSIENT, explain
+from bot.language import speaking
 from bot.services import Services
 from bot.texts import learning as texts
 
@@ -118,13 +119,23 @@ def _bolt_listener(route: Route, services: Services) -> Callable[..., None]:
         if delivery is None:
             ack()
             return None
-        with structlog.contextvars.bound_contextvars(
-            trigger=route.trigger, event_key=delivery.event_key, user_id=delivery.user_id, team_id=delivery.team_id
+        with (
+            structlog.contextvars.bound_contextvars(
+                trigger=route.trigger, event_key=delivery.event_key, user_id=delivery.user_id, team_id=delivery.team_id
+            ),
+            speaking(_locale_of(services, delivery), workspace=services.settings.language),
         ):
             return run_listener(route, services, delivery, ack)
 
     listen.__name__ = f"{route.surface}_{getattr(route.listener, '__name__', 'listener')}"
     return listen  # type: ignore[return-value]
+
+
+def _locale_of(services: Services, delivery: Delivery) -> str:
+    """What this person is spoken to in; where Slack does not say, the installation's language."""
+    is_asking = not isinstance(delivery, MessageDeleted | SessionStopped | ChannelJoined)
+    known = services.people.find_locale(delivery.team_id, delivery.user_id, may_ask=is_asking)
+    return known or services.settings.language
 
 
 def run_listener(route: Route, services: Services, delivery: Delivery, ack: Ack) -> BoltResponse | None:

@@ -18,7 +18,9 @@ from bot.blocks.run_progress import RunCard, RunEnd, end_message, progress_messa
 from bot.domain.progress import read_figures
 from bot.domain.values import MessageRef
 from bot.errors import SlackError, SlackUnavailable
+from bot.language import speaking
 from bot.operations.ladder import find_ladder_of_run
+from bot.operations.languages import speaking_in_channel, speaking_to
 from bot.operations.runs import message_key, owe_progress_message, trainer_silence_seconds
 from bot.services import Services
 from bot.texts import training as texts
@@ -63,9 +65,11 @@ class RunWatcher:
         self._thread.join(timeout=20)
 
     def _run(self) -> None:
+        language = self._services.settings.language
         while not self._stopping.is_set():
             try:
-                self.look_once()
+                with speaking(language, workspace=language):
+                    self.look_once()
             except DatabaseUnavailable as error:
                 log.warning("runs.waiting", error=type(error).__name__)
             except Exception:
@@ -106,7 +110,7 @@ class RunWatcher:
         memory = self._memory.setdefault(run.run_id, _Memory())
         if time.monotonic() < memory.not_before:
             return
-        with self._services.database.read() as session:
+        with self._services.database.read() as session, speaking_in_channel(session, get_style(session, run.style_id)):
             shown = progress_message(self._card(session, run))
         before = memory.shown or (message.arguments["text"], message.arguments["blocks"])
         if shown != before:
@@ -167,7 +171,9 @@ class RunWatcher:
         log.info("run.end_shown", run_id=run_id, status=run.status.value)
 
     def _owe_end(self, session: Session, run: Run, *, key: str) -> None:
-        text, blocks = self._end(session, run, get_style(session, run.style_id))
+        style = get_style(session, run.style_id)
+        with speaking_in_channel(session, style):
+            text, blocks = self._end(session, run, style)
         arguments = {"ts_from": message_key(run.run_id), "text": text, "blocks": blocks}
         owe(session, team_id=run.team_id, dedupe_key=key, verb="update_message", arguments=arguments)
 
@@ -176,17 +182,20 @@ class RunWatcher:
         key = message_key(run.run_id)
         style = get_style(session, run.style_id)
         if run.curve_path:
+            with speaking_in_channel(session, style):
+                title = texts.curve_title(style.name)
             picture = {
                 "ts_from": key,
                 "store_url": self._services.settings.resolved_artifact_url,
                 "path": run.curve_path,
                 "filename": f"{run.run_id}.png",
-                "title": texts.curve_title(style.name),
-                "comment": run.curve_alt_text or texts.curve_title(style.name),
+                "title": title,
+                "comment": run.curve_alt_text or title,
             }
             owe(session, team_id=run.team_id, dedupe_key=f"{key}:curve", verb="upload_image", arguments=picture)
         if run.status is RunStatus.FAILED:
-            text, _ = self._end(session, run, style)
+            with speaking_in_channel(session, style):
+                text, _ = self._end(session, run, style)
             addressed = f"<@{run.requested_by}> {text}" if run.requested_by else text
             reply = {"ts_from": key, "text": addressed, "blocks": None}
             owe(session, team_id=run.team_id, dedupe_key=f"{key}:why", verb="post_message", arguments=reply)
@@ -194,8 +203,10 @@ class RunWatcher:
     def _tell_in_person(self, session: Session, run: Run) -> None:
         """The channel never took the message (the bot is not in it): whoever asked, or made the style, hears it."""
         style = get_style(session, run.style_id)
-        text, blocks = self._end(session, run, style)
-        arguments = {"user_id": run.requested_by or style.created_by, "text": text, "blocks": blocks}
+        user_id = run.requested_by or style.created_by
+        with speaking_to(session, run.team_id, user_id):
+            text, blocks = self._end(session, run, style)
+        arguments = {"user_id": user_id, "text": text, "blocks": blocks}
         key = f"{message_key(run.run_id)}:end"
         owe(session, team_id=run.team_id, dedupe_key=key, verb="post_direct", arguments=arguments)
 

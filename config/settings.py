@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     #: Where HTTP mode listens; put TLS in front of it.
     http_host: str = "127.0.0.1"
     http_port: int = Field(8732, ge=0, le=65535)
+    #: The language of what many people read (cards, progress, results): `en` or `nl`. Empty: that of whoever made the
+    #: style. What is said to one person is always in their own.
+    language: Literal["", "en", "nl"] = ""
     #: Where the Web API lives. The local workspace sets this to itself.
     slack_api_url: str = "https://slack.com/api/"
     #: Where the local workspace listens when no Slack tokens are set.

@@ -14,8 +14,8 @@ def rating_block(draft_id: str) -> dict[str, Any]:
     thumbs = {
         "type": "feedback_buttons",
         "action_id": "rate_draft",
-        "positive_button": _side(GOOD, draft_id, texts.RATE_GOOD, texts.RATE_GOOD_LABEL),
-        "negative_button": _side(BAD, draft_id, texts.RATE_BAD, texts.RATE_BAD_LABEL),
+        "positive_button": _side(GOOD, draft_id, texts.RATE_GOOD(), texts.RATE_GOOD_LABEL()),
+        "negative_button": _side(BAD, draft_id, texts.RATE_BAD(), texts.RATE_BAD_LABEL()),
     }
     return {"type": "context_actions", "elements": [thumbs]}
 

@@ -14,6 +14,8 @@ from bot.texts import learning as texts
 
 PROMPT_SHOWN = 1_500
 COMPLETION_SHOWN = 2_900
+#: Who decided about an example whose message was deleted: nobody, but the row and the log say what did.
+MESSAGE_DELETED = "message_deleted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +63,15 @@ def card_blocks(card: Card) -> list[dict[str, Any]]:
         blocks.append(context(texts.votes(len(voters), card.approvals_required, voters)))
         blocks.append(_buttons(card))
     else:
-        reason = escape(shorten(card.reason, 500)) if card.reason else None
-        blocks.append(section(texts.decided(card.status, _person(card.decided_by), reason)))
+        blocks.append(section(_decision(card)))
     return blocks
+
+
+def _decision(card: Card) -> str:
+    if card.decided_by == MESSAGE_DELETED:
+        return texts.WITHDRAWN_WITH_MESSAGE()
+    reason = escape(shorten(card.reason, 500)) if card.reason else None
+    return texts.decided(card.status, _person(card.decided_by), reason)
 
 
 def card_value(example_id: str, version: int) -> str:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from openai import DefaultHttpxClient, OpenAI, Stream, Timeout
 
 from bot.errors import AdapterUnavailable, ModelBroke, ModelBusy, ModelDown, ModelError, ModelSlow, PromptTooLong
+from bot.texts import drafting as texts
 from config.prompts import ChatMessages
 from config.settings import Settings
 
@@ -71,10 +72,7 @@ class Circuit:
             if self._failures < CIRCUIT_FAILURES:
                 return
             if self._clock() < self._try_again_at:
-                raise ModelDown(
-                    "The model server failed several times in a row, so I leave it alone for a few seconds. "
-                    "Ask again in a moment; if it goes on, an operator should look at `huisstijl serve`."
-                )
+                raise ModelDown(texts.LEFT_ALONE())
             self._try_again_at = self._clock() + CIRCUIT_SECONDS  # this one tries; the others go on waiting
 
     def succeeded(self) -> None:
@@ -284,19 +282,13 @@ def _translate_status(error: openai.APIStatusError, *, is_base: bool) -> ModelEr
     if status in (404, 424) and not is_base:
         return AdapterUnavailable()
     if status == 404:
-        return ModelDown(
-            "I could not write a draft, because the model server does not serve the base model of this style. "
-            "An operator can compare HUISSTIJL_BASE_MODEL with the server's list of models."
-        )
+        return ModelDown(texts.BASE_MODEL_UNKNOWN())
     if status in (401, 403):
-        return ModelDown(
-            "I could not write a draft, because the model server refused my key. "
-            "An operator can set HUISSTIJL_MODEL_API_KEY to the same value on both sides."
-        )
+        return ModelDown(texts.KEY_REFUSED())
     if status == 429:
         return ModelBusy()
     if status in (400, 413, 422) and (code == "context_length_exceeded" or "context length" in error.message.lower()):
         return PromptTooLong()
     if status == 503 and code == "model_loading":
-        return ModelDown("The model server is still loading its model. Ask again in a few seconds.")
+        return ModelDown(texts.MODEL_LOADING())
     return ModelError()

@@ -152,7 +152,7 @@ class ThreadStream:
         assert self.message is not None, "a stream that is open has a message"
         opens, closes = (f"{FENCE}\n", f"\n{FENCE}") if self._is_in_code() else ("", "")
         try:
-            self._slack.stop_stream(self.message, self._buffer + closes, [context(texts.CONTINUED)])
+            self._slack.stop_stream(self.message, self._buffer + closes, [context(texts.CONTINUED())])
         except StreamStopped as error:
             raise PressedStop from error
         except SlackError as error:

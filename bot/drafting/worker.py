@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -36,6 +36,7 @@ from bot.drafting.model import Piece
 from bot.drafting.rung import Plan, make_plan, make_plan_without_adapter
 from bot.drafting.stream import PressedStop, ThreadStream, end_session, end_stream
 from bot.errors import AdapterUnavailable, HuisstijlError, ModelBroke, ModelBusy, PromptTooLong, SlackError, explain
+from bot.language import speaking
 from bot.operations.drafts import root_key, shape_of
 from bot.services import Services
 from bot.slack import MessageMissing
@@ -127,12 +128,21 @@ class DraftWorkers(Workers):
         with self._held_lock:
             self._held[work.draft.draft_id] = work
         try:
-            with structlog.contextvars.bound_contextvars(draft_id=work.draft.draft_id, team_id=work.draft.team_id):
+            with (
+                structlog.contextvars.bound_contextvars(draft_id=work.draft.draft_id, team_id=work.draft.team_id),
+                self._speaking_to_requester(work.draft),
+            ):
                 self._bring_to_an_end(work)
         finally:
             with self._held_lock:
                 self._held.pop(work.draft.draft_id, None)
         return True
+
+    def _speaking_to_requester(self, draft: Draft) -> AbstractContextManager[None]:
+        """A draft and what stands under it are in the language of whoever asked."""
+        services = self._services
+        locale = services.people.find_locale(draft.team_id, draft.requested_by, may_ask=False)
+        return speaking(locale or services.settings.language, workspace=services.settings.language)
 
     def _beat(self) -> None:
         """Keep the claims of all drafts under way, whatever their workers wait for."""
@@ -367,7 +377,7 @@ class DraftWorkers(Workers):
         if now.fence != work.draft.fence:
             return
         if stream.is_visible:
-            self._end_incomplete(work, stream, DraftStatus.STOPPED, texts.STOPPED)
+            self._end_incomplete(work, stream, DraftStatus.STOPPED, texts.STOPPED())
         else:
             self._finish(work, DraftStatus.STOPPED, completion=work.raw.strip(), **_facts(work))
             with suppress(SlackError):
@@ -418,7 +428,7 @@ class DraftWorkers(Workers):
                 end_stream(slack, message)
             blocks = whole_blocks(draft.tail, closing)
             self._owe_and_finish(
-                work, DraftStatus.FAILED, _verb(draft), blocks, draft.completion, error=texts.INTERRUPTED
+                work, DraftStatus.FAILED, _verb(draft), blocks, draft.completion, error=texts.INTERRUPTED()
             )
             return
         self._finish(work, DraftStatus.FAILED, error=texts.INTERRUPTED())

@@ -17,7 +17,7 @@ def offer_prompts(services: Services, opened: HomeOpened) -> None:
     actor = services.people.get_actor(opened.team_id, opened.user_id)
     prompts = suggest_prompts(services.database, actor, opened.channel_id)
     if prompts:
-        services.slack.set_suggested_prompts(opened.channel_id, texts.PROMPTS_TITLE, prompts)
+        services.slack.set_suggested_prompts(opened.channel_id, texts.PROMPTS_TITLE(), prompts)
 
 
 def rate(services: Services, click: Click) -> None:
@@ -31,4 +31,4 @@ def rate(services: Services, click: Click) -> None:
     if not is_good and may_be_discarded(draft):
         open_discard_window(services, click, draft_id)
         return
-    services.answer(click, texts.RATED_GOOD if is_good else texts.RATED_BAD)
+    services.answer(click, texts.RATED_GOOD() if is_good else texts.RATED_BAD())

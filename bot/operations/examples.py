@@ -12,7 +12,7 @@ from enum import StrEnum
 from sqlalchemy.orm import Session
 
 from bot.blocks.examples import ExampleOverview, ShownExample
-from bot.blocks.review_card import Card, card_blocks, card_text
+from bot.blocks.review_card import MESSAGE_DELETED, Card, card_blocks, card_text
 from bot.domain.pairs import check_pair
 from bot.domain.reviewing import (
     ReviewPolicy,
@@ -23,6 +23,7 @@ from bot.domain.reviewing import (
 from bot.domain.similarity import NormalPair, find_near_duplicate, normal_pair
 from bot.domain.values import Actor, Channel
 from bot.errors import AlreadyDecided, MembersOnly, OutOfScope, Refused, UnusablePair
+from bot.operations.languages import speaking_in_channel
 from bot.operations.people import refuse
 from bot.texts import learning as texts
 from db.adapters import list_adapters_trained_on
@@ -253,7 +254,8 @@ def card_key(example_id: str) -> str:
 def owe_card(session: Session, style: Style, example: Example) -> None:
     """The reviewers get a card in the style's channel, once."""
     card = make_card(session, style, example)
-    arguments = {"channel_id": style.channel_id, "text": card_text(card), "blocks": card_blocks(card)}
+    with speaking_in_channel(session, style):
+        arguments = {"channel_id": style.channel_id, "text": card_text(card), "blocks": card_blocks(card)}
     owe(
         session, team_id=style.team_id, dedupe_key=card_key(example.example_id), verb="post_message",
         arguments=arguments,
@@ -266,11 +268,12 @@ def owe_card_update(session: Session, style: Style, example: Example, *, again: 
     if find_by_dedupe_key(session, key) is None:
         return  # approved at once or imported: there never was a card
     card = make_card(session, style, example)
+    with speaking_in_channel(session, style):
+        arguments = {"ts_from": key, "text": card_text(card), "blocks": card_blocks(card)}
     state = f"{example.version}.{len(card.voter_ids)}.{example.status.value}"
     owe(
         session, team_id=style.team_id, dedupe_key=f"card_update:{example.example_id}:{state}:{again}"[:255],
-        verb="update_message",
-        arguments={"ts_from": key, "text": card_text(card), "blocks": card_blocks(card)},
+        verb="update_message", arguments=arguments,
     )  # fmt: skip
 
 
@@ -318,7 +321,7 @@ def withdraw_examples_of_message(database: Database, team_id: str, channel_id: s
     with database.write() as session:
         found = list_examples_of_message(session, team_id, channel_id, ts)
         return [
-            withdraw(session, lock_example(session, example.example_id), "message_deleted", texts.MESSAGE_DELETED)
+            withdraw(session, lock_example(session, example.example_id), MESSAGE_DELETED, reason=None)
             for example in found
         ]
 

@@ -6,6 +6,7 @@ has keys of its own. So a click that is worked on twice, or by a bot that died i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -17,6 +18,7 @@ from bot.domain.values import Actor, Channel
 from bot.errors import AlreadyDecided, HuisstijlError, MembersOnly, NotYet, UnusablePair
 from bot.operations.drafts import shape_of
 from bot.operations.examples import Proposal, check_may_learn_from, propose_example
+from bot.operations.languages import speaking_to
 from bot.operations.people import refuse
 from bot.texts import drafting as texts
 from db.audit import record
@@ -76,7 +78,7 @@ def discard_draft(database: Database, actor: Actor, draft_id: str, reason: str, 
     with database.write() as session:
         _decide(session, actor, draft, DraftStatus.DISCARDED, message_ts)
         _prefer(session, actor, draft, chosen="", reason=reason or None)
-        _owe_update(session, draft, message_ts, draft.tail, texts.discarded_by(_name(actor)))
+        _owe_update(session, draft, message_ts, draft.tail, texts.discarded_by, actor)
 
 
 def _accept(
@@ -105,9 +107,9 @@ def _accept(
     except HuisstijlError:
         _reopen(database, draft, status)
         raise
-    sentence = texts.edited_by(_name(actor)) if is_edited else texts.kept_by(_name(actor))
     with database.write() as session:
-        _owe_update(session, draft, message_ts, text if is_edited else draft.tail, sentence)
+        said = texts.edited_by if is_edited else texts.kept_by
+        _owe_update(session, draft, message_ts, text if is_edited else draft.tail, said, actor)
     return proposal
 
 
@@ -148,17 +150,20 @@ def _prefer(session: Session, actor: Actor, draft: Draft, *, chosen: str, reason
     insert_new(session, Preference, [row], unique=["draft_id"])
 
 
-def _owe_update(session: Session, draft: Draft, message_ts: str, text: str, sentence: str) -> None:
-    """The draft's message shows what was decided, and by whom."""
+def _owe_update(
+    session: Session, draft: Draft, message_ts: str, text: str, say_decided: Callable[[str], str], actor: Actor
+) -> None:
+    """The draft's message shows what was decided, and by whom, in the language it was asked for in."""
     ts = draft.message_ts or message_ts
     if not ts:
         return
-    arguments: dict[str, Any] = {
-        "channel_id": draft.channel_id,
-        "ts": ts,
-        "text": fallback_text(text),
-        "blocks": decided_blocks(text, shape_of(session, draft), sentence),
-    }
+    with speaking_to(session, draft.team_id, draft.requested_by):
+        arguments: dict[str, Any] = {
+            "channel_id": draft.channel_id,
+            "ts": ts,
+            "text": fallback_text(text),
+            "blocks": decided_blocks(text, shape_of(session, draft), say_decided(_name(actor))),
+        }
     owe(
         session, team_id=draft.team_id, dedupe_key=f"draft_decided:{draft.draft_id}", verb="update_message",
         arguments=arguments,

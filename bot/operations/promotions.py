@@ -16,6 +16,7 @@ from bot.domain.style_names import find_nearest
 from bot.domain.values import Actor
 from bot.errors import AdapterWithdrawn, AlreadyChampion, NothingToRollBackTo, NotMeasuredYet, UnknownCandidate
 from bot.operations.ladder import adapter_name, find_ladder_of_run
+from bot.operations.languages import speaking_in_channel
 from bot.operations.people import require_admin
 from bot.operations.runs import home_channel
 from bot.operations.styles import find_named_style
@@ -49,7 +50,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedChampion:
-    """What the channel is told."""
+    """What the admin is told; the channel is told the same in its own language."""
 
     style_name: str
     sentence: str
@@ -73,9 +74,12 @@ def promote_by_hand(
         before = _serving(session, style, settings)
         if before == candidate:
             raise AlreadyChampion(texts.already_champion(candidate.shown, style.name))
+        with speaking_in_channel(session, style):
+            told = texts.promoted(style.name, actor.user_id, candidate.shown, before.shown)
+            reason = texts.promoted_reason(actor.user_id)
+        _move(session, style, actor, candidate, before, PromotionKind.COMMAND, reason, told, request_key)
         sentence = texts.promoted(style.name, actor.user_id, candidate.shown, before.shown)
-        reason = texts.promoted_reason(actor.user_id)
-        return _move(session, style, actor, candidate, before, PromotionKind.COMMAND, reason, sentence, request_key)
+        return MovedChampion(style_name=style.name, sentence=sentence)
 
 
 def roll_back(
@@ -96,9 +100,12 @@ def roll_back(
             raise NothingToRollBackTo
         before = _serving(session, style, settings)
         candidate = _candidate_of(session, style, target)
+        with speaking_in_channel(session, style):
+            told = texts.rolled_back(style.name, actor.user_id, candidate.shown, before.shown)
+            reason = texts.rolled_back_reason(actor.user_id, before.shown)
+        _move(session, style, actor, candidate, before, PromotionKind.ROLLBACK, reason, told, request_key)
         sentence = texts.rolled_back(style.name, actor.user_id, candidate.shown, before.shown)
-        reason = texts.rolled_back_reason(actor.user_id, before.shown)
-        return _move(session, style, actor, candidate, before, PromotionKind.ROLLBACK, reason, sentence, request_key)
+        return MovedChampion(style_name=style.name, sentence=sentence)
 
 
 def _find_done(session: Session, style: Style, request_key: str) -> MovedChampion | None:
@@ -113,8 +120,8 @@ def _message_key(request_key: str) -> str:
 
 def _move(
     session: Session, style: Style, actor: Actor, candidate: Candidate, before: Candidate,
-    kind: PromotionKind, reason: str, sentence: str, request_key: str,
-) -> MovedChampion:  # fmt: skip
+    kind: PromotionKind, reason: str, told: str, request_key: str,
+) -> None:  # fmt: skip
     promotion = promote(
         session, style, kind=kind, rung=candidate.rung, base_model=candidate.base_model,
         adapter_id=candidate.adapter_id, actor=actor.user_id, reason=reason,
@@ -127,10 +134,9 @@ def _move(
     )  # fmt: skip
     owe(
         session, team_id=style.team_id, dedupe_key=_message_key(request_key), verb="post_message",
-        arguments={"channel_id": home_channel(style), "text": sentence, "blocks": None},
+        arguments={"channel_id": home_channel(style), "text": told, "blocks": None},
     )  # fmt: skip
     log.info("champion.moved", style_id=style.style_id, kind=kind.value, promotion_id=promotion.promotion_id)
-    return MovedChampion(style_name=style.name, sentence=sentence)
 
 
 def _find_candidate(session: Session, settings: Settings, style: Style, wanted: str) -> Candidate:

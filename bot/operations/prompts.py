@@ -26,6 +26,6 @@ def suggest_prompts(database: Database, actor: Actor, channel_id: str) -> list[t
     with database.read() as session:
         for style in list_usable_styles(session, actor.team_id, channel_id)[:MAX_STYLES]:
             request = find_newest_short_request(session, style.style_id, style.scope, REQUEST_CHARS)
-            message = texts.prompt_message(style.name, request or texts.FIRST_PROMPT)
+            message = texts.prompt_message(style.name, request or texts.FIRST_PROMPT())
             offered.append((shorten(texts.prompt_title(style.name), TITLE_CHARS), message))
-    return offered or [(texts.FIRST_PROMPT_TITLE, texts.FIRST_PROMPT)]
+    return offered or [(texts.FIRST_PROMPT_TITLE(), texts.FIRST_PROMPT())]

@@ -22,7 +22,7 @@ def rate_draft(database: Database, actor: Actor, draft_id: str, *, is_good: bool
     if not actor.is_full_member:
         refuse(database, actor, "rating.refused", draft_id, MembersOnly())
     if draft.status in OPEN:
-        raise NotYet(texts.NOT_YET_COMPLETE)
+        raise NotYet(texts.NOT_YET_COMPLETE())
     with database.write() as session:
         rating = Rating(
             draft_id=draft_id, user_id=actor.user_id, style_id=draft.style_id, is_good=is_good,

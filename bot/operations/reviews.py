@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from bot.blocks.review_card import MESSAGE_DELETED
 from bot.domain.pairs import check_pair
 from bot.domain.reviewing import is_reviewer, may_approve
 from bot.domain.safe_text import escape, shorten
@@ -23,6 +24,7 @@ from bot.operations.examples import (
     voters_of,
     withdraw,
 )  # fmt: skip
+from bot.operations.languages import speaking_to
 from bot.operations.people import refuse
 from bot.texts import learning as texts
 from db.audit import record
@@ -89,7 +91,7 @@ def approve_example(
         repeated = is_repeat and example.status in (ExampleStatus.PROPOSED, ExampleStatus.APPROVED)
         refusal = None if repeated else _stale(example, seen_version)
         if refusal is None and is_source_gone and example.status is ExampleStatus.PROPOSED:
-            withdraw(session, example, "message_deleted", texts.MESSAGE_DELETED)
+            withdraw(session, example, MESSAGE_DELETED, reason=None)
             refusal = MessageGone()
         elif refusal is not None:
             owe_card_update(session, style, example, again=f"{actor.user_id}:{seen_version}")
@@ -202,9 +204,10 @@ def _standing(session: Session, style: Style, example: Example, *, is_repeat: bo
 def _tell_proposer(session: Session, style: Style, example: Example, actor: Actor, reason: str) -> None:
     if example.proposed_by == actor.user_id or example.proposed_by[:1] not in ("U", "W"):
         return  # they know, or they are no person (an import)
-    note = texts.rejected_note(
-        style.name, f"<@{actor.user_id}>", escape(reason), escape(shorten(example.completion, 80))
-    )
+    with speaking_to(session, style.team_id, example.proposed_by):
+        note = texts.rejected_note(
+            style.name, f"<@{actor.user_id}>", escape(reason), escape(shorten(example.completion, 80))
+        )
     owe(
         session, team_id=style.team_id, dedupe_key=f"rejected:{example.example_id}", verb="post_direct",
         arguments={"user_id": example.proposed_by, "text": note},

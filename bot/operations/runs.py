@@ -19,6 +19,7 @@ from bot.domain.progress import read_figures
 from bot.domain.quote import Measured, Quote, RecipeFacts, make_quote, read_recipe_facts
 from bot.domain.values import Actor
 from bot.errors import QuoteGone, RunAlreadyActive, RunHasEnded, TermsNotAccepted, TooFewExamples
+from bot.operations.languages import speaking_in_channel
 from bot.operations.people import require_admin
 from bot.operations.styles import find_named_style
 from bot.operations.terms import accept_terms
@@ -83,7 +84,8 @@ def _queue_if_due(database: Database, settings: Settings, style_id: str, now: da
         return None
     with database.write() as session:
         style = lock_style(session, style_id)
-        verdict = look_at_policy(session, settings, style, now)
+        with speaking_in_channel(session, style):
+            verdict = look_at_policy(session, settings, style, now)
         if not isinstance(verdict, Due):
             return None
         run = _queue(session, settings, style, slot=verdict.slot, reason=verdict.reason)
@@ -132,8 +134,10 @@ def accept_statement(database: Database, actor: Actor, style_id: str) -> None:
         style = get_style(session, style_id)
         if style.team_id != actor.team_id:
             raise StyleNotFound
-        accept_terms(session, actor)
-        arguments = {"ts_from": terms_key(style_id), "text": texts.terms_accepted(actor.user_id), "blocks": None}
+        with speaking_in_channel(session, style):  # the statement that was shown is the channel's
+            accept_terms(session, actor)
+            accepted = texts.terms_accepted(actor.user_id)
+        arguments = {"ts_from": terms_key(style_id), "text": accepted, "blocks": None}
         key = f"{terms_key(style_id)}:accepted"
         owe(session, team_id=actor.team_id, dedupe_key=key, verb="update_message", arguments=arguments)
 
@@ -142,7 +146,8 @@ def _ask_for_terms(database: Database, style_id: str) -> None:
     """Tell the style's channel once that only the statement is missing."""
     with database.write() as session:
         style = get_style(session, style_id)
-        text, blocks = terms_message(style_id, style.name)
+        with speaking_in_channel(session, style):
+            text, blocks = terms_message(style_id, style.name)
         arguments = {"channel_id": home_channel(style), "text": text, "blocks": blocks}
         if owe(
             session, team_id=style.team_id, dedupe_key=terms_key(style_id), verb="post_message", arguments=arguments
@@ -215,8 +220,10 @@ def confirm_training(database: Database, settings: Settings, actor: Actor, quote
                 accept_terms(session, actor)
             if not has_accepted_terms(session, actor.team_id):
                 raise TermsNotAccepted
+            with speaking_in_channel(session, style):
+                reason = texts.reason_by_hand(actor.user_id)
             run = _queue(
-                session, settings, style, slot=slot, reason=texts.reason_by_hand(actor.user_id),
+                session, settings, style, slot=slot, reason=reason,
                 requested_by=actor.user_id, quote=entry.detail["quote"],
             )  # fmt: skip
             assert run is not None, "the style is locked and the slot was free"
@@ -314,7 +321,8 @@ def owe_progress_message(session: Session, run: Run, style: Style) -> None:
         run_id=run.run_id, style_name=style.name, reason=run.reason,
         figures=read_figures(run.status.value, run.progress),
     )  # fmt: skip
-    text, blocks = progress_message(card)
+    with speaking_in_channel(session, style):
+        text, blocks = progress_message(card)
     owe(
         session,
         team_id=run.team_id,

@@ -77,8 +77,8 @@ def default_seed() -> Seed:
     staff = (MIA, NOOR, RAVI, ANA)
     return Seed(
         people=(
-            SeedPerson(id=MIA, name="mia", real_name="Mia de Wit", locale="nl-NL"),
-            SeedPerson(id=NOOR, name="noor", real_name="Noor Haddad", locale="nl-NL"),
+            SeedPerson(id=MIA, name="mia", real_name="Mia de Wit", locale="en-GB"),
+            SeedPerson(id=NOOR, name="noor", real_name="Noor Haddad", locale="en-GB"),
             SeedPerson(id=RAVI, name="ravi", real_name="Ravi Menon", locale="en-GB", tz="Europe/London"),
             SeedPerson(id=ANA, name="ana", real_name="Ana Costa", is_admin=True),
             SeedPerson(id=GUEST, name="gus", real_name="Gus (guest)", is_restricted=True),

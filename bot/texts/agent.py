@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-CONTINUED = "_This draft goes on in the next message._"
+from bot.domain.safe_text import shorten
+from bot.language import say, sentence
+
+CONTINUED = sentence("_This draft goes on in the next message._")
 
 #: Slack shows about so much of a thread's name.
 TITLE_CHARS = 60
@@ -10,19 +13,18 @@ TITLE_CHARS = 60
 
 def session_title(request: str) -> str:
     """A thread's name in the list of conversations: the beginning of its first request, on one line."""
-    words = " ".join(request.split())
-    return words if len(words) <= TITLE_CHARS else f"{words[: TITLE_CHARS - 1].rstrip()}…"
+    return shorten(request, TITLE_CHARS)
 
 
 # What is offered when somebody opens the direct message
 
-PROMPTS_TITLE = "What shall I write in house style?"
-FIRST_PROMPT_TITLE = "Announce something"
-FIRST_PROMPT = "Announce that the office closes at noon on Friday"
+PROMPTS_TITLE = sentence("What shall I write in house style?")
+FIRST_PROMPT_TITLE = sentence("Announce something")
+FIRST_PROMPT = sentence("Announce that the office closes at noon on Friday")
 
 
 def prompt_title(style: str) -> str:
-    return f"Draft in {style}"
+    return say("Draft in {style}", style=style)
 
 
 def prompt_message(style: str, request: str) -> str:
@@ -31,9 +33,9 @@ def prompt_message(style: str, request: str) -> str:
 
 # Ratings
 
-RATE_GOOD = "Sounds like us"
-RATE_BAD = "Does not sound like us"
-RATE_GOOD_LABEL = "Rate this draft: it sounds like us"
-RATE_BAD_LABEL = "Rate this draft: it does not sound like us"
-RATED_GOOD = "Thank you. It counts for how well this style does; to make the draft an example, press “Keep”."
-RATED_BAD = "Thank you. It counts for how well this style does."
+RATE_GOOD = sentence("Sounds like us")
+RATE_BAD = sentence("Does not sound like us")
+RATE_GOOD_LABEL = sentence("Rate this draft: it sounds like us")
+RATE_BAD_LABEL = sentence("Rate this draft: it does not sound like us")
+RATED_GOOD = sentence("Thank you. It counts for how well this style does; to make the draft an example, press “Keep”.")
+RATED_BAD = sentence("Thank you. It counts for how well this style does.")

@@ -21,6 +21,19 @@ ROOT_NOT_POSTED = sentence(
     "I could not post in that channel, so there is no draft. Check that I am in it and ask again."
 )
 NO_ANSWER = sentence("The model server answered with nothing. Ask again, or word the request differently.")
+BASE_MODEL_UNKNOWN = sentence(
+    "I could not write a draft, because the model server does not serve the base model of this style. An operator can "
+    "compare HUISSTIJL_BASE_MODEL with the server's list of models."
+)
+KEY_REFUSED = sentence(
+    "I could not write a draft, because the model server refused my key. An operator can set HUISSTIJL_MODEL_API_KEY "
+    "to the same value on both sides."
+)
+MODEL_LOADING = sentence("The model server is still loading its model. Ask again in a few seconds.")
+LEFT_ALONE = sentence(
+    "The model server failed several times in a row, so I leave it alone for a few seconds. Ask again in a moment; if "
+    "it goes on, an operator should look at `huisstijl serve`."
+)
 DRAFT_TEXT = sentence("A draft in house style")
 
 

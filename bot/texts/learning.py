@@ -163,9 +163,7 @@ def card_heading(style: str, status: str) -> str:
 
 
 def shown_part(shown: int, length: int) -> str:
-    return say(
-        "Showing the first {shown} of {length} characters; Edit shows all of them.", shown=shown, length=length
-    )
+    return say("Showing the first {shown} of {length} characters; Edit shows all of them.", shown=shown, length=length)
 
 
 def votes(count: int, required: int, voters: Sequence[str]) -> str:
@@ -307,5 +305,7 @@ def example_line(example_id: str, status: str, preview: str) -> str:
     return bullet(EXAMPLE_LINES[status](example_id=example_id, preview=preview))
 
 
-NO_EXAMPLES = sentence("No examples yet. Use the message shortcut “Teach house style” on a message worth learning from.")
+NO_EXAMPLES = sentence(
+    "No examples yet. Use the message shortcut “Teach house style” on a message worth learning from."
+)
 EXAMPLES_TEXT = sentence("What the styles have learnt")

@@ -56,7 +56,8 @@ def too_few_examples(style_name: str, have: int, needed: int) -> str:
     return sentences(
         say_count(
             have,
-            "*{style}* has {count} approved example; a run needs {needed}, so that some can be kept unseen to judge by.",
+            "*{style}* has {count} approved example; a run needs {needed}, so that some can be kept unseen to judge "
+            "by.",
             "*{style}* has {count} approved examples; a run needs {needed}, so that some can be kept unseen to judge "
             "by.",
             style=style_name, needed=needed,
@@ -407,7 +408,9 @@ PROMOTE_USAGE = sentence(
 
 def status_champion(name: str, at: datetime, actor: str, reason: str) -> str:
     if actor == "gate":
-        return say("*Champion:* {name}, since {moment}, by the gate: {reason}", name=name, moment=moment(at), reason=reason)
+        return say(
+            "*Champion:* {name}, since {moment}, by the gate: {reason}", name=name, moment=moment(at), reason=reason
+        )
     return say(
         "*Champion:* {name}, since {moment}, by {who}: {reason}",
         name=name, moment=moment(at), who=f"<@{actor}>", reason=reason,
@@ -429,9 +432,7 @@ def status_examples(counts: Mapping[str, int]) -> str:
 def status_running(state: str, figures: Figures) -> str:
     known = progress_figures(figures)
     if known:
-        return say(
-            "*Now:* {done:.0%}, {state} ({figures})", done=figures.fraction, state=state, figures=known
-        )
+        return say("*Now:* {done:.0%}, {state} ({figures})", done=figures.fraction, state=state, figures=known)
     return say("*Now:* {done:.0%}, {state}", done=figures.fraction, state=state)
 
 

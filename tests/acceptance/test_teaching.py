@@ -39,7 +39,7 @@ def test_a_taught_message_becomes_an_example_with_its_provenance(bot: Bot, works
     said = str(wait_for_direct(mia, example.example_id))
     assert f"<@{RAVI}>" in said
     card = wait_for_card(mia)
-    assert GOOD in str(card) and "0 of 1 approvals" in str(card)
+    assert GOOD in str(card) and "0 of 1 approval" in str(card)
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def test_an_admin_gets_a_quote_accepts_the_statement_and_one_run_is_queued_howev
 ) -> None:
     quote = command(ana, "train support")
     assert "20 approved examples" in said(quote)
-    assert "0.00 EUR" in said(quote)
+    assert "€0.00" in said(quote)
     assert "assumed, since nothing was measured" in said(quote)
     assert "No trainer is running" in said(quote)
     assert "Slack's API terms" in said(quote)
@@ -290,7 +290,7 @@ def test_one_message_shows_progress_and_ends_in_the_result_with_the_curve_under_
     succeed(sqlite_database, run_id, fence, curve_path=f"curves/{run_id}.png", curve_alt_text=words)
     wait_until(lambda: "new champion" in said(current(ana, message)), what="the result")
     result = current(ana, message)
-    for part in ("0.29 bits per byte better, interval 0.21 to 0.37", "★", "support-v1", "Took 2 min", "cost 0.10 EUR"):
+    for part in ("0.29 bits per byte better, interval 0.21 to 0.37", "★", "support-v1", "Took 2 min", "Cost: €0.10"):
         assert part in said(result)
     assert buttons(result) == {}
     wait_until(lambda: ana.files(BRAND), what="the picture")

@@ -193,7 +193,7 @@ def test_history_is_readable_with_its_scope_and_pages_backwards() -> None:
 
 def test_people_have_roles_and_a_locale_when_asked_for(client: WebClient) -> None:
     assert "locale" not in client.users_info(user=MIA)["user"]
-    assert client.users_info(user=MIA, include_locale=True)["user"]["locale"] == "nl-NL"
+    assert client.users_info(user=MIA, include_locale=True)["user"]["locale"] == "en-GB"
     flags = {u["name"]: u for u in client.users_list()["members"]}
     assert flags["ana"]["is_admin"]
     assert flags["gus"]["is_restricted"]

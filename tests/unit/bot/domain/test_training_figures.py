@@ -7,8 +7,10 @@ import math
 import pytest
 
 from bot.domain.ladder import Ladder, Rank, ladder_lines, make_rank
-from bot.domain.progress import draw_bar, read_figures, say_duration
+from bot.domain.progress import draw_bar, read_figures
 from bot.domain.quote import Measured, RecipeFacts, SpeedSource, make_quote, read_recipe_facts
+from bot.texts.durations import duration
+from bot.texts.training import LADDER_COLUMNS
 from config.recipe_files import read_recipe_file
 
 FACTS = RecipeFacts(name="cpu-small")
@@ -62,7 +64,7 @@ def test_figures_that_make_no_sense_are_left_out() -> None:
     ("seconds", "said"), [(0, "0 s"), (89, "89 s"), (90, "2 min"), (5400, "1 h 30 min"), (7200, "2 h")]
 )
 def test_durations_read_as_people_say_them(seconds: float, said: str) -> None:
-    assert say_duration(seconds) == said
+    assert duration(seconds) == said
 
 
 def card(*nats: float) -> dict[str, object]:
@@ -91,7 +93,7 @@ def test_the_table_puts_the_best_first_marks_the_champion_and_lines_up() -> None
         verdict="Kept.",
         pairs_needed=20,
     )  # fmt: skip
-    head, *rows = ladder_lines(ladder)
+    head, *rows = ladder_lines(ladder, [column() for column in LADDER_COLUMNS])
     assert [row.split()[0 if not row.startswith("★") else 1] for row in rows] == ["lora", "retrieved", "zero_shot"]
     assert [row.startswith("★") for row in rows] == [False, True, False]
     assert len({len(row) for row in [head, *rows]}) == 1
