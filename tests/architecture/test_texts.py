@@ -207,8 +207,8 @@ def test_what_is_said_inside_ends_with_the_block() -> None:
 
 #: How a name in bot/texts ends → what Slack allows there. Longer ones would be cut off in the middle of a word.
 LIMITS = {"_TITLE": 24, "_SUBMIT": 24, "_BUTTON": 75, "CLOSE": 24, "BACK": 24, "CANCEL": 24, "_YES": 30, "_NO": 30}
-#: Titles of windows that Slack gives more room.
-ROOMY = {"CANCEL_RUN_TITLE": 100}
+#: Titles that are no modal's: Slack gives them more room.
+ROOMY = {"CANCEL_RUN_TITLE": 100, "PROMPTS_TITLE": 250, "FIRST_PROMPT_TITLE": 75}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
