@@ -30,6 +30,7 @@ from bot.run_watcher import RunWatcher
 from bot.services import Services, Wakeups
 from bot.slack import SlackGateway, make_web_client
 from config.settings import Settings
+from db.checkpoints import LONG_LOG_PAGES, Checkpoints
 from db.session import Database
 from db.upgrade import check_revision
 
@@ -98,7 +99,7 @@ def build_app(settings: Settings) -> Bot:
     second = settings.slack_app_token if settings.slack_mode == "socket" else settings.slack_signing_secret
     if settings.slack_bot_token is None or second is None:
         raise MissingTokens(" ".join((MissingTokens.__doc__ or "").split()))
-    database = Database(settings.resolved_database_url)
+    database = Database(settings.resolved_database_url, log_pages=LONG_LOG_PAGES)
     check_revision(database)
     # A call that takes longer than half a lease is given up, so that nobody takes over what is still being sent.
     token = settings.slack_bot_token.get_secret_value()
@@ -127,6 +128,7 @@ def build_app(settings: Settings) -> Bot:
         app=app,
         services=services,
         parts=(
+            Checkpoints(database),
             writer,
             OutboxSender(slack, database, settings, wakeups.outbox, right_of_way),
             InboxWorkers(app, database, settings, wakeups.inbox, right_of_way),

@@ -47,11 +47,12 @@ class Child:
     start_at: float = field(default=0.0)
 
     def start(self) -> None:
-        # A session of its own: the terminal's Ctrl-C reaches us alone, and we stop them in order.
+        # A group of its own: the terminal's Ctrl-C reaches us alone, and we stop them in order. Not a session of its
+        # own: between sessions Linux shares the cores evenly (autogroups), and niceness would mean nothing.
         with self.log_file.open("ab") if self.log_file else nullcontext() as output:
             self.process = subprocess.Popen(
                 self.command, env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                start_new_session=True,
+                process_group=0,
             )  # fmt: skip
         with suppress(ProcessLookupError):  # it may have died already; `watch` says so
             ours = os.getpriority(os.PRIO_PROCESS, 0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,12 +36,15 @@ class NestedWrite(Exception):
 class Database:
     """One engine; `read()` and `write()` hand out sessions. Threads share it, processes make their own."""
 
-    def __init__(self, url: str, *, echo: bool = False) -> None:
+    def __init__(self, url: str, *, echo: bool = False, log_pages: int = 1_000) -> None:
+        """`log_pages`: how long SQLite's log gets before a commit moves it into the file, see db/checkpoints.py."""
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._one_writer = _Turns()  # wakes the next writer at once, where SQLite's own waiting is a poll
         self._here = threading.local()
-        self.engine = _sqlite_engine(self.url.database, url, echo) if self.is_sqlite else _server_engine(url, echo)
+        self.engine = (
+            _sqlite_engine(self.url.database, url, echo, log_pages) if self.is_sqlite else _server_engine(url, echo)
+        )
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -79,6 +82,17 @@ class Database:
             with Session(connection, expire_on_commit=False) as session:
                 yield session
                 session.commit()
+
+    def checkpoint(self, *, while_nobody_writes: bool = False) -> tuple[int, int]:
+        """Move what can be moved from SQLite's log into the file. Returns the pages in the log, and those moved so far.
+
+        Once all are moved, the next write starts the log anew. Raises DatabaseUnavailable.
+        """
+        turn = self._one_writer.turn(goes_first=False) if while_nobody_writes else nullcontext()
+        with _telling_faults_apart(), turn, self.engine.connect() as connection:
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            _, in_log, moved = connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").one()
+        return in_log, moved
 
     def dispose(self) -> None:
         self.engine.dispose()
@@ -147,7 +161,7 @@ def _sqlite_module() -> ModuleType:
     return module
 
 
-def _sqlite_engine(database: str | None, url: str, echo: bool) -> Engine:
+def _sqlite_engine(database: str | None, url: str, echo: bool, log_pages: int) -> Engine:
     if database and database != ":memory:":
         Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
@@ -157,7 +171,10 @@ def _sqlite_engine(database: str | None, url: str, echo: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+        for pragma in (
+            "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON",
+            f"wal_autocheckpoint={log_pages}",
+        ):  # fmt: skip
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

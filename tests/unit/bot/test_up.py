@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.up import Child, plan, stop_all
+from bot.up import NICENESS, Child, plan, stop_all
 from config.settings import Settings
 from tests.support.wait import wait_until
 
@@ -36,6 +36,19 @@ def test_a_process_that_dies_is_started_again_after_a_pause() -> None:
         return dying.deaths == 2
 
     wait_until(is_back, seconds=20)
+
+
+def test_who_gives_way_shares_our_session_so_that_niceness_counts_and_has_a_group_of_its_own() -> None:
+    trainer, bot = child("trainer", SLEEPS), child("bot", SLEEPS)
+    for one in (trainer, bot):
+        one.start()
+    pids = [one.process.pid for one in (trainer, bot) if one.process]
+    niceness = [os.getpriority(os.PRIO_PROCESS, pid) for pid in pids]
+    sessions, groups = [os.getsid(pid) for pid in pids], [os.getpgid(pid) for pid in pids]
+    stop_all([trainer, bot])
+    assert niceness[0] - niceness[1] == NICENESS["trainer"]
+    assert sessions == [os.getsid(0)] * 2  # Linux shares the cores evenly between sessions, whatever the niceness
+    assert groups == pids  # the terminal's Ctrl-C does not reach them
 
 
 def test_everything_is_stopped_and_nothing_is_left() -> None:
