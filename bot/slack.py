@@ -186,6 +186,8 @@ def _values_of(view: dict[str, Any]) -> dict[str, str | tuple[str, ...]]:
 
 def _value_of(action: dict[str, Any]) -> str:
     selected = action.get("selected_option") or {}
+    if "selected_options" in action:
+        return ",".join(option["value"] for option in action["selected_options"] or ())
     return str(action.get("value") or selected.get("value") or action.get("selected_user") or "")
 
 

@@ -139,6 +139,20 @@ def list_newest_examples(session: Session, style_id: str, scope: Scope, limit: i
     return list(session.scalars(query.order_by(Example.example_id.desc()).limit(limit)))
 
 
+def list_waiting_examples(
+    session: Session, style_id: str, scope: Scope, *, proposed_by: str = "", before: datetime | None = None
+) -> list[Example]:
+    """Proposals of one style that wait for their reviewers, oldest first."""
+    query = select(Example).where(
+        Example.style_id == style_id, Example.scope_key == scope.key, Example.status == ExampleStatus.PROPOSED
+    )
+    if proposed_by:
+        query = query.where(Example.proposed_by == proposed_by)
+    if before is not None:
+        query = query.where(Example.proposed_at < before)
+    return list(session.scalars(query.order_by(Example.proposed_at, Example.example_id)))
+
+
 def lock_example(session: Session, example_id: str) -> Example:
     """The example as it is now, for whoever decides about it: deciders take turns until they commit."""
     query = select(Example).where(Example.example_id == example_id).with_for_update()

@@ -5,6 +5,7 @@ from db import (
     audit,
     datasets,
     drafts,
+    example_versions,
     examples,
     inbox,
     outbox,
@@ -24,6 +25,6 @@ from db.base import Base
 metadata = Base.metadata
 
 __all__ = [
-    "adapters", "audit", "datasets", "drafts", "examples", "inbox", "metadata", "outbox", "people",
+    "adapters", "audit", "datasets", "drafts", "example_versions", "examples", "inbox", "metadata", "outbox", "people",
     "preferences", "promotions", "ratings", "reviews", "runs", "scorecards", "styles", "teams", "trainers",
 ]  # fmt: skip

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import String
+from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from db.base import SLACK_ID, Base, insert_new
@@ -30,6 +31,12 @@ class Person(Base):
 
 def find_person(session: Session, team_id: str, user_id: str) -> Person | None:
     return session.get(Person, (team_id, user_id))
+
+
+def list_people(session: Session, team_id: str, user_ids: Collection[str]) -> dict[str, Person]:
+    """Those of them who are known, by user_id."""
+    query = select(Person).where(Person.team_id == team_id, Person.user_id.in_(user_ids))
+    return {person.user_id: person for person in session.scalars(query)}
 
 
 def save_person(session: Session, person: Person) -> None:

@@ -5,13 +5,20 @@ A card of a withdrawn example shows no text any more.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
+from bot.blocks.changes import Before, changes_blocks
 from bot.blocks.text import context, markdown, plain, section
 from bot.domain.safe_text import escape, shorten
 from bot.texts import learning as texts
+from bot.texts import review as review_texts
 
+#: Causes that are stored as reasons: another example was kept in place of this one, at its review and after it.
+KEPT_OTHER = "kept-other"
+REPLACED = "replaced"
+_OWN_REASON = re.compile(rf"(?P<cause>{KEPT_OTHER}|{REPLACED}):(?P<example_id>ex_[0-9a-z]+)")
 PROMPT_SHOWN = 1_500
 COMPLETION_SHOWN = 2_900
 #: Who decided about an example whose message was deleted: nobody, but the row and the log say what did.
@@ -35,6 +42,8 @@ class Card:
     approvals_required: int
     decided_by: str | None = None
     reason: str | None = None
+    #: The texts before the last edit.
+    before: Before | None = None
 
 
 def card_text(card: Card) -> str:
@@ -58,19 +67,34 @@ def card_blocks(card: Card) -> list[dict[str, Any]]:
             )
         )
     )
+    if card.before is not None and card.status != "withdrawn":
+        blocks += changes_blocks(card.before, card.prompt, card.completion)
     if card.status == "proposed":
-        voters = [f"<@{user_id}>" for user_id in card.voter_ids]
-        blocks.append(context(texts.votes(len(voters), card.approvals_required, voters)))
+        blocks.append(context(votes_line(card)))
         blocks.append(_buttons(card))
     else:
-        blocks.append(section(_decision(card)))
+        blocks.append(section(decided_line(card)))
     return blocks
 
 
-def _decision(card: Card) -> str:
+def votes_line(card: Card) -> str:
+    voters = [f"<@{user_id}>" for user_id in card.voter_ids]
+    return texts.votes(len(voters), card.approvals_required, voters)
+
+
+def spoken_reason(reason: str) -> str:
+    """A person's reason as it is; one of ours, which is stored as its cause, as a sentence."""
+    found = _OWN_REASON.fullmatch(reason)
+    if found is None:
+        return reason
+    said = review_texts.kept_other if found["cause"] == KEPT_OTHER else review_texts.kept_this
+    return said(found["example_id"])
+
+
+def decided_line(card: Card) -> str:
     if card.decided_by == MESSAGE_DELETED:
         return texts.WITHDRAWN_WITH_MESSAGE()
-    reason = escape(shorten(card.reason, 500)) if card.reason else None
+    reason = escape(shorten(spoken_reason(card.reason), 500)) if card.reason else None
     return texts.decided(card.status, _person(card.decided_by), reason)
 
 
@@ -84,12 +108,12 @@ def read_card_value(value: str) -> tuple[str, int | None]:
     return example_id, int(version) if version.isdecimal() else None
 
 
-def reject_view(example_id: str, version: int | None) -> dict[str, Any]:
+def reject_view(metadata: str) -> dict[str, Any]:
     """The modal that asks why."""
     return {
         "type": "modal",
         "callback_id": "reject_example",
-        "private_metadata": card_value(example_id, version) if version else example_id,
+        "private_metadata": metadata,
         "title": plain(texts.REJECT_TITLE(), 24),
         "submit": plain(texts.REJECT(), 24),
         "close": plain(texts.CANCEL(), 24),

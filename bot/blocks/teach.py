@@ -26,8 +26,12 @@ def teach_view(
     return _modal("teach", texts.TEACH_TITLE(), texts.TEACH_SUBMIT(), metadata, blocks)
 
 
-def edit_example_view(*, metadata: str, prompt: str, completion: str) -> dict[str, Any]:
-    return _modal("edit_example", texts.EDIT_TITLE(), texts.EDIT_SUBMIT(), metadata, _pair_inputs(prompt, completion))
+def edit_example_view(
+    *, metadata: str, prompt: str, completion: str, above: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """`above`: what to know before editing."""
+    blocks = [*above, *_pair_inputs(prompt, completion)]
+    return _modal("edit_example", texts.EDIT_TITLE(), texts.EDIT_SUBMIT(), metadata, blocks)
 
 
 def _pair_inputs(prompt: str, completion: str) -> list[dict[str, Any]]:

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from bot import slack
-from bot.listeners import agent, drafts, feedback, huisstijl, mentions, reviews, styles, teach, training
+from bot.listeners import (
+    agent,
+    drafts,
+    feedback,
+    huisstijl,
+    mentions,
+    review_queue,
+    reviews,
+    styles,
+    teach,
+    training,
+)
 from bot.routing import Route, action, command, event, read_message, shortcut, view
 
 LEARNING: tuple[Route, ...] = (
@@ -17,6 +28,20 @@ LEARNING: tuple[Route, ...] = (
     action("reject_example", reviews.open_reject),
     view("reject_example", reviews.submit_reject),
     action("withdraw_example", reviews.withdraw),
+    action("review_open:*", reviews.open_detail),
+    action("review_back", reviews.back),
+    action("keep_this:*", reviews.keep_this),
+    action("keep_other:*", reviews.keep_other),
+    action("redact_choice", review_queue.nothing_to_do),
+    action("review_queue", review_queue.open_by_click),
+    action("queue_style", review_queue.change_filter),
+    action("queue_proposer", review_queue.change_filter),
+    action("queue_age", review_queue.change_filter),
+    action("queue_warned", review_queue.change_filter),
+    action("queue_previous", review_queue.turn_page),
+    action("queue_next", review_queue.turn_page),
+    action("bulk_open:*", review_queue.open_bulk),
+    view("approve_imports", review_queue.submit_bulk),
     event("message:message_deleted", teach.forget_message, lambda body, services: slack.read_deletion(body)),
 )
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
+from bot.blocks.changes import Before
 from bot.blocks.examples import ExampleOverview, ShownExample
 from bot.blocks.review_card import MESSAGE_DELETED, Card, card_blocks, card_text
 from bot.domain.pairs import check_pair
@@ -30,6 +31,7 @@ from db.adapters import list_adapters_trained_on
 from db.audit import record
 from db.base import new_id, now_in_database
 from db.drafts import find_draft_by_message, get_draft
+from db.example_versions import drop_versions, find_last_version
 from db.examples import (
     LIVE,
     Example,
@@ -278,11 +280,16 @@ def owe_card_update(session: Session, style: Style, example: Example, *, again: 
 
 
 def make_card(session: Session, style: Style, example: Example) -> Card:
+    earlier = find_last_version(session, example.example_id)
+    before = (
+        Before(prompt=earlier.prompt, completion=earlier.completion, edited_by=earlier.edited_by) if earlier else None
+    )
     return Card(
         example_id=example.example_id, version=example.version, style_name=style.name, status=example.status.value,
         prompt=example.prompt, completion=example.completion, proposed_by=example.proposed_by,
         author_id=example.author_id, permalink=example.permalink, voter_ids=voters_of(session, example),
         approvals_required=style.approvals_required, decided_by=example.decided_by, reason=example.reason,
+        before=before,
     )  # fmt: skip
 
 
@@ -331,6 +338,7 @@ def withdraw(session: Session, example: Example, decided_by: str, reason: str | 
     if example.status not in LIVE:
         raise AlreadyDecided(texts.already(example.status))
     transition(session, example, ExampleStatus.WITHDRAWN, decided_by=decided_by, reason=reason)
+    drop_versions(session, example.example_id)
     adapters = tuple(adapter.name for adapter in list_adapters_trained_on(session, example.example_id))
     record(
         session, team_id=example.team_id, actor=decided_by, action="example.withdrawn",

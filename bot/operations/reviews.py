@@ -5,17 +5,27 @@ A refusal that comes from a stale card is raised after the card's renewal is on 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from bot.blocks.review_card import MESSAGE_DELETED
+from bot.blocks.review_card import MESSAGE_DELETED, REPLACED, spoken_reason
 from bot.domain.pairs import check_pair
+from bot.domain.redaction import redact_pair
 from bot.domain.reviewing import is_reviewer, may_approve
 from bot.domain.safe_text import escape, shorten
 from bot.domain.similarity import normal_pair
 from bot.domain.values import Actor
-from bot.errors import AlreadyDecided, HuisstijlError, MembersOnly, MessageGone, OwnExample, ReviewersOnly, UnusablePair
+from bot.errors import (
+    AlreadyDecided,
+    HuisstijlError,
+    MembersOnly,
+    MessageGone,
+    OutOfScope,
+    OwnExample,
+    ReviewersOnly,
+    UnusablePair,
+)
 from bot.operations.examples import (
     count_approval,
     find_duplicate,
@@ -27,7 +37,9 @@ from bot.operations.examples import (
 from bot.operations.languages import speaking_to
 from bot.operations.people import refuse
 from bot.texts import learning as texts
+from bot.texts import review as review_texts
 from db.audit import record
+from db.example_versions import drop_versions, keep_version
 from db.examples import Example, ExampleNotFound, ExampleStatus, get_example, lock_example, revise, transition
 from db.outbox import owe
 from db.reviews import ReviewDecision, save_review, void_reviews
@@ -46,19 +58,35 @@ class Standing:
     approvals_required: int
     #: The same person had said so before.
     is_repeat: bool = False
+    #: Examples that made place for it, and that will once it is approved.
+    replaced: str = ""
+    still_there: str = ""
 
     @property
     def sentence(self) -> str:
+        said = self._counted()
+        if self.replaced:
+            return review_texts.retired(said, f"`{self.replaced}`")
+        return review_texts.other_stays(said, f"`{self.still_there}`") if self.still_there else said
+
+    def _counted(self) -> str:
         if self.is_approved:
             return texts.approved_now(self.style_name)
         counted = texts.vote_counted_before if self.is_repeat else texts.vote_counted
         return counted(self.approvals, self.approvals_required)
 
 
-def find_open_example(database: Database, actor: Actor, example_id: str) -> Example:
-    """An example that this person may decide about. Raises ExampleNotFound, MembersOnly, ReviewersOnly,
-    AlreadyDecided."""
-    example, _ = _as_decider(database, actor, example_id)
+def find_example_to_review(database: Database, actor: Actor, example_id: str, *, place: str) -> tuple[Example, Style]:
+    """An example and its style, for somebody who may decide about it and asks in a place where it may be shown.
+
+    Raises ExampleNotFound, MembersOnly, ReviewersOnly, OutOfScope.
+    """
+    return _as_decider(database, actor, example_id, place)
+
+
+def find_open_example(database: Database, actor: Actor, example_id: str, *, place: str) -> Example:
+    """An example that this person may decide about. Raises as `find_example_to_review`, and AlreadyDecided."""
+    example, _ = _as_decider(database, actor, example_id, place)
     if example.status is not ExampleStatus.PROPOSED:
         raise AlreadyDecided(texts.already(example.status))
     return example
@@ -74,18 +102,30 @@ def find_source(database: Database, example_id: str) -> tuple[str, str] | None:
 
 
 def approve_example(
-    database: Database, actor: Actor, example_id: str, *, seen_version: int | None = None, is_source_gone: bool = False
+    database: Database,
+    actor: Actor,
+    example_id: str,
+    *,
+    place: str,
+    seen_version: int | None = None,
+    is_source_gone: bool = False,
+    redacts: bool = False,
+    instead_of: str = "",
 ) -> Standing:
     """Count this person's approval; with enough of them the example is approved and shapes the next draft.
 
-    Raises ReviewersOnly, OwnExample, AlreadyDecided (also when the text is no longer the one that was seen), and
-    MessageGone after withdrawing an example whose message was deleted.
+    `place` is the channel in which the decision is made. `redacts` takes out first what should not be learnt;
+    `instead_of` names another example of the style that no longer counts as soon as this one does. Raises
+    ReviewersOnly, OwnExample, OutOfScope, UnusablePair, AlreadyDecided (also when the text is no longer the one that
+    was seen), and MessageGone after withdrawing an example whose message was deleted.
     """
-    example, style = _as_decider(database, actor, example_id)
+    example, style = _as_decider(database, actor, example_id, place)
     if not may_approve(actor, policy_of(style), example.proposed_by):
         refuse(database, actor, "approval.refused", example_id, OwnExample())
     refusal: HuisstijlError | None
+    is_other_gone = False
     with database.write() as session:
+        style = lock_style(session, style.style_id)
         example = lock_example(session, example_id)
         is_repeat = actor.user_id in voters_of(session, example)
         repeated = is_repeat and example.status in (ExampleStatus.PROPOSED, ExampleStatus.APPROVED)
@@ -96,45 +136,101 @@ def approve_example(
         elif refusal is not None:
             owe_card_update(session, style, example, again=f"{actor.user_id}:{seen_version}")
         elif not repeated:
+            if redacts:
+                redact(session, actor, style, example)
             count_approval(session, actor, style, example)
             owe_card_update(session, style, example)
+        if refusal is None and instead_of and example.status is ExampleStatus.APPROVED:
+            is_other_gone = _replace(session, actor, style, instead_of, by=example)
         standing = _standing(session, style, example, is_repeat=repeated)
+    if refusal is not None:
+        raise refusal
+    return replace(
+        standing, replaced=instead_of if is_other_gone else "", still_there="" if is_other_gone else instead_of
+    )
+
+
+def redact(session: Session, actor: Actor, style: Style, example: Example) -> None:
+    """Take out of an example what should not be learnt. Earlier texts go with it: they hold what was taken out.
+
+    Raises UnusablePair when what is left is no example, or one that there is.
+    """
+    cleaned = redact_pair(example.prompt, example.completion)
+    if (cleaned.prompt, cleaned.completion) == (example.prompt, example.completion):
+        return
+    problems = check_pair(cleaned.prompt, cleaned.completion, style.kind)
+    if problems:
+        raise UnusablePair({problem.field: problem.sentence for problem in problems})
+    _give_texts(session, style, example, cleaned.prompt, cleaned.completion)
+    drop_versions(session, example.example_id)
+    record(
+        session, team_id=style.team_id, actor=actor.user_id, action="example.redacted", subject=example.example_id,
+        version=example.version, found={kind.value: n for kind, n in cleaned.counts.items()},
+    )  # fmt: skip
+
+
+def _replace(session: Session, actor: Actor, style: Style, other_id: str, *, by: Example) -> bool:
+    """The other one no longer counts: an approved example is retired, a proposal rejected. False when it is gone."""
+    other = lock_example(session, other_id)
+    if other.style_id != style.style_id or other.example_id == by.example_id:
+        raise ExampleNotFound
+    reason = f"{REPLACED}:{by.example_id}"
+    if other.status is ExampleStatus.APPROVED:
+        transition(session, other, ExampleStatus.RETIRED, decided_by=actor.user_id, reason=reason)
+        record(
+            session, team_id=style.team_id, actor=actor.user_id, action="example.retired", subject=other_id,
+            style_id=style.style_id, replaced_by=by.example_id,
+        )  # fmt: skip
+        owe_card_update(session, style, other)
+    elif other.status is ExampleStatus.PROPOSED:
+        _reject(session, actor, style, other, reason)
+    return other.status in (ExampleStatus.RETIRED, ExampleStatus.REJECTED, ExampleStatus.WITHDRAWN)
+
+
+def reject_example(
+    database: Database, actor: Actor, example_id: str, *, place: str, reason: str, seen_version: int | None = None
+) -> Standing:
+    """Turn a proposal down; its proposer is told why. Raises ReviewersOnly, OutOfScope, AlreadyDecided."""
+    _, style = _as_decider(database, actor, example_id, place)
+    with database.write() as session:
+        example = lock_example(session, example_id)
+        refusal = _stale(example, seen_version)
+        if refusal is None:
+            _reject(session, actor, style, example, reason)
+        else:
+            owe_card_update(session, style, example, again=f"{actor.user_id}:{seen_version}")
+        standing = _standing(session, style, example)
     if refusal is not None:
         raise refusal
     return standing
 
 
-def reject_example(
-    database: Database, actor: Actor, example_id: str, *, reason: str, seen_version: int | None = None
-) -> None:
-    """Turn a proposal down; its proposer is told why. Raises ReviewersOnly, AlreadyDecided."""
-    _, style = _as_decider(database, actor, example_id)
-    with database.write() as session:
-        example = lock_example(session, example_id)
-        refusal = _stale(example, seen_version)
-        if refusal is None:
-            save_review(
-                session, example_id, actor.user_id, ReviewDecision.REJECT, seen_version=example.version, reason=reason
-            )
-            transition(session, example, ExampleStatus.REJECTED, decided_by=actor.user_id, reason=reason)
-            record(
-                session, team_id=style.team_id, actor=actor.user_id, action="example.rejected", subject=example_id,
-                style_id=style.style_id,
-            )  # fmt: skip
-            _tell_proposer(session, style, example, actor, reason)
-            owe_card_update(session, style, example)
-        else:
-            owe_card_update(session, style, example, again=f"{actor.user_id}:{seen_version}")
-    if refusal is not None:
-        raise refusal
+def _reject(session: Session, actor: Actor, style: Style, example: Example, reason: str) -> None:
+    save_review(
+        session, example.example_id, actor.user_id, ReviewDecision.REJECT, seen_version=example.version, reason=reason
+    )
+    transition(session, example, ExampleStatus.REJECTED, decided_by=actor.user_id, reason=reason)
+    record(
+        session, team_id=style.team_id, actor=actor.user_id, action="example.rejected", subject=example.example_id,
+        style_id=style.style_id,
+    )  # fmt: skip
+    _tell_proposer(session, style, example, actor, reason)
+    owe_card_update(session, style, example)
 
 
 def edit_example(
-    database: Database, actor: Actor, example_id: str, *, prompt: str, completion: str, seen_version: int | None
+    database: Database,
+    actor: Actor,
+    example_id: str,
+    *,
+    place: str,
+    prompt: str,
+    completion: str,
+    seen_version: int | None,
 ) -> Standing:
     """Give a proposal better texts. Earlier approvals were for other texts and are void; the editor's own counts,
-    where their approval may count. Raises ReviewersOnly, AlreadyDecided, UnusablePair by field."""
-    _, style = _as_decider(database, actor, example_id)
+    where their approval may count. Raises ReviewersOnly, OutOfScope, AlreadyDecided, UnusablePair by field."""
+    _, style = _as_decider(database, actor, example_id, place)
     problems = check_pair(prompt, completion, style.kind)
     if problems:
         raise UnusablePair({problem.field: problem.sentence for problem in problems})
@@ -154,15 +250,9 @@ def edit_example(
 def _revise(session: Session, actor: Actor, style: Style, example: Example, prompt: str, completion: str) -> None:
     if (prompt, completion) == (example.prompt, example.completion):
         raise UnusablePair({"completion": texts.NOTHING_CHANGED()})
-    pair = normal_pair("", prompt, completion)
-    other = find_duplicate(session, style, pair, except_id=example.example_id)
-    if other is not None:
-        is_exact = other.content_hash == pair.content_hash
-        sentence = texts.duplicate(style.name, other.example_id, other.status, is_exact=is_exact)
-        raise UnusablePair({"completion": sentence.replace("*", "").replace("`", "")})
     voided = voters_of(session, example)
-    revise(session, example, prompt=prompt, completion=completion, content_hash=pair.content_hash)
-    void_reviews(session, example.example_id)
+    keep_version(session, example, actor.user_id)
+    _give_texts(session, style, example, prompt, completion)
     record(
         session, team_id=style.team_id, actor=actor.user_id, action="example.edited", subject=example.example_id,
         version=example.version, voided_approvals=list(voided),
@@ -171,7 +261,19 @@ def _revise(session: Session, actor: Actor, style: Style, example: Example, prom
         count_approval(session, actor, style, example)
 
 
-def _as_decider(database: Database, actor: Actor, example_id: str) -> tuple[Example, Style]:
+def _give_texts(session: Session, style: Style, example: Example, prompt: str, completion: str) -> None:
+    """Approvals of the old texts are void. Raises UnusablePair when there is such an example."""
+    pair = normal_pair("", prompt, completion)
+    other = find_duplicate(session, style, pair, except_id=example.example_id)
+    if other is not None:
+        is_exact = other.content_hash == pair.content_hash
+        sentence = texts.duplicate(style.name, other.example_id, other.status, is_exact=is_exact)
+        raise UnusablePair({"completion": sentence.replace("*", "").replace("`", "")})
+    revise(session, example, prompt=prompt, completion=completion, content_hash=pair.content_hash)
+    void_reviews(session, example.example_id)
+
+
+def _as_decider(database: Database, actor: Actor, example_id: str, place: str) -> tuple[Example, Style]:
     with database.read() as session:
         example = get_example(session, example_id)
         style = session.get_one(Style, example.style_id)
@@ -181,6 +283,9 @@ def _as_decider(database: Database, actor: Actor, example_id: str) -> tuple[Exam
         refuse(database, actor, "review.refused", example_id, MembersOnly())
     if not is_reviewer(actor, style.reviewer_ids):
         refuse(database, actor, "review.refused", example_id, ReviewersOnly())
+    if not style.scope.covers(actor.team_id, place):
+        # What a private channel taught is decided about there: nowhere else may its text be shown.
+        refuse(database, actor, "review.refused", example_id, OutOfScope())
     return example, style
 
 
@@ -206,7 +311,7 @@ def _tell_proposer(session: Session, style: Style, example: Example, actor: Acto
         return  # they know, or they are no person (an import)
     with speaking_to(session, style.team_id, example.proposed_by):
         note = texts.rejected_note(
-            style.name, f"<@{actor.user_id}>", escape(reason), escape(shorten(example.completion, 80))
+            style.name, f"<@{actor.user_id}>", escape(spoken_reason(reason)), escape(shorten(example.completion, 80))
         )
     owe(
         session, team_id=style.team_id, dedupe_key=f"rejected:{example.example_id}", verb="post_direct",

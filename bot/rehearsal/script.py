@@ -217,7 +217,7 @@ def teach(rehearsal: Rehearsal) -> None:
         ]
         for thread in threads:
             thread.start()
-        ravi, clicked = rehearsal.people[RAVI], set[str]()
+        ravi, clicked = rehearsal.people[RAVI], dict[str, float]()
         with _bar(rehearsal.console) as bar:
             task = bar.add_task("approved", total=len(rehearsal.pairs))
             deadline = time.monotonic() + 300
@@ -226,11 +226,21 @@ def teach(rehearsal: Rehearsal) -> None:
                 if failed or time.monotonic() > deadline:
                     raise StepFailed(failed[0] if failed else f"only {approved} were approved within five minutes")
                 for card in ravi.messages(BRAND):
-                    if card["ts"] not in clicked and _has_button(card, "approve_example"):
+                    is_due = time.monotonic() - clicked.get(card["ts"], -60.0) > 5.0
+                    if is_due and _has_button(card, "approve_example"):
                         ravi.click(BRAND, card["ts"], "approve_example")
-                        clicked.add(card["ts"])
+                        clicked[card["ts"]] = time.monotonic()
+                _approve_after_a_look(ravi)
             bar.update(task, completed=approved)
         step.result = f"{approved} approved examples"
+
+
+def _approve_after_a_look(reviewer: Person) -> None:
+    """An example that looks like another is shown to its reviewer first; here both are kept."""
+    view = reviewer.open_view()
+    if view is not None and _has_button(view, "approve_example"):
+        reviewer.click_view(view, "approve_example")
+        reviewer.close_view(view)
 
 
 def _teach_lane(person: Person, pairs: list[Json], failed: list[str]) -> None:

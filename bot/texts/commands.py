@@ -13,6 +13,7 @@ HELP: dict[str, Sentence] = {
     "style": sentence("`/huisstijl style new` and `/huisstijl style edit NAME`: make or change a style (admins)"),
     "examples": sentence("`/huisstijl examples [STYLE]`: what a style has learnt, with the newest examples"),
     "withdraw": sentence("`/huisstijl withdraw EXAMPLE_ID`: take an example back"),
+    "review": sentence("`/huisstijl review [STYLE]`: what waits for your review (reviewers and admins)"),
     "train": sentence("`/huisstijl train [STYLE]`: train now, after a quote (admins)"),
     "ladder": sentence("`/huisstijl ladder [STYLE]`: every way to make a draft, measured on unseen pairs"),
     "status": sentence("`/huisstijl status [STYLE]`: champion, runs, what comes next"),

@@ -58,8 +58,8 @@ def test_two_approvals_at_once_make_one_decision(database: Database) -> None:
     for _ in range(5):
         example_id = proposed(database)
         outcomes = at_once(
-            partial(approve_example, database, RAVI, example_id, seen_version=1),
-            partial(approve_example, database, NOOR, example_id, seen_version=1),
+            partial(approve_example, database, RAVI, example_id, place="C1", seen_version=1),
+            partial(approve_example, database, NOOR, example_id, place="C1", seen_version=1),
         )
         assert sorted(outcomes) == ["AlreadyDecided", "done"]
         with database.read() as session:
@@ -70,8 +70,8 @@ def test_two_votes_at_once_fill_a_quorum_of_two(database: Database) -> None:
     for _ in range(5):
         example_id = proposed(database, approvals_required=2)
         outcomes = at_once(
-            partial(approve_example, database, RAVI, example_id, seen_version=1),
-            partial(approve_example, database, NOOR, example_id, seen_version=1),
+            partial(approve_example, database, RAVI, example_id, place="C1", seen_version=1),
+            partial(approve_example, database, NOOR, example_id, place="C1", seen_version=1),
         )
         assert outcomes == ["done", "done"]
         with database.read() as session:
@@ -81,16 +81,20 @@ def test_two_votes_at_once_fill_a_quorum_of_two(database: Database) -> None:
 def test_approve_and_reject_at_once_make_one_decision(database: Database) -> None:
     example_id = proposed(database)
     outcomes = at_once(
-        lambda: approve_example(database, RAVI, example_id, seen_version=1),
-        lambda: reject_example(database, NOOR, example_id, reason="No", seen_version=1),
+        lambda: approve_example(database, RAVI, example_id, place="C1", seen_version=1),
+        lambda: reject_example(database, NOOR, example_id, place="C1", reason="No", seen_version=1),
     )
     assert sorted(outcomes) == ["AlreadyDecided", "done"]
 
 
 def test_an_approval_of_the_text_before_an_edit_does_not_count(database: Database) -> None:
     example_id = proposed(database, approvals_required=2)
-    edit_example(database, NOOR, example_id, prompt="Another request", completion="Another answer.", seen_version=1)
-    assert at_once(lambda: approve_example(database, RAVI, example_id, seen_version=1)) == ["AlreadyDecided"]
+    edit_example(
+        database, NOOR, example_id, place="C1", prompt="Another request", completion="Another answer.", seen_version=1
+    )
+    assert at_once(lambda: approve_example(database, RAVI, example_id, place="C1", seen_version=1)) == [
+        "AlreadyDecided"
+    ]
     with database.read() as session:
         assert [review.reviewer_id for review in list_reviews(session, example_id)] == ["U_NOOR"]
         # The click on the stale card renews it.
@@ -99,14 +103,14 @@ def test_an_approval_of_the_text_before_an_edit_does_not_count(database: Databas
 
 def test_the_same_click_worked_on_twice_is_one_approval_and_one_answer(database: Database) -> None:
     example_id = proposed(database)
-    first = approve_example(database, RAVI, example_id, seen_version=1)
-    again = approve_example(database, RAVI, example_id, seen_version=1)
+    first = approve_example(database, RAVI, example_id, place="C1", seen_version=1)
+    again = approve_example(database, RAVI, example_id, place="C1", seen_version=1)
     assert first.sentence == again.sentence and again.is_repeat
 
 
 def test_a_withdrawn_example_keeps_its_row_and_leaves_every_search(database: Database) -> None:
     example_id = proposed(database)
-    approve_example(database, RAVI, example_id)
+    approve_example(database, RAVI, example_id, place="C1")
     assert withdraw_example(database, RAVI, example_id).adapter_names == ()
     with database.read() as session:
         assert get_example(session, example_id).status is ExampleStatus.WITHDRAWN
@@ -114,7 +118,7 @@ def test_a_withdrawn_example_keeps_its_row_and_leaves_every_search(database: Dat
 
 def test_a_withdrawal_names_every_adapter_that_was_trained_on_the_example(database: Database) -> None:
     example_id = proposed(database)
-    approve_example(database, RAVI, example_id)
+    approve_example(database, RAVI, example_id, place="C1")
     with database.write() as session:
         example = get_example(session, example_id)
         style = get_style(session, example.style_id)

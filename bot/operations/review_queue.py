@@ -1,0 +1,169 @@
+"""Reading the review queue: the proposals that a person may decide about, where they ask, with what to look at.
+
+Styles of a private channel are listed only when the queue is opened in that channel; elsewhere they are a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from bot.blocks.review_queue import ImportBatch, QueueFilter, QueueItem, ReviewQueue
+from bot.domain.clashes import Clash, ClashKind, find_clashes
+from bot.domain.redaction import redact_pair
+from bot.domain.reviewing import is_reviewer
+from bot.domain.similarity import NormalPair, normal_pair
+from bot.domain.values import Actor
+from bot.operations.examples import voters_of
+from db.base import now_in_database
+from db.examples import Example, ExampleSource, list_live_pairs, list_waiting_examples
+from db.people import list_people
+from db.session import Database
+from db.styles import Style, StyleKind, list_styles
+
+PAGE_SIZE = 5
+
+
+def read_review_queue(
+    database: Database,
+    actor: Actor,
+    *,
+    place: str = "",
+    wanted: QueueFilter | None = None,
+    page: int = 0,
+    page_size: int = PAGE_SIZE,
+) -> ReviewQueue:
+    """One page of what this person may decide about, oldest first. `place` is the channel it is shown in, if any.
+
+    Raises nothing: for somebody who reviews no style the queue is empty and says so.
+    """
+    wanted = wanted or QueueFilter()
+    with database.read() as session:
+        mine = [style for style in list_styles(session, actor.team_id) if is_reviewer(actor, style.reviewer_ids)]
+        here = [style for style in mine if style.scope.covers(actor.team_id, place)]
+        waiting = [(style, example) for style in here for example in _list_waiting(session, style)]
+        waiting.sort(key=lambda row: (row[1].proposed_at, row[1].example_id))
+        known = _Known(session)
+        found = [row for row in waiting if _is_wanted(session, row[1], wanted)]
+        if wanted.only_warned:
+            found = [row for row in found if _look(known, *row).has_warnings]
+        pages = max(1, -(-len(found) // page_size))
+        page = min(max(page, 0), pages - 1)
+        shown = found[page * page_size : (page + 1) * page_size]
+        now = now_in_database(session)
+        return ReviewQueue(
+            items=tuple(
+                _item(session, actor, style, example, _look(known, style, example), (now - example.proposed_at).days)
+                for style, example in shown
+            ),
+            total=len(found), waiting=len(waiting), page=page, pages=pages, wanted=wanted,
+            styles=tuple((style.style_id, style.name) for style in here),
+            proposers=_names(session, actor.team_id, {example.proposed_by for _, example in waiting}),
+            elsewhere=tuple(_elsewhere(session, actor, mine, place)),
+            imports=tuple(_imports(waiting)),
+            is_reviewer=bool(mine),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What there is to look at before this example is approved."""
+
+    clashes: tuple[Clash, ...]
+    sensitive: int
+
+    @property
+    def has_warnings(self) -> bool:
+        return bool(self.clashes or self.sensitive)
+
+    def count(self, kind: ClashKind) -> int:
+        return sum(clash.kind is kind for clash in self.clashes)
+
+
+class _Known:
+    """The live pairs of each style, normalised once."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._pairs: dict[str, list[NormalPair]] = {}
+
+    def of(self, style: Style) -> list[NormalPair]:
+        if style.style_id not in self._pairs:
+            rows = list_live_pairs(self._session, style.style_id, style.scope)
+            self._pairs[style.style_id] = [normal_pair(*row) for row in rows]
+        return self._pairs[style.style_id]
+
+
+def look_at(session: Session, style: Style, example: Example) -> Look:
+    """What a reviewer should see before this example is approved."""
+    return _look(_Known(session), style, example)
+
+
+def list_unwarned(session: Session, style: Style, examples: Iterable[Example]) -> list[Example]:
+    """Those of them that need no second look."""
+    known = _Known(session)
+    return [example for example in examples if not _look(known, style, example).has_warnings]
+
+
+def _look(known: _Known, style: Style, example: Example) -> Look:
+    pair = normal_pair(example.example_id, example.prompt, example.completion)
+    clashes = find_clashes(pair, known.of(style), labels=style.kind is StyleKind.CLASSIFY)
+    return Look(clashes=tuple(clashes), sensitive=sum(redact_pair(example.prompt, example.completion).counts.values()))
+
+
+def _list_waiting(session: Session, style: Style) -> list[Example]:
+    return list_waiting_examples(session, style.style_id, style.scope)
+
+
+def _is_wanted(session: Session, example: Example, wanted: QueueFilter) -> bool:
+    days = int(wanted.age.value)
+    return (
+        wanted.style_id in ("", example.style_id)
+        and wanted.proposed_by in ("", example.proposed_by)
+        and (days == 0 or example.proposed_at < now_in_database(session) - timedelta(days=days))
+    )
+
+
+def _item(session: Session, actor: Actor, style: Style, example: Example, look: Look, age_days: int) -> QueueItem:
+    voters = voters_of(session, example)
+    return QueueItem(
+        example_id=example.example_id, version=example.version, style_name=style.name, prompt=example.prompt,
+        completion=example.completion, proposed_by=example.proposed_by, age_days=age_days,
+        approvals=len(voters), approvals_required=style.approvals_required, has_voted=actor.user_id in voters,
+        is_own=example.proposed_by == actor.user_id, contradictions=look.count(ClashKind.CONTRADICTION),
+        lookalikes=look.count(ClashKind.LOOKALIKE), sensitive=look.sensitive,
+    )  # fmt: skip
+
+
+def _names(session: Session, team_id: str, user_ids: set[str]) -> tuple[tuple[str, str], ...]:
+    known = list_people(session, team_id, user_ids)
+    named = [(user_id, known[user_id].name if user_id in known else user_id) for user_id in user_ids]
+    return tuple(sorted(named, key=lambda who: who[1].casefold()))
+
+
+def _elsewhere(session: Session, actor: Actor, mine: Sequence[Style], place: str) -> Iterable[tuple[str, int]]:
+    """How much waits in private channels for their own reviewers; an admin need not know that there is such a one."""
+    for style in mine:
+        channel_id = style.scope.channel_id
+        if channel_id not in (None, place) and actor.user_id in style.reviewer_ids:
+            count = len(_list_waiting(session, style))
+            if channel_id and count:
+                yield channel_id, count
+
+
+def is_untouched_import(example: Example) -> bool:
+    """From a file, and nobody has edited it since."""
+    return example.source is ExampleSource.IMPORT and example.version == 1
+
+
+def _imports(waiting: Sequence[tuple[Style, Example]]) -> Iterable[ImportBatch]:
+    counts: dict[str, int] = {}
+    names = {style.style_id: style.name for style, _ in waiting}
+    for style, example in waiting:
+        if is_untouched_import(example):
+            counts[style.style_id] = counts.get(style.style_id, 0) + 1
+    for style_id, count in counts.items():
+        yield ImportBatch(style_id=style_id, style_name=names[style_id], count=count)
