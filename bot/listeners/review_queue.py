@@ -36,14 +36,18 @@ def open_by_click(services: Services, click: Click) -> None:
 def change_filter(services: Services, click: Click) -> None:
     actor = services.people.get_actor(click.team_id, click.user_id)
     state = QueueState.from_metadata(click.metadata)
-    chosen = "" if click.value == ANY else click.value
-    wanted = {
-        "queue_style": replace(state.wanted, style_id=chosen),
-        "queue_proposer": replace(state.wanted, proposed_by=chosen),
-        "queue_age": replace(state.wanted, age=QueueAge(chosen or QueueAge.ANY)),
-        "queue_warned": replace(state.wanted, only_warned=bool(click.value)),
-    }
-    show(services, actor, replace(state, wanted=wanted[click.action_id], page=0), view_id=click.view_id)
+    wanted = _changed(state.wanted, click.action_id, "" if click.value == ANY else click.value)
+    show(services, actor, replace(state, wanted=wanted, page=0), view_id=click.view_id)
+
+
+def _changed(wanted: QueueFilter, action_id: str, chosen: str) -> QueueFilter:
+    if action_id == "queue_style":
+        return replace(wanted, style_id=chosen)
+    if action_id == "queue_proposer":
+        return replace(wanted, proposed_by=chosen)
+    if action_id == "queue_age":
+        return replace(wanted, age=QueueAge(chosen or QueueAge.ANY))
+    return replace(wanted, only_warned=bool(chosen))
 
 
 def turn_page(services: Services, click: Click) -> None:

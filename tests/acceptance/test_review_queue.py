@@ -89,8 +89,6 @@ def test_the_queue_lists_what_waits_and_its_filters_narrow_it(bot: Bot, workspac
     create_style(workspace.person(ANA))
     create_style(workspace.person(ANA), name="support")
     mia, noor, ravi = workspace.person(MIA), workspace.person(NOOR), workspace.person(RAVI)
-    with bot.services.database.read():
-        pass
     view = open_teach(mia, GENERAL, mia.post(GENERAL, GOOD)["ts"])
     styles = {o["text"]["text"]: o["value"] for o in view["blocks"][0]["element"]["options"]}
     assert mia.submit(view, {"prompt": "Say that we close early", "style": styles["brand-voice"]}).errors is None
