@@ -185,12 +185,11 @@ def _elsewhere(queue: ReviewQueue) -> list[Block]:
 def _filters(queue: ReviewQueue) -> list[Block]:
     wanted = queue.wanted
     ages = [(age.value, label()) for age, label in zip(QueueAge, texts.AGES, strict=True)]
+    styles = [(ANY, texts.ALL_STYLES()), *queue.styles]
+    people = [(ANY, texts.ALL_PEOPLE()), *queue.proposers]
     selects = [
-        _select("queue_style", texts.FILTER_STYLE(), [(ANY, texts.ALL_STYLES()), *queue.styles], wanted.style_id or ANY),
-        _select(
-            "queue_proposer", texts.FILTER_PROPOSER(), [(ANY, texts.ALL_PEOPLE()), *queue.proposers],
-            wanted.proposed_by or ANY,
-        ),
+        _select("queue_style", texts.FILTER_STYLE(), styles, wanted.style_id or ANY),
+        _select("queue_proposer", texts.FILTER_PROPOSER(), people, wanted.proposed_by or ANY),
         _select("queue_age", texts.FILTER_AGE(), ages, wanted.age.value),
     ]  # fmt: skip
     option = {"text": plain(texts.ONLY_WARNED(), 75), "value": "yes"}

@@ -12,7 +12,7 @@ from bot.blocks.teach import edit_example_view
 from bot.blocks.text import notice, read_long_input, section
 from bot.domain.safe_text import escape
 from bot.domain.values import Actor, Click, Submission
-from bot.errors import AlreadyDecided, HuisstijlError, UnusablePair
+from bot.errors import AlreadyDecided, HuisstijlError, UnusablePair, explain
 from bot.listeners import review_queue
 from bot.operations.examples import withdraw_example
 from bot.operations.review_detail import find_edit_conflict, read_review_detail

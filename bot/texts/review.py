@@ -50,7 +50,7 @@ def _age(days: int) -> str:
 
 
 def approvals_of(count: int, required: int) -> str:
-    return say("{count} of {required} approvals", count=count, required=required)
+    return say_count(required, "{votes} of {count} approval", "{votes} of {count} approvals", votes=count)
 
 
 def queue_pair(prompt: str, completion: str) -> str:
