@@ -6,15 +6,17 @@ put down what they were doing.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import structlog
@@ -23,6 +25,9 @@ from bot.rehearsal.workspace import load_tokens, workspace_folder
 from config.settings import Settings, child_environment
 from db.session import Database
 from db.upgrade import upgrade_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 log = structlog.get_logger()
 
@@ -79,20 +84,39 @@ def run_up(settings: Settings) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.resolved_database_url)
-    upgrade_database(database)
-    database.dispose()
-    children = plan(settings)
-    _say_where(settings)
-    try:
-        start_all(children, settings, stop)
-        while not stop.wait(0.5):
-            for child in children:
-                child.watch()
-    finally:
-        stop_all(children)
+    with only_one(settings.data_dir):
+        database = Database(settings.resolved_database_url)
+        upgrade_database(database)
+        database.dispose()
+        children = plan(settings)
+        _say_where(settings)
+        try:
+            start_all(children, settings, stop)
+            while not stop.wait(0.5):
+                for child in children:
+                    child.watch()
+        finally:
+            stop_all(children)
     return 0
+
+
+class AlreadyUp(Exception):
+    """Another `huisstijl up` works on this folder already. Use that one, or stop it with Ctrl-C and start again."""
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold this data folder for one `huisstijl up`; the system lets go when the process ends, however it ends.
+
+    Raises AlreadyUp.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "up.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyUp(AlreadyUp.__doc__) from None
+        yield
 
 
 def plan(settings: Settings, **environment_overrides: str) -> list[Child]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.up import NICENESS, Child, plan, stop_all
+from bot.up import NICENESS, AlreadyUp, Child, only_one, plan, stop_all
 from config.settings import Settings
 from tests.support.wait import wait_until
 
@@ -57,6 +57,13 @@ def test_everything_is_stopped_and_nothing_is_left() -> None:
         one.start()
     stop_all(children)
     assert [one.process.returncode for one in children if one.process] == [-15, -15]
+
+
+def test_a_folder_is_held_by_one_at_a_time_and_free_again_after_it(tmp_path: Path) -> None:
+    with only_one(tmp_path / "data"), pytest.raises(AlreadyUp, match="stop it"), only_one(tmp_path / "data"):
+        pass
+    with only_one(tmp_path / "data"):
+        pass
 
 
 def test_a_workspace_of_our_own_comes_first_and_only_without_tokens(
