@@ -100,7 +100,7 @@ def read_click(body: Body) -> Click:
         channel_id=(body.get("channel") or {}).get("id") or container.get("channel_id") or "",
         trigger_id=body.get("trigger_id", ""), response_url=body.get("response_url", ""),
         action_id=action["action_id"], value=_value_of(action),
-        message_ts=container.get("message_ts", ""),
+        message_ts=container.get("message_ts", ""), is_ephemeral=bool(container.get("is_ephemeral")),
         thread_ts=message.get("thread_ts") or container.get("thread_ts") or "",
         view_id=view.get("id", ""), metadata=view.get("private_metadata") or "", view_hash=view.get("hash") or "",
         view_kind=view.get("type") or "", values=_values_of(view),

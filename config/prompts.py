@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
+from config.variants import Variant
+
 PROMPT_VERSION = 1
 
 
@@ -48,6 +50,48 @@ def build_prompt(
         messages.append({"role": "assistant", "content": turn.completion})
     messages.append({"role": "user", "content": request})
     return messages
+
+
+def build_variant_prompt(
+    instructions: str,
+    request: str,
+    variant: Variant,
+    versions: Sequence[str],
+    examples: Sequence[Pair] = (),
+    history: Sequence[Pair] = (),
+) -> ChatMessages:
+    """The chat messages that ask for a draft once more: the first draft's own prompt, the answers that it got
+    (`versions`, oldest first, at least one), and what is wanted instead of the last one.
+
+    Whoever serves the style wrote those answers to that prompt, so an adapter sees what it was trained on.
+    """
+    messages = build_prompt(instructions, request, examples, history)
+    for version in versions:
+        messages.append({"role": "assistant", "content": version})
+        messages.append({"role": "user", "content": _ask_for(variant, len(version.split()))})
+    return messages
+
+
+#: How many words a shorter or a longer version should have, of what the one before has.
+_SHARE = {Variant.SHORTER: 0.6, Variant.LONGER: 1.6}
+
+
+def _ask_for(variant: Variant, words: int) -> str:
+    if variant is Variant.ANOTHER:
+        return (
+            "Write another version of the same text: another opening, other words, another order. Repeat no sentence "
+            "of the versions above. Keep the facts, the language and the style. Answer with the text alone."
+        )
+    wanted = max(3, round(words * _SHARE[variant]))
+    if variant is Variant.SHORTER:
+        return (
+            f"Write the same text again, clearly shorter: at most {wanted} words. Keep the facts, the language and the "
+            "style. Answer with the text alone."
+        )
+    return (
+        f"Write the same text again, longer: about {wanted} words, with more room for each point and nothing made up. "
+        "Keep the facts, the language and the style. Answer with the text alone."
+    )
 
 
 def prompt_hash(instructions: str) -> str:

@@ -1,7 +1,8 @@
 """Drafts: completions offered to a person, with what shaped them and what became of them.
 
 requested → streaming → shown → kept | edited | discarded   (+ failed, stopped). A draft is claimed like a run,
-so a bot that dies mid-draft leaves a row that the next one finds.
+so a bot that dies mid-draft leaves a row that the next one finds. Whether somebody has used a draft stands beside its
+status: what was posted may still be kept, and the other way round.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, func, or_, select, update
+from sqlalchemy import ForeignKey, Index, String, Text, false, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config.rungs import Rung
+from config.variants import Variant
 from db.base import ID, SLACK_ID, Base, words
 from db.claims import Claimable, claim_next, lease_lapsed
 
@@ -30,6 +32,8 @@ class DraftStatus(StrEnum):
 
 
 OPEN = (DraftStatus.REQUESTED, DraftStatus.STREAMING)
+#: Somebody has said what they make of it.
+DECIDED = (DraftStatus.KEPT, DraftStatus.EDITED, DraftStatus.DISCARDED)
 
 
 class Draft(Claimable, Base):
@@ -66,6 +70,18 @@ class Draft(Claimable, Base):
     #: What a person made of it, when they edited it.
     edited_completion: Mapped[str | None] = mapped_column(Text, default=None)
     decided_by: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
+    #: The draft that this one is a variant of, the first one of them all, and which variant.
+    parent_id: Mapped[str | None] = mapped_column(ID, default=None)
+    root_id: Mapped[str | None] = mapped_column(ID, default=None, index=True)
+    variant: Mapped[Variant | None] = mapped_column(words(Variant), default=None)
+    #: Where the parent stands, for people.
+    parent_link: Mapped[str | None] = mapped_column(Text, default=None)
+    #: Shown to its requester alone, until they share or use it.
+    is_private: Mapped[bool] = mapped_column(default=False, server_default=false())
+    #: Who posted it as their choice, when, and where.
+    used_by: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
+    used_at: Mapped[datetime | None] = mapped_column(default=None)
+    used_in: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
     requested_at: Mapped[datetime]
     finished_at: Mapped[datetime | None] = mapped_column(default=None)
 
@@ -73,6 +89,16 @@ class Draft(Claimable, Base):
     def tail(self) -> str:
         """The part of the completion that stands in the last message."""
         return self.completion[self.continued_at :]
+
+    @property
+    def text(self) -> str:
+        """The text that stands: a person's, where they edited it."""
+        return self.edited_completion or self.completion
+
+    @property
+    def family_id(self) -> str:
+        """One for a draft and all its variants."""
+        return self.root_id or self.draft_id
 
 
 class DraftNotFound(Exception):
@@ -84,6 +110,27 @@ def get_draft(session: Session, draft_id: str) -> Draft:
     if draft is None:
         raise DraftNotFound
     return draft
+
+
+def lock_draft(session: Session, draft_id: str) -> Draft:
+    """The draft as it is now, for whoever decides what follows from it: they take turns until they commit."""
+    query = select(Draft).where(Draft.draft_id == draft_id).with_for_update()
+    draft = session.scalars(query.execution_options(populate_existing=True)).first()
+    if draft is None:
+        raise DraftNotFound
+    return draft
+
+
+def list_family(session: Session, family_id: str) -> list[Draft]:
+    """A draft and all its variants, oldest first."""
+    query = select(Draft).where(or_(Draft.draft_id == family_id, Draft.root_id == family_id))
+    return list(session.scalars(query.order_by(Draft.draft_id)))
+
+
+def count_used_drafts(session: Session, style_id: str, since: datetime, until: datetime) -> int:
+    """How many drafts people have posted as their choice in [since, until): each counts once."""
+    query = select(func.count()).where(Draft.style_id == style_id, Draft.used_at >= since, Draft.used_at < until)
+    return session.scalar(query) or 0
 
 
 def find_draft_by_request(session: Session, request_key: str) -> Draft | None:

@@ -6,19 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.blocks.draft_buttons import Buttons, buttons_block
 from bot.blocks.rating import rating_block
-from bot.blocks.text import context, plain
+from bot.blocks.text import context
 from bot.domain.drafting import SafeStream
 from bot.domain.safe_text import clip, escape, neutralise, shorten
 from bot.texts import drafting as texts
+from bot.texts import variants
 
 Blocks = list[dict[str, Any]]
 
 #: Slack's limit for the top-level text is far higher; this is what a notification shows.
 FALLBACK_CHARS = 3_000
 LINKED_EXAMPLES = 8
-#: Slack takes 12,000 characters of markdown in a message.
-MARKDOWN_CHARS = 11_800
+#: Slack takes 12,000 characters of markdown in a message, and some 13,000 in all of its blocks.
+MARKDOWN_CHARS = 10_400
+LONGEST_LINK = 150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,9 @@ class Shape:
     adapter: str | None = None
     examples: tuple[tuple[str, str | None], ...] = ()
     notes: tuple[str, ...] = ()
+    #: Of a variant: which, and where the draft stands that it is a version of.
+    variant: str | None = None
+    parent_link: str | None = None
 
 
 def shape_line(shape: Shape) -> str:
@@ -37,26 +43,42 @@ def shape_line(shape: Shape) -> str:
         f"<{link}|{number}>" if link and _is_plain_link(link) else f"`{example_id}`"
         for number, (example_id, link) in enumerate(shape.examples[:LINKED_EXAMPLES], start=1)
     ]
-    return texts.shaped_by(shape.style, shape.rung, shape.adapter, links, shape.notes)
+    return texts.shaped_by(shape.style, shape.rung, shape.adapter, links, (*_parent_notes(shape), *shape.notes))
+
+
+def _parent_notes(shape: Shape) -> tuple[str, ...]:
+    if shape.variant is None:
+        return ()
+    if shape.parent_link and _is_plain_link(shape.parent_link):
+        return (variants.shaped_by_linked_parent(shape.variant, shape.parent_link),)
+    return (variants.SHAPED_BY_PARENT[shape.variant],)
 
 
 def _is_plain_link(link: str) -> bool:
-    return link.startswith(("https://", "http://")) and not set(link) & set("<>| \n") and len(link) < 250
+    return link.startswith(("https://", "http://")) and not set(link) & set("<>| \n") and len(link) < LONGEST_LINK
 
 
-def closing_blocks(draft_id: str, shape: Shape) -> Blocks:
+def closing_blocks(shape: Shape, buttons: Buttons) -> Blocks:
     """What stands under a complete draft."""
-    buttons = [
-        _button("keep_draft", texts.KEEP(), draft_id, style="primary"),
-        _button("edit_draft", texts.EDIT(), draft_id),
-        _button("discard_draft", texts.DISCARD(), draft_id),
-    ]
-    return [rating_block(draft_id), context(shape_line(shape)), {"type": "actions", "elements": buttons}]
+    above = [context(variants.ONLY_YOU)] if buttons.is_private else [rating_block(buttons.draft_id)]
+    return [*above, context(shape_line(shape)), buttons_block(buttons)]
 
 
-def decided_blocks(text: str, shape: Shape, sentence: str) -> Blocks:
-    """A draft about which somebody has decided: no buttons any more."""
-    return whole_blocks(text, [context(shape_line(shape)), context(sentence)])
+def decided_blocks(text: str, shape: Shape, sentences: Sequence[str], buttons: Buttons) -> Blocks:
+    """A draft about which somebody has decided: what was said of it, and what can still be done with it."""
+    said = [variants.ONLY_YOU] if buttons.is_private else []
+    closing = [context(line) for line in (*said, shape_line(shape), *sentences)]
+    return whole_blocks(text, [*closing, buttons_block(buttons)])
+
+
+def used_blocks(text: str, sentence: str) -> Blocks:
+    """A draft as somebody's choice: its text, and whose choice it is."""
+    return whole_blocks(text, [context(sentence)])
+
+
+def shared_blocks(text: str, sentence: str, shape: Shape, buttons: Buttons) -> Blocks:
+    """A private draft for everybody in the channel."""
+    return [context(sentence), *whole_blocks(text, closing_blocks(shape, buttons))]
 
 
 def ended_blocks(sentence: str) -> Blocks:
@@ -93,7 +115,3 @@ def _quiet(text: str, most: int) -> str:
 def _quiet_lines(request: str) -> Sequence[str]:
     shown = request if len(request) <= 600 else f"{request[:599]}…"
     return [escape(neutralise(line)) for line in shown.splitlines()[:12]] or [""]
-
-
-def _button(action_id: str, label: str, value: str, **more: str) -> dict[str, Any]:
-    return {"type": "button", "action_id": action_id, "text": plain(label, 75), "value": value, **more}

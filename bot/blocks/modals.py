@@ -6,9 +6,12 @@ from typing import Any
 
 from bot.blocks.text import long_input, plain
 from bot.texts import drafting as texts
+from bot.texts import variants
 
 TEXT_BLOCK = "text"
 REASON_BLOCK = "reason"
+REASONS_BLOCK = "reasons"
+BETTER_BLOCK = "better"
 
 
 def edit_draft_view(metadata: str, text: str) -> dict[str, Any]:
@@ -25,8 +28,13 @@ def edit_draft_view(metadata: str, text: str) -> dict[str, Any]:
 
 
 def discard_draft_view(metadata: str) -> dict[str, Any]:
-    """Why the draft is not in our style."""
-    reason = {"type": "plain_text_input", "action_id": "text", "multiline": True, "max_length": 1_000}
+    """Why the draft is not in our style, and how it should be."""
+    choices = {
+        "type": "checkboxes",
+        "action_id": "reasons",
+        "options": [{"text": plain(sentence, 75), "value": word} for word, sentence in variants.REASONS.items()],
+    }
+    own_words = {"type": "plain_text_input", "action_id": "own_words", "multiline": True, "max_length": 1_000}
     return {
         "type": "modal",
         "callback_id": "discard_draft",
@@ -37,11 +45,19 @@ def discard_draft_view(metadata: str) -> dict[str, Any]:
         "blocks": [
             {
                 "type": "input",
-                "block_id": REASON_BLOCK,
-                "label": plain(texts.REASON_LABEL(), 2_000),
-                "hint": plain(texts.REASON_HINT(), 2_000),
-                "element": reason,
+                "block_id": REASONS_BLOCK,
+                "label": plain(variants.REASONS_LABEL, 2_000),
+                "element": choices,
                 "optional": True,
-            }
+            },
+            {
+                "type": "input",
+                "block_id": REASON_BLOCK,
+                "label": plain(variants.OWN_WORDS_LABEL, 2_000),
+                "hint": plain(variants.OWN_WORDS_HINT, 2_000),
+                "element": own_words,
+                "optional": True,
+            },
+            *long_input(BETTER_BLOCK, variants.BETTER_LABEL, hint=variants.BETTER_HINT, optional=True),
         ],
     }

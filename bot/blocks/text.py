@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.domain.pairs import INPUT_CHARS, MAX_INPUTS, split_for_inputs
+from bot.domain.long_text import INPUT_CHARS, MAX_INPUTS, Part, join_parts, read_joint, split_long_text, write_joint
 from bot.domain.safe_text import clip
 from bot.texts import learning as texts
 
@@ -40,13 +40,16 @@ def notice(title: str, sentence: str) -> dict[str, Any]:
     }
 
 
-def long_input(block_id: str, label: str, text: str = "", *, hint: str = "", parts: int | None = None) -> list[Block]:
-    """Inputs `block_id`, `block_id_2`, … that hold the whole text; the first is required.
+def long_input(
+    block_id: str, label: str, text: str = "", *, hint: str = "", parts: int | None = None, optional: bool = False
+) -> list[Block]:
+    """Inputs `block_id`, `block_id_2~…`, … that hold the whole text, cut between paragraphs; the first is required.
 
-    Raises ValueError for a text that does not fit into MAX_INPUTS inputs: callers say so before they open a modal.
+    The white space of a cut stands in the block_id of the input after it. Raises ValueError for a text that does not
+    fit into MAX_INPUTS inputs: callers say so before they open a modal.
     """
-    pieces = split_for_inputs(text)
-    pieces += [""] * ((parts or 0) - len(pieces))
+    pieces = split_long_text(text)
+    pieces += [Part(text="")] * ((parts or 0) - len(pieces))
     if len(pieces) > MAX_INPUTS:
         raise ValueError(f"{len(text)} characters do not fit into {MAX_INPUTS} inputs")
     blocks = []
@@ -57,14 +60,14 @@ def long_input(block_id: str, label: str, text: str = "", *, hint: str = "", par
             "multiline": True,
             "max_length": INPUT_CHARS,
         }
-        if piece:
-            element["initial_value"] = piece
+        if piece.text:
+            element["initial_value"] = piece.text
         block: Block = {
             "type": "input",
-            "block_id": _part_id(block_id, number),
+            "block_id": _part_id(block_id, number) + (f"~{write_joint(piece.joint)}" if number > 1 else ""),
             "label": plain(texts.part_label(label, number, len(pieces)), 2_000),
             "element": element,
-            "optional": number > 1,
+            "optional": optional or number > 1,
         }
         if hint and number == 1:
             block["hint"] = plain(hint, 2_000)
@@ -73,9 +76,15 @@ def long_input(block_id: str, label: str, text: str = "", *, hint: str = "", par
 
 
 def read_long_input(values: Mapping[str, str | tuple[str, ...]], block_id: str) -> str:
-    """The text that a person left in the inputs of `long_input`, exactly as typed."""
-    parts = (values.get(_part_id(block_id, number), "") for number in range(1, MAX_INPUTS + 1))
-    return "".join(part for part in parts if isinstance(part, str))
+    """The text that a person left in the inputs of `long_input`: untouched, it is the text that was put in."""
+    joints = {name: joint for name, _, joint in (key.partition("~") for key in values)}
+    typed = {key.partition("~")[0]: value for key, value in values.items()}
+    parts = []
+    for number in range(1, MAX_INPUTS + 1):
+        part_id = _part_id(block_id, number)
+        value = typed.get(part_id, "")
+        parts.append(Part(text=value if isinstance(value, str) else "", joint=read_joint(joints.get(part_id, ""))))
+    return join_parts(parts)
 
 
 def _part_id(block_id: str, number: int) -> str:

@@ -8,15 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.domain.long_text import MAX_TEXT_CHARS, utf16_units
 from bot.domain.similarity import count_visible
 from bot.texts import learning as texts
 
-#: Slack's limit for one text input.
-INPUT_CHARS = 3_000
-#: Inputs that one long text is spread over in a modal.
-MAX_INPUTS = 4
-#: Longer texts are refused everywhere, so that every example can be reviewed and edited in a modal.
-MAX_TEXT_CHARS = INPUT_CHARS * MAX_INPUTS
 MIN_PROMPT_CHARS = 2
 #: By kind of style: a label may be one character, a draft that short says nothing about a style.
 MIN_COMPLETION_CHARS = {"draft": 4, "code": 2, "classify": 1}
@@ -47,39 +42,13 @@ def _check(text: str, field: Field, least: int) -> str:
         return texts.EMPTY[field]()
     if visible < least:
         return texts.too_short(field, visible, least)
-    if len(split_for_inputs(text)) > MAX_INPUTS:
+    if is_too_long(text):
         return texts.too_long(field, len(text), MAX_TEXT_CHARS)
     if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
         return texts.UNSTORABLE[field]()
     return ""
 
 
-def split_for_inputs(text: str) -> list[str]:
-    """A text in pieces that fit Slack's text inputs; joined they are the text again.
-
-    Slack may count in UTF-16 units, so a piece holds at most that many of those. Pieces neither begin nor end with
-    white space where that can be had, because an input may lose it there.
-    """
-    pieces: list[str] = []
-    to_spare = max(0, MAX_TEXT_CHARS - _utf16_units(text)) // MAX_INPUTS
-    while _utf16_units(text) > INPUT_CHARS:
-        cut = end = _fitting(text)
-        while cut > end - to_spare and (text[cut - 1].isspace() or text[cut].isspace()):
-            cut -= 1
-        pieces.append(text[:cut])
-        text = text[cut:]
-    return [*pieces, text]
-
-
-def _utf16_units(text: str) -> int:
-    return len(text) + sum(c > "\uffff" for c in text)
-
-
-def _fitting(text: str) -> int:
-    """How many characters from the start fit into one input."""
-    units = 0
-    for index, c in enumerate(text):
-        units += 2 if c > "\uffff" else 1
-        if units > INPUT_CHARS:
-            return index
-    return len(text)
+def is_too_long(text: str) -> bool:
+    """Longer texts are refused everywhere, so that every example can be reviewed and edited in a modal."""
+    return utf16_units(text) > MAX_TEXT_CHARS

@@ -71,6 +71,8 @@ class Click(Delivery):
     value: str
     message_ts: str = ""
     thread_ts: str = ""
+    #: In a message that only this person sees: nothing but the response_url can change it.
+    is_ephemeral: bool = False
     #: For clicks in a modal or in App Home: the view, its private_metadata, its hash, and `modal` or `home`.
     view_id: str = ""
     metadata: str = ""

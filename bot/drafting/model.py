@@ -20,8 +20,9 @@ import numpy as np
 import openai
 import structlog
 from numpy.typing import NDArray
-from openai import DefaultHttpxClient, OpenAI, Stream, Timeout
+from openai import NOT_GIVEN, DefaultHttpxClient, OpenAI, Stream, Timeout
 
+from bot.domain.variants import GREEDY, Sampling
 from bot.errors import AdapterUnavailable, ModelBroke, ModelBusy, ModelDown, ModelError, ModelSlow, PromptTooLong
 from bot.texts import drafting as texts
 from config.prompts import ChatMessages
@@ -125,8 +126,9 @@ class ModelClient:
         return True
 
     def stream(
-        self, messages: ChatMessages, *, model: str, max_tokens: int, deadline: float, is_base: bool = True
-    ) -> Iterator[Piece]:
+        self, messages: ChatMessages, *, model: str, max_tokens: int, deadline: float, is_base: bool = True,
+        sampling: Sampling = GREEDY,
+    ) -> Iterator[Piece]:  # fmt: skip
         """The answer in pieces, as they arrive, and empty pieces while nothing arrives; the last one has the facts.
 
         `deadline` is a time on `time.monotonic`'s clock: the stream has ended by then. Closing the iterator ends
@@ -134,7 +136,8 @@ class ModelClient:
         AdapterUnavailable (where `model` names an adapter: `is_base` false), ModelError.
         """
         self._drafting.enter()
-        reader = _Reader(self._client, messages, model, max_tokens, self._settings.first_token_deadline_seconds)
+        silence = self._settings.first_token_deadline_seconds
+        reader = _Reader(self._client, messages, model, max_tokens, silence, sampling)
         try:
             yield from self._pieces(reader, deadline)
             self._drafting.succeeded()
@@ -189,14 +192,18 @@ class ModelClient:
 class _Reader:
     """A thread that reads one stream into a queue. Whoever abandons it need not wait for it."""
 
-    def __init__(self, client: OpenAI, messages: ChatMessages, model: str, max_tokens: int, silence: float) -> None:
+    def __init__(
+        self, client: OpenAI, messages: ChatMessages, model: str, max_tokens: int, silence: float, sampling: Sampling
+    ) -> None:
         self.pieces: queue.SimpleQueue[Piece | Exception] = queue.SimpleQueue()
         self.has_text = False
         self._arguments: dict[str, Any] = {
             "messages": messages,
             "model": model,
             "max_tokens": max_tokens,
-            "temperature": 0,  # what a rung was measured with
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": sampling.seed if sampling.seed is not None else NOT_GIVEN,
             "stream": True,
             "stream_options": {"include_usage": True},
             "timeout": _timeout(silence),

@@ -16,16 +16,18 @@ from sqlalchemy.orm import Session
 
 from bot.blocks.draft import Shape
 from bot.domain.drafting import Turn, choose_history, count_turn_tokens, search_text
+from bot.domain.variants import MAX_VERSIONS
 from bot.drafting.model import base_model_id
 from bot.drafting.retrieval import NO_VECTOR, choose_fixed_examples, retrieve_examples
 from bot.errors import ModelError
 from bot.texts import drafting as texts
-from config.prompts import ChatMessages, Pair, build_prompt
+from config.prompts import ChatMessages, Pair, build_prompt, build_variant_prompt
 from config.recipe_files import RecipeUnreadable, read_recipe_file
 from config.rungs import Rung
 from config.settings import Settings
+from config.variants import Variant
 from db.adapters import Adapter, AdapterStatus, get_adapter
-from db.drafts import Draft, DraftStatus, list_drafts_of_thread
+from db.drafts import Draft, DraftStatus, list_drafts_of_thread, list_family
 from db.examples import Example
 from db.promotions import Promotion, get_champion
 from db.session import Database
@@ -56,15 +58,21 @@ class Plan:
     examples: tuple[Example, ...]
     history: tuple[Turn, ...]
     notes: tuple[str, ...] = ()
+    variant: Variant | None = None
+    #: Of a variant: the texts that the prompt carries, the one to vary last; and every text that it must not repeat.
+    versions: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    parent_link: str | None = None
 
     @property
     def messages(self) -> ChatMessages:
-        return build_prompt(
-            self.instructions,
-            self.request,
-            [Pair(prompt=example.prompt, completion=example.completion) for example in self.examples],
-            [Pair(prompt=turn.request, completion=turn.answer) for turn in self.history],
-        )
+        examples = [Pair(prompt=example.prompt, completion=example.completion) for example in self.examples]
+        history = [Pair(prompt=turn.request, completion=turn.answer) for turn in self.history]
+        if self.variant is None:
+            return build_prompt(self.instructions, self.request, examples, history)
+        return build_variant_prompt(
+            self.instructions, self.request, self.variant, self.versions, examples, history
+        )  # fmt: skip
 
     @property
     def shape(self) -> Shape:
@@ -75,6 +83,8 @@ class Plan:
             # The one most like the request first, which stands last in the prompt.
             examples=tuple((example.example_id, example.permalink) for example in reversed(self.examples)),
             notes=self.notes,
+            variant=self.variant.value if self.variant else None,
+            parent_link=self.parent_link,
         )
 
     def smaller(self) -> Plan | None:
@@ -85,6 +95,8 @@ class Plan:
             return replace(self, examples=kept, notes=notes)
         if self.history:
             return replace(self, history=self.history[1:])
+        if len(self.versions) > 1:
+            return replace(self, versions=self.versions[1:])
         return None
 
 
@@ -148,11 +160,31 @@ def _plan(
         rung = Rung.ZERO_SHOT
         notes = [*(note for note in notes if note != texts.BY_WORDS()), texts.NO_EXAMPLES()]
     base = base_model_id(champion.base_model if champion else settings.base_model)
+    family = _family(database, draft)
     return Plan(
         style=style.name, instructions=style.instructions, request=draft.request, rung=rung,
         model=adapter.name if adapter else base, adapter_name=adapter.name if adapter else None,
-        examples=tuple(examples), history=tuple(history), notes=tuple(notes),
+        examples=tuple(examples), history=tuple(history), notes=tuple(notes), variant=draft.variant,
+        versions=_versions(draft, family), known=tuple(one.text for one in family), parent_link=draft.parent_link,
     )  # fmt: skip
+
+
+def _family(database: Database, draft: Draft) -> list[Draft]:
+    """The drafts that a variant is a version of, oldest first; none for a first draft."""
+    if draft.variant is None:
+        return []
+    with database.read() as session:
+        family = list_family(session, draft.family_id)
+    return [one for one in family if one.draft_id != draft.draft_id and one.text.strip()]
+
+
+def _versions(draft: Draft, family: list[Draft]) -> tuple[str, ...]:
+    """What the prompt shows: the draft to vary, and for another one what was tried besides."""
+    parent = [one.text for one in family if one.draft_id == draft.parent_id]
+    if draft.variant is not Variant.ANOTHER:
+        return tuple(parent)
+    others = [one.text for one in family if one.draft_id != draft.parent_id]
+    return (*others[-(MAX_VERSIONS - 1) :], *parent)
 
 
 def _embed(embed: Embed, query: str, notes: list[str]) -> NDArray[np.float32]:
@@ -184,12 +216,11 @@ def _find_adapter(session: Session, style: Style, champion: Promotion | None) ->
 
 def _history(session: Session, draft: Draft, max_tokens: int) -> list[Turn]:
     """Earlier requests of this thread in the same style, with the text that stands: a person's, where edited."""
+    if not draft.thread_ts:
+        return []  # for one person's eyes: no thread
     earlier = list_drafts_of_thread(session, draft.team_id, draft.channel_id, draft.thread_ts)
-    turns = [
-        _as_turn(one)
-        for one in earlier
-        if one.draft_id < draft.draft_id and one.style_id == draft.style_id and one.status in _SPOKEN and one.completion
-    ]
+    earlier = _last_of_each_family([one for one in earlier if one.family_id < draft.family_id])
+    turns = [_as_turn(one) for one in earlier if one.style_id == draft.style_id]
     return choose_history(turns, max_tokens)
 
 
@@ -199,3 +230,18 @@ def _as_turn(draft: Draft) -> Turn:
         draft.request, answer, counted_text=draft.completion, counted_tokens=draft.completion_tokens
     )
     return Turn(request=draft.request, answer=answer, tokens=tokens)
+
+
+def _last_of_each_family(drafts: list[Draft]) -> list[Draft]:
+    """Of a draft and its variants, the one that people settled on, or else the last; in the families' order."""
+    standing: dict[str, Draft] = {}
+    for one in drafts:
+        if one.status in _SPOKEN and one.completion:
+            known = standing.get(one.family_id)
+            if known is None or _is_settled(one) or not _is_settled(known):
+                standing[one.family_id] = one
+    return [standing[family_id] for family_id in sorted(standing)]
+
+
+def _is_settled(draft: Draft) -> bool:
+    return draft.status in (DraftStatus.KEPT, DraftStatus.EDITED) or draft.used_by is not None

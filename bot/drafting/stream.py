@@ -62,11 +62,12 @@ class ThreadStream:
         on_continued: Callable[[], None],
         is_in_code: Callable[[], bool],
         stream_seconds: float,
+        is_whole: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`on_visible` hears a message's ts as soon as there is one; `on_continued` that everything fed so far stands
         in messages that are closed. `is_in_code` says whether the text so far ends inside a block of code. A stream is
-        closed when it is `stream_seconds` old."""
+        closed when it is `stream_seconds` old. `is_whole`: nothing is shown before the end."""
         self._slack = slack
         self._channel_id = channel_id
         self._thread_ts = thread_ts
@@ -82,7 +83,7 @@ class ThreadStream:
         self._opening = ""
         self._flushed_at = 0.0
         self._started_at = 0.0
-        self.mode = Mode.NEW
+        self.mode = Mode.WHOLE if is_whole else Mode.NEW
         #: The message that is written now, or was last; None while there is none to write into.
         self.message: MessageRef | None = None
         #: Is a part of the draft in a message before this one?

@@ -20,7 +20,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -32,15 +32,17 @@ from bot.blocks.draft import closing_blocks, ended_blocks, fallback_text, whole_
 from bot.blocks.text import section
 from bot.domain.drafting import MAX_DRAFT_CHARS, SafeStream
 from bot.domain.values import MessageRef
+from bot.domain.variants import GREEDY, MAX_TRIES, Gate, Sampling, choose_sampling
 from bot.drafting.model import Piece
 from bot.drafting.rung import Plan, make_plan, make_plan_without_adapter
 from bot.drafting.stream import PressedStop, ThreadStream, end_session, end_stream
 from bot.errors import AdapterUnavailable, HuisstijlError, ModelBroke, ModelBusy, PromptTooLong, SlackError, explain
 from bot.language import speaking
-from bot.operations.drafts import root_key, shape_of
+from bot.operations.drafts import buttons_of, root_key, shape_of
 from bot.services import Services
 from bot.slack import MessageMissing
 from bot.texts import drafting as texts
+from bot.texts import variants
 from bot.texts.agent import session_title
 from bot.workers import Workers
 from config import failpoints
@@ -73,6 +75,8 @@ class Work:
     first_token_seconds: float | None = None
     last: Piece | None = None
     was_cut: bool = False
+    #: How many times a variant has come out as a text that people have seen.
+    repetitions: int = 0
     #: Set when a person pressed Stop, or when another worker took over.
     is_over: threading.Event = field(default_factory=threading.Event)
     #: Has Slack been told that we work in this thread, and that we do no more?
@@ -186,7 +190,7 @@ class DraftWorkers(Workers):
             self._services.slack, channel_id=draft.channel_id, thread_ts=draft.thread_ts, team_id=draft.team_id,
             user_id=draft.requested_by, on_visible=lambda ts: self._note_visible(work, ts),
             on_continued=lambda: self._note_continued(work), is_in_code=lambda: work.safe.is_in_code,
-            stream_seconds=self._services.settings.stream_seconds,
+            stream_seconds=self._services.settings.stream_seconds, is_whole=draft.is_private,
         )  # fmt: skip
         try:
             self._write(work, stream)
@@ -210,7 +214,7 @@ class DraftWorkers(Workers):
     def _find_thread(self, work: Work) -> None:
         """A command's thread is opened by a message of ours, which the outbox posts."""
         draft = work.draft
-        if draft.thread_ts:
+        if draft.thread_ts or draft.is_private:
             return
         deadline = time.monotonic() + ROOT_SECONDS
         while not self.stopping.is_set():
@@ -237,6 +241,11 @@ class DraftWorkers(Workers):
             try:
                 self._read_model(work, stream, plan, deadline)
                 return
+            except _Repetition:
+                work.repetitions += 1
+                log.info("draft.repeated", times=work.repetitions)
+                if work.repetitions >= MAX_TRIES:
+                    raise ModelBroke(variants.SAME_AGAIN) from None
             except AdapterUnavailable:
                 log.error("adapter.refused", adapter=plan.model)
                 if plan.adapter_name is None:
@@ -260,8 +269,9 @@ class DraftWorkers(Workers):
     def _read_model(self, work: Work, stream: ThreadStream, plan: Plan, deadline: float) -> None:
         pieces = self._services.model.stream(
             plan.messages, model=plan.model, max_tokens=self._services.settings.draft_max_tokens,
-            deadline=deadline, is_base=plan.adapter_name is None,
+            deadline=deadline, is_base=plan.adapter_name is None, sampling=_sampling(work, plan),
         )  # fmt: skip
+        gate = Gate(plan.known)
         try:
             for piece in pieces:
                 if work.is_over.is_set():
@@ -275,20 +285,26 @@ class DraftWorkers(Workers):
                     text = piece.text if work.raw else piece.text.lstrip()
                     text = text[: MAX_DRAFT_CHARS - len(work.raw)]
                     work.raw += text
-                    stream.feed(work.safe.feed(text))
-                    if len(work.raw) >= MAX_DRAFT_CHARS:
+                    stream.feed(work.safe.feed(gate.feed(text)))
+                    if max(len(work.raw), len(work.safe.shown)) >= MAX_DRAFT_CHARS:
                         work.was_cut = True
                         break
                 else:
                     stream.tick()
         finally:
             pieces.close()  # type: ignore[attr-defined]  # a generator: this hangs up
+        if work.raw.strip() and gate.is_repetition:
+            work.raw = ""
+            raise _Repetition
+        stream.feed(work.safe.feed(gate.finish()))
         if not work.raw.strip():
             raise ModelBroke(texts.NO_ANSWER())
 
     def _say_status(self, work: Work, plan: Plan) -> None:
         """Open the agent session, and a line in the thread while nothing is visible: neither is waited for, and it
         does not matter when they fail."""
+        if work.draft.is_private:
+            return  # it is in no thread
         work.status = texts.reading(len(plan.examples))
 
         def say() -> None:
@@ -351,11 +367,8 @@ class DraftWorkers(Workers):
         stream.feed(work.safe.finish())
         shape = work.plan.shape
         if work.was_cut:
-            shape = type(shape)(
-                style=shape.style, rung=shape.rung, adapter=shape.adapter, examples=shape.examples,
-                notes=(*shape.notes, texts.CUT_SHORT()),
-            )  # fmt: skip
-        closing = closing_blocks(work.draft.draft_id, shape)
+            shape = replace(shape, notes=(*shape.notes, texts.CUT_SHORT()))
+        closing = closing_blocks(shape, buttons_of(work.draft))
         work.draft.completion = work.raw.strip()
         facts = _facts(work) | {
             "completion": work.draft.completion,
@@ -401,7 +414,7 @@ class DraftWorkers(Workers):
         sentence = explain(error).sentence
         draft = work.draft
         owed: tuple[str, Any] = ("post_message", [section(sentence)])
-        if not draft.thread_ts:
+        if not draft.thread_ts and not draft.is_private:
             owed = ("post_direct", [section(sentence)])
         work.raw = ""
         self._finish(work, DraftStatus.FAILED, owed=owed, text=sentence, error=sentence, **_facts(work))
@@ -413,7 +426,7 @@ class DraftWorkers(Workers):
         work.has_session = True  # whoever died had said so
         if draft.total_seconds is not None:
             with self._services.database.read() as session:
-                closing = closing_blocks(draft.draft_id, shape_of(session, draft))
+                closing = closing_blocks(shape_of(session, draft), buttons_of(draft))
             if message is not None:
                 end_stream(slack, message)
             self._finish(work, DraftStatus.SHOWN, owed=(_verb(draft), whole_blocks(draft.tail, closing)))
@@ -448,7 +461,9 @@ class DraftWorkers(Workers):
             if owed is not None:
                 verb, blocks = owed
                 where: dict[str, Any] = {"channel_id": draft.channel_id}
-                if verb == "post_message":
+                if draft.is_private:
+                    verb, where["user_id"] = "post_ephemeral", draft.requested_by
+                elif verb == "post_message":
                     where["thread_ts"] = draft.thread_ts
                 elif verb == "post_direct":
                     where = {"user_id": draft.requested_by}
@@ -477,6 +492,17 @@ class DraftWorkers(Workers):
 def _verb(draft: Draft) -> str:
     """How the end of a draft gets into its thread when no stream takes it there."""
     return "update_message" if draft.message_ts else "post_message"
+
+
+class _Repetition(Exception):
+    """The model wrote what people have seen already; nothing of it was shown."""
+
+
+def _sampling(work: Work, plan: Plan) -> Sampling:
+    """The measured way for a first draft; for a variant other dice with every try."""
+    if plan.variant is None:
+        return GREEDY
+    return choose_sampling(work.draft.draft_id, plan.variant, work.repetitions)
 
 
 def _so_far(work: Work) -> dict[str, Any]:

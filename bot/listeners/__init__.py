@@ -14,6 +14,7 @@ from bot.listeners import (
     styles,
     teach,
     training,
+    versions,
 )
 from bot.routing import Route, action, command, event, read_message, shortcut, view
 
@@ -62,6 +63,10 @@ DRAFTING: tuple[Route, ...] = (
     view("edit_draft", feedback.submit_edit),
     action("discard_draft", feedback.open_discard),
     view("discard_draft", feedback.submit_discard),
+    action("more_draft", versions.choose_more),
+    action("use_draft", versions.use),
+    view("use_draft", versions.submit_use),
+    action("share_draft", versions.share),
 )
 
 AGENT: tuple[Route, ...] = (

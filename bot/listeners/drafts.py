@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from bot.domain.preview import split_private
 from bot.domain.values import Command, Delivery, SessionStopped
 from bot.drafting.stream import end_session
 from bot.operations.drafts import Requested, Throttled, owe_notice, request_draft, stop_drafts
 from bot.services import Services
+from bot.texts import variants
 
 
 def ask_by_command(services: Services, command: Command) -> None:
-    """`/draft [style:] request`: opens a thread in the channel and drafts in it."""
+    """`/draft [style:] request`: opens a thread in the channel and drafts in it; with `--private` only they see it."""
     actor = services.people.get_actor(command.team_id, command.user_id)
+    channel = services.slack.get_channel(command.channel_id)
+    is_private, text = split_private(command.text)
+    is_private = is_private and not channel.is_direct
     outcome = request_draft(
         services.database,
         actor,
         request_key=command.event_key,
-        channel=services.slack.get_channel(command.channel_id),
-        text=command.text,
+        channel=channel,
+        text=text,
         max_chars=services.settings.max_request_chars,
+        is_private=is_private,
     )
+    if is_private and isinstance(outcome, Requested):
+        services.answer(command, variants.PRIVATE_COMING)
     hear_outcome(services, command, outcome, is_direct=False)
 
 

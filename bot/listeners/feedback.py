@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from bot.blocks.modals import REASON_BLOCK, TEXT_BLOCK, discard_draft_view, edit_draft_view
+from bot.blocks.modals import BETTER_BLOCK, REASON_BLOCK, REASONS_BLOCK, TEXT_BLOCK, discard_draft_view, edit_draft_view
 from bot.blocks.text import read_long_input
 from bot.domain.values import Click, Submission
 from bot.errors import BadInput, SlackError, UnusablePair
 from bot.operations import feedback
-from bot.operations.examples import Proposal
 from bot.services import Services
 from bot.texts import drafting as texts
+from bot.texts import variants
+from db.preferences import Reason
 
 
 def keep_draft(services: Services, click: Click) -> None:
@@ -19,8 +20,9 @@ def keep_draft(services: Services, click: Click) -> None:
         services.people.get_actor(click.team_id, click.user_id),
         click.value,
         channel=services.slack.get_channel(click.channel_id),
-        message_ts=click.message_ts,
-        permalink=_find_permalink(services, click.channel_id, click.message_ts),
+        message_ts=stored_ts(click),
+        permalink=find_permalink(services, click.channel_id, stored_ts(click)),
+        response_url=click.response_url,
     )
     _wake(services)
     services.answer(click, proposal.sentence)
@@ -31,7 +33,7 @@ def open_edit(services: Services, click: Click) -> None:
     actor = services.people.get_actor(click.team_id, click.user_id)
     draft = feedback.get_decidable_draft(services.database, actor, click.value)
     try:
-        view = edit_draft_view(_metadata(click), draft.edited_completion or draft.completion)
+        view = edit_draft_view(_metadata(click, click.value), draft.text)
     except ValueError as error:
         raise BadInput(texts.TOO_LONG_TO_EDIT()) from error
     services.slack.open_view(click.trigger_id, view)
@@ -42,7 +44,7 @@ def submit_edit(services: Services, submission: Submission) -> dict[str, str] | 
     text = read_long_input(submission.values, TEXT_BLOCK)
     if not text.strip():
         return {TEXT_BLOCK: texts.EMPTY_EDIT()}
-    draft_id, channel_id, message_ts = _read_metadata(submission)
+    draft_id, channel_id, message_ts, response_url = _read_metadata(submission)
     try:
         proposal = feedback.edit_draft(
             services.database,
@@ -51,12 +53,13 @@ def submit_edit(services: Services, submission: Submission) -> dict[str, str] | 
             text,
             channel=services.slack.get_channel(channel_id),
             message_ts=message_ts,
-            permalink=_find_permalink(services, channel_id, message_ts),
+            permalink=find_permalink(services, channel_id, message_ts),
+            response_url=response_url,
         )
     except UnusablePair as error:
         return {TEXT_BLOCK: " ".join(error.errors.values())}
     _wake(services)
-    _tell(services, submission, channel_id, proposal)
+    _tell(services, submission, channel_id, proposal.sentence)
     return None
 
 
@@ -69,49 +72,71 @@ def open_discard(services: Services, click: Click) -> None:
 
 def open_discard_window(services: Services, click: Click, draft_id: str) -> None:
     """The window that asks what is wrong with a draft."""
-    metadata = f"{draft_id}/{click.channel_id}/{click.message_ts}"
-    services.slack.open_view(click.trigger_id, discard_draft_view(metadata))
+    services.slack.open_view(click.trigger_id, discard_draft_view(_metadata(click, draft_id)))
 
 
-def submit_discard(services: Services, submission: Submission) -> None:
-    """Not our style, with or without a reason."""
-    draft_id, _, message_ts = _read_metadata(submission)
-    feedback.discard_draft(
-        services.database,
-        services.people.get_actor(submission.team_id, submission.user_id),
-        draft_id,
-        submission.text(REASON_BLOCK),
-        message_ts=message_ts,
+def submit_discard(services: Services, submission: Submission) -> dict[str, str] | None:
+    """Not our style, because…; perhaps with the text as it should be."""
+    draft_id, channel_id, message_ts, response_url = _read_metadata(submission)
+    why = feedback.TurnedDown(
+        reasons=tuple(Reason(word) for word in submission.choices(REASONS_BLOCK)),
+        own_words=submission.text(REASON_BLOCK),
+        better=read_long_input(submission.values, BETTER_BLOCK),
     )
+    if not (why.reasons or why.own_words or why.better.strip()):
+        return {REASONS_BLOCK: variants.REASON_MISSING}
+    channel = services.slack.get_channel(channel_id)
+    try:
+        proposal = feedback.discard_draft(
+            services.database,
+            services.people.get_actor(submission.team_id, submission.user_id),
+            draft_id,
+            why,
+            channel=channel,
+            message_ts=message_ts,
+            permalink=find_permalink(services, channel_id, message_ts),
+            response_url=response_url,
+        )
+    except UnusablePair as error:
+        return {BETTER_BLOCK: " ".join(error.errors.values())}
     _wake(services)
+    _tell(services, submission, channel_id, proposal.sentence if proposal else texts.DISCARDED_ANSWER())
+    return None
 
 
-def _metadata(click: Click) -> str:
-    """A modal does not say which message it was opened from."""
-    return f"{click.value}/{click.channel_id}/{click.message_ts}"
+def stored_ts(click: Click) -> str:
+    """The message's ts, where it is a message that lasts."""
+    return "" if click.is_ephemeral else click.message_ts
 
 
-def _read_metadata(submission: Submission) -> tuple[str, str, str]:
-    draft_id, channel_id, message_ts = submission.metadata.split("/")
-    return draft_id, channel_id, message_ts
+def _metadata(click: Click, draft_id: str) -> str:
+    """A modal does not say which message it was opened from; an ephemeral one can only be changed through its URL."""
+    return "/".join([draft_id, click.channel_id, stored_ts(click), click.response_url if click.is_ephemeral else ""])
 
 
-def _find_permalink(services: Services, channel_id: str, message_ts: str) -> str | None:
+def _read_metadata(submission: Submission) -> tuple[str, str, str, str]:
+    draft_id, channel_id, message_ts, response_url = submission.metadata.split("/", 3)
+    return draft_id, channel_id, message_ts, response_url
+
+
+def find_permalink(services: Services, channel_id: str, message_ts: str) -> str | None:
     """A link is good to have; without one the example has its ids."""
+    if not message_ts:
+        return None
     try:
         return services.slack.find_permalink(channel_id, message_ts)
     except SlackError:
         return None
 
 
-def _tell(services: Services, submission: Submission, channel_id: str, proposal: Proposal) -> None:
-    """Say what became of the proposal in the channel, for this person alone: a window has no place for it."""
+def _tell(services: Services, submission: Submission, channel_id: str, sentence: str) -> None:
+    """Say what became of it in the channel, for this person alone: a window has no place for it."""
     services.answer(
         Click(
             event_key=submission.event_key, team_id=submission.team_id, user_id=submission.user_id,
             channel_id=channel_id, action_id=submission.callback_id, value="",
         ),
-        proposal.sentence,
+        sentence,
     )  # fmt: skip
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from bot.blocks.teach import teach_view
 from bot.blocks.text import notice, read_long_input
-from bot.domain.pairs import MAX_INPUTS, MAX_TEXT_CHARS, split_for_inputs
+from bot.domain.long_text import MAX_TEXT_CHARS
+from bot.domain.pairs import is_too_long
 from bot.domain.safe_text import as_typed
 from bot.domain.values import MessageDeleted, Shortcut, Submission
 from bot.errors import MessageGone, UnusablePair
@@ -32,7 +33,7 @@ def open_teach(services: Services, shortcut: Shortcut) -> None:
     completion = as_typed(shortcut.message_text) if teachable.completion is None else teachable.completion
     if not teachable.styles:
         view = notice(texts.TEACH_TITLE(), texts.NO_STYLE_FOR_PLACE())
-    elif len(split_for_inputs(completion)) > MAX_INPUTS:
+    elif is_too_long(completion):
         view = notice(texts.TEACH_TITLE(), texts.message_too_long(len(completion), MAX_TEXT_CHARS))
     else:
         view = teach_view(

@@ -8,6 +8,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from bot.blocks.draft import Shape, asked_text
+from bot.blocks.draft_buttons import Buttons
 from bot.domain import throttle
 from bot.domain.safe_text import as_typed
 from bot.domain.similarity import count_visible
@@ -21,6 +22,7 @@ from config.rungs import Rung
 from db.audit import record
 from db.base import insert_new, new_id, now_in_database
 from db.drafts import (
+    DECIDED,
     OPEN,
     Draft,
     DraftStatus,
@@ -67,18 +69,15 @@ def request_draft(
     text: str,
     max_chars: int,
     thread_ts: str = "",
+    is_private: bool = False,
 ) -> Requested | Throttled:
-    """Store what somebody asks for. Without a thread, a message is owed that opens one in the channel.
+    """Store what somebody asks for. Without a thread, a message is owed that opens one in the channel; not for a
+    private draft, which only they will see.
 
     Raises NotInChannel, MembersOnly, OutOfScope (a channel shared with another company), EmptyRequest,
     RequestTooLong, NoStyleYet, AmbiguousStyle.
     """
-    if not channel.is_member:
-        raise NotInChannel
-    if not actor.is_full_member:
-        refuse(database, actor, "draft.refused", channel.channel_id, MembersOnly(texts.MEMBERS_ONLY()))
-    if channel.is_external:
-        refuse(database, actor, "draft.refused", channel.channel_id, OutOfScope(texts.EXTERNAL()))
+    check_may_draft(database, actor, channel)
     with database.write() as session:
         known = find_draft_by_request(session, request_key)
         if known is not None:
@@ -90,18 +89,18 @@ def request_draft(
         )  # fmt: skip
         if count_visible(request) == 0:
             raise EmptyRequest
-        throttled = _check_load(session, actor)
+        throttled = check_load_of(session, actor)
         if throttled is not None:
             return throttled
         draft_id = new_id("dra")
         row = {
             "draft_id": draft_id, "request_key": request_key, "team_id": actor.team_id, "style_id": style.style_id,
             "channel_id": channel.channel_id, "thread_ts": thread_ts, "requested_by": actor.user_id,
-            "request": request, "requested_at": now_in_database(session),
+            "request": request, "requested_at": now_in_database(session), "is_private": is_private,
         }  # fmt: skip
         if not insert_new(session, Draft, [row], unique=["request_key"]):
             return Requested(draft_id="", style_name=style.name)  # asked twice at this very moment
-        if not thread_ts:
+        if not thread_ts and not is_private:
             owe(
                 session, team_id=actor.team_id, dedupe_key=root_key(draft_id), verb="post_message",
                 arguments={"channel_id": channel.channel_id, "text": asked_text(actor.name, style.name, request)},
@@ -113,6 +112,16 @@ def request_draft(
         return Requested(draft_id=draft_id, style_name=style.name)
 
 
+def check_may_draft(database: Database, actor: Actor, channel: Channel) -> None:
+    """Raises NotInChannel, MembersOnly, OutOfScope (a channel shared with another company)."""
+    if not channel.is_member:
+        raise NotInChannel
+    if not actor.is_full_member:
+        refuse(database, actor, "draft.refused", channel.channel_id, MembersOnly(texts.MEMBERS_ONLY()))
+    if channel.is_external:
+        refuse(database, actor, "draft.refused", channel.channel_id, OutOfScope(texts.EXTERNAL()))
+
+
 def _check_length(text: str, max_chars: int) -> None:
     if count_visible(text) == 0:
         raise EmptyRequest
@@ -120,7 +129,8 @@ def _check_length(text: str, max_chars: int) -> None:
         raise RequestTooLong(texts.too_long(len(text), max_chars))
 
 
-def _check_load(session: Session, actor: Actor) -> Throttled | None:
+def check_load_of(session: Session, actor: Actor) -> Throttled | None:
+    """None while this person, and this workspace, may ask for more."""
     now = now_in_database(session)
     since = now - timedelta(seconds=throttle.WINDOW_SECONDS)
     verdict = check_load(
@@ -180,4 +190,18 @@ def shape_of(session: Session, draft: Draft) -> Shape:
         rung=(draft.rung or Rung.ZERO_SHOT).value,
         adapter=draft.adapter_name,
         examples=tuple((example.example_id, example.permalink) for example in examples if example is not None),
+        variant=draft.variant.value if draft.variant else None,
+        parent_link=draft.parent_link,
+    )
+
+
+def buttons_of(draft: Draft) -> Buttons:
+    """What is still open about a draft, from its row."""
+    return Buttons(
+        draft_id=draft.draft_id,
+        is_open=draft.status not in DECIDED,
+        is_discarded=draft.status is DraftStatus.DISCARDED,
+        is_used=draft.used_by is not None,
+        is_private=draft.is_private,
+        has_previous=draft.parent_id is not None or draft.edited_completion is not None,
     )

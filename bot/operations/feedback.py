@@ -6,29 +6,25 @@ has keys of its own. So a click that is worked on twice, or by a bot that died i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from bot.blocks.draft import decided_blocks, fallback_text
 from bot.domain.pairs import check_pair
-from bot.domain.safe_text import escape, shorten
 from bot.domain.values import Actor, Channel
 from bot.errors import AlreadyDecided, HuisstijlError, MembersOnly, NotYet, UnusablePair
-from bot.operations.drafts import shape_of
-from bot.operations.examples import Proposal, check_may_learn_from, propose_example
-from bot.operations.languages import speaking_to
+from bot.operations.draft_message import owe_update
+from bot.operations.examples import Proposal, check_may_learn_from, may_learn_from, propose_example
 from bot.operations.people import refuse
 from bot.texts import drafting as texts
+from bot.texts import variants
 from db.audit import record
 from db.base import insert_new, new_id, now_in_database
-from db.drafts import Draft, DraftNotFound, DraftStatus, get_draft, move_draft
+from db.drafts import Draft, DraftNotFound, DraftStatus, get_draft, list_family, move_draft
 from db.examples import ExampleSource
-from db.outbox import owe
-from db.preferences import Preference
+from db.preferences import Preference, Reason, choose_for_rejected
 from db.session import Database
-from db.styles import get_style
+from db.styles import Style, get_style
 
 
 def get_decidable_draft(database: Database, actor: Actor, draft_id: str) -> Draft:
@@ -47,14 +43,21 @@ def get_decidable_draft(database: Database, actor: Actor, draft_id: str) -> Draf
 
 
 def keep_draft(
-    database: Database, actor: Actor, draft_id: str, *, channel: Channel, message_ts: str, permalink: str | None
+    database: Database,
+    actor: Actor,
+    draft_id: str,
+    *,
+    channel: Channel,
+    message_ts: str,
+    permalink: str | None,
+    response_url: str = "",
 ) -> Proposal:
-    """Keep a draft as it is: it is proposed as an example.
+    """Keep a draft as it is: it is proposed as an example. `message_ts` is empty for a private draft.
 
     Raises as `get_decidable_draft` does, and OutOfScope, UnusablePair.
     """
     draft = get_decidable_draft(database, actor, draft_id)
-    return _accept(database, actor, draft, draft.completion, channel, message_ts, permalink)
+    return _accept(database, actor, draft, draft.completion, channel, message_ts, permalink, response_url)
 
 
 def edit_draft(
@@ -66,24 +69,72 @@ def edit_draft(
     channel: Channel,
     message_ts: str,
     permalink: str | None,
+    response_url: str = "",
 ) -> Proposal:
     """Keep a draft with a person's changes, which are remembered as a preference. Raises as `keep_draft`."""
     draft = get_decidable_draft(database, actor, draft_id)
-    return _accept(database, actor, draft, text, channel, message_ts, permalink)
+    return _accept(database, actor, draft, text, channel, message_ts, permalink, response_url)
 
 
-def discard_draft(database: Database, actor: Actor, draft_id: str, reason: str, *, message_ts: str) -> None:
-    """Not our style: nothing is learnt from it but that. Raises as `get_decidable_draft`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnedDown:
+    """What is wrong with a draft, and the text as it should be where the person wrote one."""
+
+    reasons: tuple[Reason, ...] = ()
+    own_words: str = ""
+    better: str = ""
+
+
+def discard_draft(
+    database: Database,
+    actor: Actor,
+    draft_id: str,
+    why: TurnedDown,
+    *,
+    channel: Channel,
+    message_ts: str,
+    permalink: str | None = None,
+    response_url: str = "",
+) -> Proposal | None:
+    """Not our style. It is remembered as a preference, with the better text as what was wanted instead; that text is
+    proposed as an example too. Where nothing may be learnt (a private conversation), only the draft is marked.
+
+    Raises as `keep_draft`; UnusablePair speaks of the better text, and leaves the draft open.
+    """
     draft = get_decidable_draft(database, actor, draft_id)
+    with database.read() as session:
+        style = get_style(session, draft.style_id)
+    learns = may_learn_from(style, channel, ExampleSource.DRAFT_EDITED)
+    if why.better.strip():
+        check_may_learn_from(style, channel, ExampleSource.DRAFT_EDITED)
+        _check_better(style, draft, why.better)
     with database.write() as session:
         _decide(session, actor, draft, DraftStatus.DISCARDED, message_ts)
-        _prefer(session, actor, draft, chosen="", reason=reason or None)
-        _owe_update(session, draft, message_ts, draft.tail, texts.discarded_by, actor)
+        if learns:
+            _prefer(session, actor, draft, chosen=why.better, why=why)
+    proposal = None
+    if why.better.strip():
+        proposal = _propose(
+            database, actor, draft, why.better, ExampleSource.DRAFT_EDITED, DraftStatus.DISCARDED, channel,
+            message_ts, permalink,
+        )  # fmt: skip
+    with database.write() as session:
+        owe_update(session, get_draft(session, draft_id), message_ts, response_url)
+    return proposal
+
+
+def _check_better(style: Style, draft: Draft, better: str) -> None:
+    if better.strip() == draft.completion.strip():
+        raise UnusablePair({"completion": variants.BETTER_IS_THE_SAME})
+    problems = check_pair(draft.request, better, style.kind)
+    if problems:
+        raise UnusablePair({problem.field: problem.sentence for problem in problems})
 
 
 def _accept(
-    database: Database, actor: Actor, draft: Draft, text: str, channel: Channel, message_ts: str, permalink: str | None
-) -> Proposal:
+    database: Database, actor: Actor, draft: Draft, text: str, channel: Channel, message_ts: str,
+    permalink: str | None, response_url: str,
+) -> Proposal:  # fmt: skip
     is_edited = text.strip() != draft.completion.strip()
     status = DraftStatus.EDITED if is_edited else DraftStatus.KEPT
     source = ExampleSource.DRAFT_EDITED if is_edited else ExampleSource.DRAFT_KEPT
@@ -97,20 +148,29 @@ def _accept(
     with database.write() as session:
         _decide(session, actor, draft, status, message_ts, text if is_edited else None)
         if is_edited:
-            _prefer(session, actor, draft, chosen=text, reason=None)
+            _prefer(session, actor, draft, chosen=text)
+        family = list_family(session, draft.family_id)
+        choose_for_rejected(session, [one.draft_id for one in family if one.draft_id != draft.draft_id], text)
+    proposal = _propose(database, actor, draft, text, source, status, channel, message_ts, permalink)
+    with database.write() as session:
+        owe_update(session, get_draft(session, draft.draft_id), message_ts, response_url)
+    return proposal
+
+
+def _propose(
+    database: Database, actor: Actor, draft: Draft, text: str, source: ExampleSource, status: DraftStatus,
+    channel: Channel, message_ts: str, permalink: str | None,
+) -> Proposal:  # fmt: skip
+    """Propose the text as an example; when it is refused after all, the draft waits for a decision again."""
     try:
-        proposal = propose_example(
+        return propose_example(
             database, actor, style_id=draft.style_id, prompt=draft.request, completion=text, source=source,
-            channel=channel, message_ts=message_ts, thread_ts=draft.thread_ts, permalink=permalink,
-            author_id=actor.user_id if is_edited else None, draft_id=draft.draft_id,
+            channel=channel, message_ts=message_ts or None, thread_ts=draft.thread_ts, permalink=permalink,
+            author_id=actor.user_id if source is ExampleSource.DRAFT_EDITED else None, draft_id=draft.draft_id,
         )  # fmt: skip
     except HuisstijlError:
         _reopen(database, draft, status)
         raise
-    with database.write() as session:
-        said = texts.edited_by if is_edited else texts.kept_by
-        _owe_update(session, draft, message_ts, text if is_edited else draft.tail, said, actor)
-    return proposal
 
 
 def _decide(
@@ -140,36 +200,13 @@ def _reopen(database: Database, draft: Draft, was: DraftStatus) -> None:
             row.decided_by = row.edited_completion = None
 
 
-def _prefer(session: Session, actor: Actor, draft: Draft, *, chosen: str, reason: str | None) -> None:
+def _prefer(session: Session, actor: Actor, draft: Draft, *, chosen: str, why: TurnedDown | None = None) -> None:
+    why = why or TurnedDown()
     row = {
         "preference_id": new_id("pre"), "style_id": draft.style_id,
         "scope_key": get_style(session, draft.style_id).scope_key, "draft_id": draft.draft_id,
-        "prompt": draft.request, "chosen": chosen, "rejected": draft.completion, "reason": reason,
+        "prompt": draft.request, "chosen": chosen, "rejected": draft.completion,
+        "reasons": [reason.value for reason in why.reasons], "reason": why.own_words or None,
         "given_by": actor.user_id, "given_at": now_in_database(session),
     }  # fmt: skip
     insert_new(session, Preference, [row], unique=["draft_id"])
-
-
-def _owe_update(
-    session: Session, draft: Draft, message_ts: str, text: str, say_decided: Callable[[str], str], actor: Actor
-) -> None:
-    """The draft's message shows what was decided, and by whom, in the language it was asked for in."""
-    ts = draft.message_ts or message_ts
-    if not ts:
-        return
-    with speaking_to(session, draft.team_id, draft.requested_by):
-        arguments: dict[str, Any] = {
-            "channel_id": draft.channel_id,
-            "ts": ts,
-            "text": fallback_text(text),
-            "blocks": decided_blocks(text, shape_of(session, draft), say_decided(_name(actor))),
-        }
-    owe(
-        session, team_id=draft.team_id, dedupe_key=f"draft_decided:{draft.draft_id}", verb="update_message",
-        arguments=arguments,
-    )  # fmt: skip
-
-
-def _name(actor: Actor) -> str:
-    """A name and no mention: nobody is called by a message about a draft."""
-    return escape(shorten(actor.name, 80))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.pairs import INPUT_CHARS, MAX_INPUTS, MAX_TEXT_CHARS, check_pair, split_for_inputs
+from bot.domain.long_text import MAX_TEXT_CHARS
+from bot.domain.pairs import check_pair
 from bot.domain.reviewing import (
     ReviewPolicy,
     has_quorum,
@@ -59,17 +60,8 @@ def test_the_quick_search_finds_what_comparing_everything_finds(rows: list[Any],
     assert [double is not None for double in collapse(pairs, labels=labels)] == all_near(pairs, labels=labels)
 
 
-@given(st.text(alphabet=st.sampled_from("ab \n👋"), min_size=0, max_size=400), st.integers(1, 40))
-def test_pieces_of_a_text_fit_and_join_to_the_text(text: str, times: int) -> None:
-    long = text * times
-    pieces = split_for_inputs(long)
-    assert "".join(pieces) == long
-    assert all(len(piece.encode("utf-16-le")) // 2 <= INPUT_CHARS for piece in pieces)
-
-
 def test_a_text_of_exactly_the_limit_fits() -> None:
-    for text in ("x" * MAX_TEXT_CHARS, "word " * (MAX_TEXT_CHARS // 5), " " * (MAX_TEXT_CHARS - 1) + "x"):
-        assert len(split_for_inputs(text)) == MAX_INPUTS
+    assert check_pair("Say it", "x" * MAX_TEXT_CHARS, "draft") == []
     assert check_pair("Say it", "x" * (MAX_TEXT_CHARS + 1), "draft")[0].field == "completion"
 
 
