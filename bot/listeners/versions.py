@@ -25,7 +25,7 @@ def choose_more(services: Services, click: Click) -> None:
         _compare(services, click, draft_id)
     elif choice == KEEP:
         keep_draft(services, replace(click, value=draft_id))
-    elif choice in Variant:
+    elif choice in {variant.value for variant in Variant}:
         _vary(services, click, draft_id, Variant(choice))
     else:
         raise BadInput(texts.UNKNOWN_CHOICE)

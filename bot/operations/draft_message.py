@@ -62,9 +62,9 @@ def display_name(actor: Actor) -> str:
     return _quiet(actor.name)
 
 
-def name_of(session: Session, team_id: str, user_id: str) -> str:
+def name_of(session: Session, team_id: str, user_id: str | None) -> str:
     """The name of somebody who has acted here before."""
-    person = find_person(session, team_id, user_id)
+    person = find_person(session, team_id, user_id or "")
     return _quiet(person.name) if person else variants.SOMEBODY
 
 

@@ -80,8 +80,9 @@ def request_variant(
         throttled = check_load_of(session, actor)
         if throttled is not None:
             return throttled
+        new_draft_id = new_id("dra")
         row = {
-            "draft_id": new_id("dra"), "request_key": request_key, "team_id": parent.team_id,
+            "draft_id": new_draft_id, "request_key": request_key, "team_id": parent.team_id,
             "style_id": parent.style_id, "channel_id": parent.channel_id, "requested_by": actor.user_id,
             "thread_ts": "" if parent.is_private else parent.thread_ts or thread_ts, "request": parent.request,
             "parent_id": parent.draft_id, "root_id": parent.family_id, "variant": variant,
@@ -89,10 +90,10 @@ def request_variant(
         }  # fmt: skip
         insert_new(session, Draft, [row], unique=["request_key"])
         record(
-            session, team_id=actor.team_id, actor=actor.user_id, action="draft.requested", subject=row["draft_id"],
+            session, team_id=actor.team_id, actor=actor.user_id, action="draft.requested", subject=new_draft_id,
             style_id=parent.style_id, variant=variant.value, parent=parent.draft_id,
         )  # fmt: skip
-        return Requested(draft_id=row["draft_id"], style_name=style_name)
+        return Requested(draft_id=new_draft_id, style_name=style_name)
 
 
 def _is_under_way(session: Session, parent: Draft, variant: Variant) -> bool:

@@ -22,6 +22,7 @@ from tests.support.model_server import ScriptedModel
 from tests.support.wait import wait_until
 
 Json = dict[str, Any]
+BUTTONS = ["use_draft", "keep_draft", "edit_draft", "discard_draft", "more_draft"]
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_a_mention_is_answered_in_its_thread_and_says_what_shaped_it(
     assert "brand-voice" in shape
     assert "retrieved" in shape
     assert near in shape
-    assert [e["action_id"] for e in answer["blocks"][-1]["elements"]] == ["keep_draft", "edit_draft", "discard_draft"]
+    assert [e["action_id"] for e in answer["blocks"][-1]["elements"]] == BUTTONS
     assert near in draft.example_ids
     assert draft.rung is Rung.RETRIEVED
     assert draft.completion == "Come to the winter party! Team Office"

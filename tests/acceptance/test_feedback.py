@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from bot.app import Bot
-from bot.rehearsal.seed import BRAND, GUEST, MIA, NOOR, RAVI, TEAM_ID
+from bot.rehearsal.people import Submitted
+from bot.rehearsal.seed import BRAND, GUEST, LEADS, MIA, NOOR, RAVI, TEAM_ID
 from bot.rehearsal.workspace import Workspace
 from config.rungs import Rung
 from db.drafts import Draft, DraftStatus
@@ -16,6 +17,7 @@ from db.preferences import Preference
 from db.styles import Style, StyleReviewer
 from tests.support.factories import make_promotion, make_style
 from tests.support.model_server import ScriptedModel
+from tests.support.steps import cards
 from tests.support.wait import wait_until
 
 Json = dict[str, Any]
@@ -70,7 +72,7 @@ def test_keep_proposes_the_draft_as_an_example_and_the_message_says_by_whom(
     assert draft_of(bot).status is DraftStatus.KEPT
     again = shown_again(workspace, shown)
     assert TEXT in again["blocks"][0]["text"]
-    assert "actions" not in [block["type"] for block in again["blocks"]]
+    assert [e["action_id"] for e in again["blocks"][-1]["elements"]] == ["use_draft", "more_draft"]
     wait_until(lambda: workspace.person(NOOR).ephemerals(BRAND), seconds=5)
 
 
@@ -127,15 +129,69 @@ def test_a_long_draft_is_edited_in_several_inputs(
     assert completion.endswith("word899")
 
 
-def test_not_our_style_keeps_the_reason_and_learns_nothing_else(bot: Bot, workspace: Workspace, shown: Json) -> None:
+def turn_down(workspace: Workspace, shown: Json, **values: Any) -> Submitted:
     noor = workspace.person(NOOR)
     noor.click(BRAND, shown["ts"], "discard_draft")
-    noor.submit(noor.wait_for_modal(), {"reason": "Far too formal"})
+    return noor.submit(noor.wait_for_modal(), values)
+
+
+def test_not_our_style_keeps_the_reasons_and_learns_nothing_else(bot: Bot, workspace: Workspace, shown: Json) -> None:
+    turn_down(workspace, shown, reasons=["tone", "length"], reason="Far too formal")
     wait_until(lambda: "noor says: not our style" in str(shown_again(workspace, shown)["blocks"]), seconds=5)
     (preference,) = rows(bot, Preference)
     assert (preference.chosen, preference.rejected, preference.reason) == ("", TEXT, "Far too formal")
+    assert preference.reasons == ["tone", "length"]
     assert rows(bot, Example) == []
     assert draft_of(bot).status is DraftStatus.DISCARDED
+    assert [e["action_id"] for e in shown_again(workspace, shown)["blocks"][-1]["elements"]] == ["more_draft"]
+
+
+def test_not_our_style_with_the_text_as_it_should_be_is_a_pair_and_a_proposal(
+    bot: Bot, workspace: Workspace, shown: Json
+) -> None:
+    turn_down(workspace, shown, reasons=["tone"], better="We stop at noon on Friday. Enjoy the sun! Team Office")
+    (preference,) = rows(bot, Preference)
+    assert (preference.prompt, preference.rejected) == ("announce that we close at noon", TEXT)
+    assert preference.chosen == "We stop at noon on Friday. Enjoy the sun! Team Office"
+    (example,) = rows(bot, Example)
+    assert (example.completion, example.author_id) == (preference.chosen, NOOR)
+    wait_until(lambda: "Enjoy the sun" in str(cards(workspace.person(MIA))), seconds=5, what="a review card")
+
+
+def test_not_our_style_without_any_reason_is_asked_again(bot: Bot, workspace: Workspace, shown: Json) -> None:
+    assert "reasons" in (turn_down(workspace, shown).errors or {})
+    assert "better" in (turn_down(workspace, shown, reasons=["tone"], better=TEXT).errors or {})
+    assert draft_of(bot).status is DraftStatus.SHOWN
+    assert rows(bot, Preference) == []
+
+
+def test_what_is_turned_down_becomes_a_pair_when_another_version_is_kept(
+    bot: Bot, workspace: Workspace, model: ScriptedModel, shown: Json
+) -> None:
+    turn_down(workspace, shown, reasons=["tone"])
+    model.enqueue("At noon we are off. Team Office")
+    workspace.person(NOOR).click(BRAND, shown["ts"], "more_draft", selected=f"another:{draft_of(bot).draft_id}")
+    wait_until(lambda: draft_of(bot).completion == "At noon we are off. Team Office", seconds=5)
+    wait_until(lambda: draft_of(bot).status is DraftStatus.SHOWN, seconds=5)
+    again = workspace.person(MIA).messages(BRAND, shown["thread_ts"])[-1]
+    workspace.person(MIA).click(BRAND, again["ts"], "keep_draft")
+    (preference,) = wait_until(lambda: [p for p in rows(bot, Preference) if p.chosen], seconds=5)
+    assert (preference.chosen, preference.rejected) == ("At noon we are off. Team Office", TEXT)
+
+
+def test_what_is_turned_down_in_a_private_channel_stays_there(
+    bot: Bot, workspace: Workspace, model: ScriptedModel, style: Style
+) -> None:
+    ravi = workspace.person(RAVI)
+    ravi.invite_bot(LEADS)
+    model.enqueue(TEXT)
+    asked = ravi.mention_bot(LEADS, "announce that we close at noon")
+    wait_until(lambda: draft_of(bot).status is DraftStatus.SHOWN, seconds=10)
+    answer = ravi.messages(LEADS, asked["ts"])[-1]
+    ravi.click(LEADS, answer["ts"], "discard_draft")
+    ravi.submit(ravi.wait_for_modal(), {"reasons": ["tone"], "reason": "not us"})
+    wait_until(lambda: draft_of(bot).status is DraftStatus.DISCARDED, seconds=5)
+    assert rows(bot, Preference) == []
 
 
 def test_of_two_decisions_at_once_the_first_counts_and_the_second_person_is_told(
