@@ -129,11 +129,14 @@ def export(
     file: Annotated[Path, typer.Argument(help="Where to write; - for standard output.")] = Path("-"),
     team: Annotated[str, typer.Option(help="Slack team id; only needed when there are several.")] = "",
     format: Annotated[str, typer.Option(help="standard or conversational.")] = "standard",
+    preferences: Annotated[bool, typer.Option("--preferences", help="Preference pairs instead of examples.")] = False,
 ) -> None:
-    """Write a style's approved examples as JSONL in TRL's prompt-completion format."""
+    """Write a style's approved examples as JSONL in TRL's prompt-completion format, or its preference pairs."""
     from bot.operations.transfer import export_file
 
-    raise typer.Exit(export_file(_start(), file, style=style, team=team, format=format, say=typer.echo))
+    raise typer.Exit(
+        export_file(_start(), file, style=style, team=team, format=format, say=typer.echo, preferences=preferences)
+    )
 
 
 @app.command()

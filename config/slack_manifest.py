@@ -68,7 +68,7 @@ def build_manifest(request_url: str = "") -> dict[str, Any]:
                 {
                     "command": "/draft",
                     "description": "Write a draft in house style",
-                    "usage_hint": "[style:] what to write",
+                    "usage_hint": "[--private] [style:] what to write",
                     "should_escape": True,
                     **with_url,
                 },

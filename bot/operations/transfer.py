@@ -36,6 +36,7 @@ from db.examples import (
     list_approved_examples,
     list_live_pairs,
 )  # fmt: skip
+from db.preferences import list_pairs
 from db.session import Database
 from db.styles import Style, StyleKind, find_style_by_name, lock_style
 
@@ -136,6 +137,21 @@ def export_examples(database: Database, *, team_id: str, style_name: str, format
     return [json.dumps(_as_row(pair, format), ensure_ascii=False) for pair in pairs]
 
 
+def export_preferences(database: Database, *, team_id: str, style_name: str, format: str = "standard") -> list[str]:
+    """The whole preference pairs, oldest first, in TRL's preference format, one JSON text each. Raises as
+    `export_examples`."""
+    if format not in FORMATS:
+        raise TransferRefused(texts.unknown_format(format, FORMATS))
+    with database.read() as session:
+        style = _find_style(session, team_id, style_name)
+        pairs = list_pairs(session, style.style_id, style.scope)
+    rows: list[dict[str, Any]] = [{"prompt": p.prompt, "chosen": p.chosen, "rejected": p.rejected} for p in pairs]
+    if format == "conversational":
+        roles = {"prompt": "user", "chosen": "assistant", "rejected": "assistant"}
+        rows = [{key: [{"role": roles[key], "content": text}] for key, text in row.items()} for row in rows]
+    return [json.dumps(row, ensure_ascii=False) for row in rows]
+
+
 class StyleUnknown(TransferRefused):
     """There is no such style; the message names those there are."""
 
@@ -169,12 +185,14 @@ def import_file(
 
 
 def export_file(
-    settings: Settings, file: Path, *, style: str, team: str, format: str, say: Callable[[str], None]
-) -> int:
+    settings: Settings, file: Path, *, style: str, team: str, format: str, say: Callable[[str], None],
+    preferences: bool = False,
+) -> int:  # fmt: skip
     """`huisstijl export`: writes the file whole or not at all, and returns the exit status."""
     with _database(settings) as database:
         try:
-            rows = export_examples(database, team_id=find_team(database, team), style_name=style, format=format)
+            export = export_preferences if preferences else export_examples
+            rows = export(database, team_id=find_team(database, team), style_name=style, format=format)
             content = "".join(f"{row}\n" for row in rows).encode()
             if str(file) == "-":
                 sys.stdout.buffer.write(content)

@@ -114,8 +114,6 @@ EDIT_HINT = sentence("Your version is proposed as an example, and the difference
 DISCARD_TITLE = sentence("Not our style")
 DISCARD_SUBMIT = sentence("Send")
 CANCEL = sentence("Cancel")
-REASON_LABEL = sentence("What is wrong with it?")
-REASON_HINT = sentence("Optional. A word or two helps whoever improves the style.")
 EMPTY_EDIT = sentence("Write the text as it should be, or close this window.")
 TOO_LONG_TO_EDIT = sentence(
     "This draft is too long for an edit window. Post your version as a message and use the shortcut “Teach house "
