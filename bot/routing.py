@@ -20,6 +20,7 @@ from bot.errors import TRANSIENT, explain
 from bot.language import speaking
 from bot.services import Services
 from bot.texts import learning as texts
+from config import failpoints
 
 log = structlog.get_logger()
 
@@ -142,6 +143,7 @@ def run_listener(route: Route, services: Services, delivery: Delivery, ack: Ack)
     """Call the listener and answer for it. A transient fault is raised on, so that the inbox tries again."""
     try:
         outcome = route.listener(services, delivery)
+        failpoints.visit("listener.done")
     except TRANSIENT:
         if route.surface != "view":
             raise

@@ -25,8 +25,12 @@ MAX_HELD_CHARS = 400
 MAX_BLANK_LINES = 2
 
 _JOINER = "\u2060"
-#: Something that the text to come may complete: `<…`, `[label](target`, `@wor`, a code span, a fence's ticks.
-_UNFINISHED = re.compile(r"(?:<[^<>]*|!?\[[^\]\n]*(?:\](?:\([^)]*)?)?|!|@\w*|(?<!`)`[^`\n]*|`+|\s+)\Z")
+#: Something that the text to come may complete: `<…`, `[label](target`, `@wor`, code, an address.
+_UNFINISHED = re.compile(
+    r"(?:<[^<>]*|!?\[[^\]\n]*(?:\](?:\([^)]*)?)?|!|@\w*|(?<!`)`[^`\n]*|`+|\s+"
+    # An address, whose host may turn out to be a user's name.
+    r"|(?<!\w)(?i:h|ht|htt|https?|https?:|https?:/|https?://[^\s<>()\[\]]*))\Z"
+)
 _WHOLE_CODE = re.compile(r"```.*?```|(?<!`)`[^`\n]+`(?!`)", re.DOTALL)
 _OPEN_TOKEN = re.compile(rf"<(?=[!@#])|<(?={ADDRESS}(?:[^<>]*\Z|[^>]*\|))", re.IGNORECASE)
 #: What may stand before a link's definition on its line.

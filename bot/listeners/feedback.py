@@ -100,7 +100,7 @@ def submit_discard(services: Services, submission: Submission) -> dict[str, str]
     except UnusablePair as error:
         return {BETTER_BLOCK: " ".join(error.errors.values())}
     _wake(services)
-    _tell(services, submission, channel_id, proposal.sentence if proposal else texts.DISCARDED_ANSWER())
+    _tell(services, submission, channel_id, proposal.sentence if proposal else variants.NOTED)
     return None
 
 

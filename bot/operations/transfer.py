@@ -204,7 +204,7 @@ def export_file(
         except (TransferRefused, OSError) as refused:
             say(str(refused))
             return 1
-    say(texts.exported(style, len(rows)))
+    say(texts.pairs_exported(style, len(rows)) if preferences else texts.exported(style, len(rows)))
     return 0
 
 

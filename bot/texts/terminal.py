@@ -59,5 +59,11 @@ def unknown_format(format: str, formats: Sequence[str]) -> str:
     return f"There is no format “{format}”. Use {' or '.join(formats)}."
 
 
+def pairs_exported(style: str, count: int) -> str:
+    if count == 1:
+        return f"{style}: 1 preference pair written."
+    return f"{style}: {count:,} preference pairs written."
+
+
 def exported(style: str, count: int) -> str:
     return f"{style}: {count:,} approved examples written."

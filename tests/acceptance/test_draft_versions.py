@@ -240,7 +240,7 @@ def test_use_this_posts_the_draft_in_the_channel_as_the_persons_choice(
     (posted,) = wait_until(lambda: top_level(workspace, BRAND, "Chosen by"), seconds=5)
     assert text_of(posted) == TEXT
     assert "Chosen by *noor* · drafted in *brand-voice*" in str(posted["blocks"])
-    assert bot.services.slack.find_permalink(BRAND, shown["ts"]) in str(posted["blocks"])
+    assert f"<{bot.services.slack.find_permalink(BRAND, shown['ts'])}|what shaped it>" in str(posted["blocks"])
     assert "<@" not in str(posted)
     wait_until(lambda: "Used by noor." in str(last_in(workspace, shown["thread_ts"])["blocks"]), seconds=5)
     assert "use_draft" not in buttons_of(last_in(workspace, shown["thread_ts"]))

@@ -15,12 +15,15 @@ from bot.operations.transfer import (
     ImportRefused,
     export_examples,
     export_file,
+    export_preferences,
     import_examples,
     import_file,
 )  # fmt: skip
 from config.settings import Settings
+from db.base import now_in_database
 from db.examples import Example, ExampleStatus
 from db.outbox import list_by_prefix
+from db.preferences import Preference
 from db.session import Database
 from db.styles import StyleKind
 from tests.support.factories import make_style
@@ -172,3 +175,33 @@ def test_the_command_line_says_what_happened(sqlite_database: Database, settings
     assert import_file(chosen, source, style="brnd", team="", approve=True, say=said.append) == 1
     assert "4 examples approved" in said[0] and "4 approved examples written" in said[1]
     assert said[2].startswith("line 1: is not JSON") and "brand-voice" in said[-1]
+
+
+def test_preferences_come_out_in_the_format_that_preference_training_reads(
+    sqlite_database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    with sqlite_database.write() as session:
+        style = make_style(session, name="brand-voice")
+        for number, chosen in enumerate(["We close at noon.", ""]):
+            row = Preference(
+                preference_id=f"pre_{number}", style_id=style.style_id, scope_key=style.scope_key,
+                draft_id=f"dra_{number}", prompt="say when", chosen=chosen, rejected="Dear Sir, we shall close",
+                given_by="U1", given_at=now_in_database(session),
+            )  # fmt: skip
+            session.add(row)
+    lines = export_preferences(sqlite_database, team_id="T1", style_name="brand-voice")
+    assert [json.loads(line) for line in lines] == [
+        {"prompt": "say when", "chosen": "We close at noon.", "rejected": "Dear Sir, we shall close"}
+    ]
+    (talk,) = export_preferences(sqlite_database, team_id="T1", style_name="brand-voice", format="conversational")
+    assert json.loads(talk)["rejected"] == [{"role": "assistant", "content": "Dear Sir, we shall close"}]
+    chosen_settings = settings.model_copy(
+        update={"database_url": sqlite_database.url.render_as_string(hide_password=False)}
+    )
+    said: list[str] = []
+    target = tmp_path / "pairs.jsonl"
+    written = export_file(
+        chosen_settings, target, style="brand-voice", team="", format="standard", say=said.append, preferences=True
+    )
+    assert (written, target.read_text()) == (0, lines[0] + "\n")
+    assert "1 preference pair" in said[0]

@@ -16,7 +16,8 @@ DEFINED_LINK = re.compile(r"^[ >]*\[[^\[\]]+\]:", re.MULTILINE)
 NASTY = st.sampled_from(
     ["<!channel>", "<!here|here>", "<!here|\n", "<@U1>", "<@U1|bob", ">", "<!subteam^S1|team>", "@channel", "@ch",
      "annel", "@everyone", "<http://evil.example|", "bank>", "[bank](http://evil.example)", "[bank](", "](x)", "[",
-     "\n", " ", "word", "<", "|", "@", "!", "\u202e", "\r\n", "[1]", ": ", "javascript:alert(1)", "&lt;", "> "]
+     "\n", " ", "word", "<", "|", "@", "!", "\u202e", "\r\n", "[1]", ": ", "javascript:alert(1)", "&lt;", "> ", "https", "://",
+     "bank.example"]
 )  # fmt: skip
 
 
@@ -37,6 +38,7 @@ def test_no_split_of_a_nasty_text_lets_a_mention_or_a_hidden_link_through(text: 
     assert not LABELLED_LINK.search(shown), shown
     assert not DEFINED_LINK.search(shown), shown
     assert "<javascript:" not in shown
+    assert not re.search(r"https?://[^/\s<>()\[\]@]*@\w", shown), shown
 
 
 @settings(max_examples=100, deadline=None)
