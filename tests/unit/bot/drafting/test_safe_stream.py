@@ -16,8 +16,8 @@ DEFINED_LINK = re.compile(r"^[ >]*\[[^\[\]]+\]:", re.MULTILINE)
 NASTY = st.sampled_from(
     ["<!channel>", "<!here|here>", "<!here|\n", "<@U1>", "<@U1|bob", ">", "<!subteam^S1|team>", "@channel", "@ch",
      "annel", "@everyone", "<http://evil.example|", "bank>", "[bank](http://evil.example)", "[bank](", "](x)", "[",
-     "\n", " ", "word", "<", "|", "@", "!", "\u202e", "\r\n", "[1]", ": ", "javascript:alert(1)", "&lt;", "> ", "https", "://",
-     "bank.example"]
+     "\n", " ", "word", "<", "|", "@", "!", "\u202e", "\r\n", "[1]", ": ", "javascript:alert(1)", "&lt;", "> ",
+     "https", "://", "bank.example"]
 )  # fmt: skip
 
 
