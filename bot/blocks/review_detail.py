@@ -16,7 +16,7 @@ from bot.blocks.review_card import Card, card_value, decided_line, votes_line
 from bot.blocks.review_queue import QueueState, person
 from bot.blocks.text import context, plain, section
 from bot.domain.clashes import ClashKind
-from bot.domain.pairs import split_for_inputs
+from bot.domain.long_text import split_long_text
 from bot.texts import learning
 from bot.texts import review as texts
 
@@ -121,7 +121,7 @@ def detail_view(detail: Detail, where: Where, notice: str = "") -> dict[str, Any
 
 def _whole(text: str) -> list[Block]:
     """All of a text, over as many sections as it needs."""
-    pieces = split_for_inputs(text)
+    pieces = [part.text for part in split_long_text(text)]
     return [{"type": "section", "text": plain(piece if piece.strip() else "…")} for piece in pieces]
 
 
