@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from bot.domain.pairs import check_pair
 from bot.domain.similarity import NormalPair, collapse, normal_pair
+from bot.errors import ImportRefused, StyleUnknown, TransferRefused
 from bot.operations.examples import owe_card
 from bot.texts import terminal as texts
 from config.prompts import Pair, build_prompt
@@ -45,18 +46,6 @@ OPERATOR = "operator"
 MAX_CARDS = 300
 MAX_LINE_BYTES = 1_000_000
 FORMATS = ("standard", "conversational")
-
-
-class TransferRefused(Exception):
-    """The file was not read in or written. Nothing was changed."""
-
-
-class ImportRefused(TransferRefused):
-    """Nothing was imported; `problems` names every bad line."""
-
-    def __init__(self, problems: tuple[str, ...], summary: str) -> None:
-        super().__init__(summary)
-        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,10 +123,6 @@ def export_examples(database: Database, *, team_id: str, style_name: str, format
             for e in list_approved_examples(session, style.style_id, style.scope)
         ]
     return [json.dumps(_as_row(pair, format), ensure_ascii=False) for pair in pairs]
-
-
-class StyleUnknown(TransferRefused):
-    """There is no such style; the message names those there are."""
 
 
 # From the command line
