@@ -19,13 +19,15 @@ from slack_bolt.adapter.socket_mode import SocketModeHandler
 from bot.drafting.embedding import Embedder
 from bot.drafting.model import ModelClient
 from bot.drafting.worker import DraftWorkers
+from bot.errors import HuisstijlError
+from bot.home import HomeKeeper
 from bot.http import HttpEvents
 from bot.inbox import InboxWorkers
 from bot.ingress import InboxWriter, Ingress, RightOfWay
 from bot.listeners import ROUTES
 from bot.outbox import OutboxSender
 from bot.people import People
-from bot.routing import attach
+from bot.routing import Route, attach
 from bot.run_watcher import RunWatcher
 from bot.services import Services, Wakeups
 from bot.slack import SlackGateway, make_web_client
@@ -89,16 +91,19 @@ def close_handler(handler: SocketModeHandler) -> None:
         handler.close()
 
 
-class MissingTokens(Exception):
+class MissingTokens(HuisstijlError):
     """The bot needs SLACK_BOT_TOKEN and SLACK_APP_TOKEN (in HTTP mode SLACK_SIGNING_SECRET instead of the latter). Set
     both, or use `huisstijl up`, which brings a workspace of its own when there are none."""
 
 
-def build_app(settings: Settings) -> Bot:
-    """Assemble a bot. Raises MissingTokens, WrongRevision, and SlackError when Slack refuses the token."""
+def build_app(settings: Settings, routes: tuple[Route, ...] = ROUTES) -> Bot:
+    """Assemble a bot; `routes` are what it answers to.
+
+    Raises MissingTokens, WrongRevision, and SlackError when Slack refuses the token.
+    """
     second = settings.slack_app_token if settings.slack_mode == "socket" else settings.slack_signing_secret
     if settings.slack_bot_token is None or second is None:
-        raise MissingTokens(" ".join((MissingTokens.__doc__ or "").split()))
+        raise MissingTokens
     database = Database(settings.resolved_database_url, log_pages=LONG_LOG_PAGES)
     check_revision(database)
     # A call that takes longer than half a lease is given up, so that nobody takes over what is still being sent.
@@ -121,7 +126,7 @@ def build_app(settings: Settings) -> Bot:
         process_before_response=True,  # a listener runs inside dispatch, so that the inbox knows how it ended
         request_verification_enabled=False,  # HttpEvents has verified the raw bytes before anything is parsed
     )
-    attach(app, ROUTES, services)
+    attach(app, routes, services)
     secret = second.get_secret_value()
     door: Part = SocketMode(app, secret) if settings.slack_mode == "socket" else HttpEvents(app, secret, settings)
     return Bot(
@@ -135,6 +140,7 @@ def build_app(settings: Settings) -> Bot:
             DraftWorkers(services),
             Embedder(services),
             RunWatcher(services),
+            HomeKeeper(services),
             door,
         ),
     )

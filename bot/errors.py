@@ -10,9 +10,12 @@ HuisstijlError
 │   └── OutOfScope
 ├── BadInput                     the words or numbers cannot be used
 │   ├── EmptyRequest  RequestTooLong  UnknownStyle  NoStyleYet  AmbiguousStyle  UnknownCommand
-│   └── NameTaken  UnusablePair  UnknownCandidate
+│   ├── NameTaken  UnusablePair  UnknownCandidate
+│   └── TransferRefused          a file that the operator reads in or writes
+│       └── ImportRefused  StyleUnknown
 ├── NotYet                       right, but too early or too late
 │   ├── TooFewExamples  RunAlreadyActive  TermsNotAccepted  NothingToRollBackTo  NotMeasuredYet  AlreadyDecided
+│   ├── OverBudget
 │   └── MessageGone  QuoteGone  RunHasEnded  AdapterWithdrawn  AlreadyChampion
 ├── ModelError                   the model server did not deliver
 │   └── ModelDown  ModelSlow  ModelBusy  AdapterUnavailable  PromptTooLong  ModelBroke
@@ -20,7 +23,8 @@ HuisstijlError
 │   ├── NotInChannel  SlackUnavailable
 │   └── SlackRefused
 │       └── MessageMissing  StreamStopped  StreamLost          in bot.slack: what its callers act on
-└── PictureMissing                                             in bot.outbox: read in its table and log
+├── PictureMissing                                             in bot.outbox: read in its table and log
+└── MissingTokens                                              in bot.app: ends the start of the bot
 
 A class's docstring is its default sentence: what happened and what to do next. A more exact sentence may be
 given when raising. `explain` turns any exception into what the person reads and how loudly it is logged.
@@ -129,6 +133,23 @@ class UnknownCandidate(BadInput):
     """This style has no measured candidate of that name. `/huisstijl ladder` lists them."""
 
 
+class TransferRefused(BadInput):
+    """The file was not read in or written, and nothing was changed. Correct what the message names and try again."""
+
+
+class ImportRefused(TransferRefused):
+    """Nothing was imported, because some lines of the file cannot be used. Correct them and import it again."""
+
+    def __init__(self, problems: tuple[str, ...] = (), summary: str = "") -> None:
+        super().__init__(summary)
+        #: A sentence for every bad line.
+        self.problems = problems
+
+
+class StyleUnknown(TransferRefused):
+    """There is no style of this name in the workspace. Use one of those that `/huisstijl styles` lists."""
+
+
 class NotYet(HuisstijlError):
     """That is not possible at the moment."""
 
@@ -139,6 +160,10 @@ class TooFewExamples(NotYet):
 
 class RunAlreadyActive(NotYet):
     """A training run of this style is under way. `/huisstijl status` shows how far it is."""
+
+
+class OverBudget(NotYet):
+    """This run would cost more than this month's budget has left. An admin can raise the budget in my Home tab."""
 
 
 class TermsNotAccepted(NotYet):

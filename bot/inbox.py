@@ -10,13 +10,18 @@ from typing import Any
 
 import structlog
 from slack_bolt import App, BoltRequest
+from sqlalchemy.orm import Session
 
 from bot.ingress import FROM_INBOX, RightOfWay
+from bot.operations.languages import speaking_to
+from bot.slack import sender_of
+from bot.texts import failures as texts
 from bot.workers import Bell, Workers
 from config.settings import Settings
 from db.base import now_in_database
 from db.claims import write_fenced
 from db.inbox import InboxEvent, InboxStatus, claim_events
+from db.outbox import owe
 from db.session import Database
 
 log = structlog.get_logger()
@@ -50,6 +55,8 @@ class InboxWorkers(Workers):
                         session, InboxEvent, event.inbox_id, event.fence,
                         status=status, error=error, finished_at=now_in_database(session),
                     )  # fmt: skip
+                    if status is InboxStatus.FAILED:
+                        _owe_apology(session, event)
         return bool(results)
 
     def _dispatch(self, event: InboxEvent) -> tuple[InboxStatus, str | None]:
@@ -61,8 +68,21 @@ class InboxWorkers(Workers):
             return InboxStatus.DONE, None
         if event.attempts < MAX_ATTEMPTS:
             return InboxStatus.PENDING, f"attempt {event.attempts} answered {response.status}"
-        log.error("delivery.given_up", event_key=event.event_key, kind=event.kind)
+        log.error("delivery.given_up", reference=event.inbox_id, event_key=event.event_key, kind=event.kind)
         return InboxStatus.FAILED, f"given up after {event.attempts} attempts"
+
+
+def _owe_apology(session: Session, event: InboxEvent) -> None:
+    """Whoever caused a delivery that was given up hears of it in a direct message: giving up is never quiet."""
+    user_id = sender_of(event.body)
+    if not user_id:
+        return
+    with speaking_to(session, event.team_id, user_id):
+        text = texts.given_up(event.inbox_id)
+    owe(
+        session, team_id=event.team_id, dedupe_key=f"given_up:{event.inbox_id}", verb="post_direct",
+        arguments={"user_id": user_id, "text": text, "blocks": None},
+    )  # fmt: skip
 
 
 def _with_token(body: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx
@@ -81,6 +82,13 @@ def kind_of(body: Body) -> str:
 def team_of(body: Body) -> str:
     team = body.get("team_id") or (body.get("team") or {}).get("id") or (body.get("user") or {}).get("team_id")
     return str(team or "")
+
+
+def sender_of(body: Body) -> str:
+    """The person who caused a delivery; "" for one that nobody caused."""
+    event, user = body.get("event") or {}, body.get("user")
+    caused_by = body.get("user_id") or (user.get("id") if isinstance(user, dict) else "") or event.get("user")
+    return str(caused_by or "")
 
 
 def read_command(body: Body) -> Command:
@@ -217,6 +225,7 @@ class SlackGateway:
         self.bot_user_id: str = me["user_id"]
         self.bot_id: str = me.get("bot_id") or ""
         self._channels: dict[str, tuple[float, Channel]] = {}
+        self._members: dict[str, tuple[float, frozenset[str]]] = {}
 
     # Messages
 
@@ -393,7 +402,30 @@ class SlackGateway:
             raise
         return True
 
+    def publish_home(self, user_id: str, view: dict[str, Any]) -> None:
+        """Show this person a Home tab, in place of the one before."""
+        self._call(lambda: self.client.views_publish(user_id=user_id, view=view))
+
     # Look-ups
+
+    def list_channel_members(self, channel_id: str) -> frozenset[str]:
+        """Who is in a channel, at most a minute old; nobody when the bot is not in it and so is not told."""
+        asked_at, known = self._members.get(channel_id, (0.0, frozenset()))
+        if asked_at and time.monotonic() - asked_at < CHANNEL_AGE_SECONDS:
+            return known
+        try:
+            members = frozenset(self._read_members(channel_id))
+        except NotInChannel:
+            members = frozenset()
+        self._members[channel_id] = (time.monotonic(), members)
+        return members
+
+    def _read_members(self, channel_id: str) -> Iterator[str]:
+        cursor: str | None = None
+        while cursor != "":
+            page = self._call(partial(self.client.conversations_members, channel=channel_id, limit=200, cursor=cursor))
+            yield from page["members"]
+            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
 
     def get_user(self, user_id: str) -> dict[str, Any]:
         """Slack's own description of a person, with locale."""
@@ -478,5 +510,5 @@ def make_web_client(token: str, base_url: str, timeout_seconds: float) -> WebCli
 __all__ = [
     "Body", "MessageMissing", "SlackGateway", "StreamLost", "StreamStopped", "event_key", "kind_of",
     "make_web_client", "read_channel_joined", "read_click", "read_command", "read_deletion", "read_home_opened",
-    "read_message", "read_session_stopped", "read_shortcut", "read_submission", "team_of",
+    "read_message", "read_session_stopped", "read_shortcut", "read_submission", "sender_of", "team_of",
 ]  # fmt: skip

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Literal
+from zoneinfo import available_timezones
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EMBEDDED_BASE_MODEL = "embedded:smollm2-135m-instruct"
@@ -89,6 +90,12 @@ class Settings(BaseSettings):
     price_per_hour: float = Field(0.0, ge=0)
     currency: str = "EUR"
 
+    #: The workspace's time zone (an IANA name such as `Europe/Amsterdam`), and when the weekly digest comes in it:
+    #: weekday 0 is Monday. An admin can set other ones per workspace in the Home tab.
+    time_zone: str = "UTC"
+    digest_weekday: int = Field(0, ge=0, le=6)
+    digest_hour: int = Field(9, ge=0, le=23)
+
     #: How often the clock looks for what is due, a trainer for a queued run, and a watcher for news.
     tick_seconds: float = Field(15.0, gt=0)
     heartbeat_seconds: float = Field(10.0, gt=0)
@@ -101,6 +108,13 @@ class Settings(BaseSettings):
     log_format: str = "console"
     #: For tests of crash recovery: `name` or `name:nth` kills the process there. See config/failpoints.py.
     failpoint: str = ""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError(f"{name!r} is not a time zone; use an IANA name such as Europe/Amsterdam")
+        return name
 
     @property
     def resolved_database_url(self) -> str:

@@ -51,7 +51,7 @@ def build_manifest(request_url: str = "") -> dict[str, Any]:
                 "suggested_prompts": [{"title": "Draft something", "message": "Draft an announcement about "}],
             },
             "app_home": {
-                "home_tab_enabled": False,
+                "home_tab_enabled": True,
                 "messages_tab_enabled": True,
                 "messages_tab_read_only_enabled": False,
             },

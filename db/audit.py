@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +41,12 @@ def record(session: Session, *, team_id: str, actor: str, action: str, subject: 
 def find_entry(session: Session, audit_id: str, action: str) -> AuditEntry | None:
     entry = session.get(AuditEntry, audit_id)
     return entry if entry is not None and entry.action == action else None
+
+
+def list_newest_entries(session: Session, team_id: str, actions: Collection[str], *, limit: int) -> list[AuditEntry]:
+    """The team's latest entries of these actions, newest first."""
+    query = select(AuditEntry).where(AuditEntry.team_id == team_id, AuditEntry.action.in_(actions))
+    return list(session.scalars(query.order_by(AuditEntry.audit_id.desc()).limit(limit)))
 
 
 def list_audit(session: Session, subject: str) -> list[AuditEntry]:

@@ -8,10 +8,11 @@ status: what was posted may still be kept, and the other way round.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, false, func, or_, select, update
+from sqlalchemy import ForeignKey, Index, String, Text, case, false, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config.rungs import Rung
@@ -178,6 +179,40 @@ def count_drafts_since(session: Session, team_id: str, user_id: str, since: date
         Draft.team_id == team_id, Draft.requested_by == user_id, Draft.requested_at > since
     )
     return session.scalar(query) or 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftOutcome:
+    """A draft and what became of it; the texts only where a person edited it."""
+
+    requested_at: datetime
+    status: DraftStatus
+    completion: str
+    edited_completion: str | None
+
+
+def list_outcomes(session: Session, style_id: str, since: datetime) -> list[DraftOutcome]:
+    """The style's drafts asked for since then, oldest first."""
+    is_edited = Draft.status == DraftStatus.EDITED
+    query = (
+        select(
+            Draft.requested_at,
+            Draft.status,
+            case((is_edited, Draft.completion), else_=""),
+            case((is_edited, Draft.edited_completion), else_=None),
+        )
+        .where(Draft.style_id == style_id, Draft.requested_at >= since)
+        .order_by(Draft.requested_at, Draft.draft_id)
+    )
+    return [
+        DraftOutcome(requested_at=at, status=status, completion=completion or "", edited_completion=edited)
+        for at, status, completion, edited in session.execute(query).all()
+    ]
+
+
+def find_latest_request(session: Session, style_id: str) -> datetime | None:
+    """When a draft of the style was asked for last."""
+    return session.scalar(select(func.max(Draft.requested_at)).where(Draft.style_id == style_id))
 
 
 def count_open_drafts(session: Session, team_id: str) -> int:

@@ -183,6 +183,50 @@ def find_newest_short_request(session: Session, style_id: str, scope: Scope, mos
     return session.scalars(query.order_by(Example.approved_at.desc(), Example.example_id.desc()).limit(1)).first()
 
 
+def list_approval_times(session: Session, style_id: str, scope: Scope, since: datetime) -> list[datetime]:
+    """When the examples that are approved now were approved, from then on; oldest first."""
+    query = select(Example.approved_at).where(
+        Example.style_id == style_id,
+        Example.scope_key == scope.key,
+        Example.status == ExampleStatus.APPROVED,
+        Example.approved_at >= since,
+    )
+    return [at for at in session.scalars(query.order_by(Example.approved_at)) if at is not None]
+
+
+def count_by_proposer(
+    session: Session, style_id: str, scope: Scope, *, since: datetime | None = None, until: datetime | None = None
+) -> list[tuple[str, int]]:
+    """Who proposed the examples that are approved now (and were approved in that time), and how many; most first."""
+    query = select(Example.proposed_by, func.count()).where(
+        Example.style_id == style_id,
+        Example.scope_key == scope.key,
+        Example.status == ExampleStatus.APPROVED,
+    )
+    if since is not None:
+        query = query.where(Example.approved_at >= since)
+    if until is not None:
+        query = query.where(Example.approved_at < until)
+    query = query.group_by(Example.proposed_by).order_by(func.count().desc(), Example.proposed_by)
+    return [(user_id, int(count)) for user_id, count in session.execute(query).all()]
+
+
+def find_latest_proposal(session: Session, style_id: str, scope: Scope) -> datetime | None:
+    """When an example of the style was proposed last."""
+    query = select(func.max(Example.proposed_at)).where(Example.style_id == style_id, Example.scope_key == scope.key)
+    return session.scalar(query)
+
+
+def list_approved_lengths(session: Session, style_id: str, scope: Scope) -> list[int]:
+    """Characters of prompt and completion together, of every approved example: what a quote is made of."""
+    query = select(func.length(Example.prompt) + func.length(Example.completion)).where(
+        Example.style_id == style_id,
+        Example.scope_key == scope.key,
+        Example.status == ExampleStatus.APPROVED,
+    )
+    return list(session.scalars(query))
+
+
 def list_examples_of_message(session: Session, team_id: str, channel_id: str, ts: str) -> list[Example]:
     query = select(Example).where(
         Example.team_id == team_id,

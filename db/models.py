@@ -7,6 +7,7 @@ from db import (
     drafts,
     example_versions,
     examples,
+    home_viewers,
     inbox,
     outbox,
     people,
@@ -25,6 +26,7 @@ from db.base import Base
 metadata = Base.metadata
 
 __all__ = [
-    "adapters", "audit", "datasets", "drafts", "example_versions", "examples", "inbox", "metadata", "outbox", "people",
+    "adapters", "audit", "datasets", "drafts", "example_versions", "examples", "home_viewers", "inbox", "metadata",
+    "outbox", "people",
     "preferences", "promotions", "ratings", "reviews", "runs", "scorecards", "styles", "teams", "trainers",
 ]  # fmt: skip

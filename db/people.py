@@ -39,6 +39,12 @@ def list_people(session: Session, team_id: str, user_ids: Collection[str]) -> di
     return {person.user_id: person for person in session.scalars(query)}
 
 
+def list_admins(session: Session, team_id: str) -> list[Person]:
+    """The workspace's admins among the people whom we know, by name."""
+    query = select(Person).where(Person.team_id == team_id, Person.is_admin, ~Person.is_deactivated, ~Person.is_guest)
+    return list(session.scalars(query.order_by(Person.name, Person.user_id)))
+
+
 def save_person(session: Session, person: Person) -> None:
     """Write what Slack said last; two processes that learn of one person at once both succeed."""
     values = {column.key: getattr(person, column.key) for column in Person.__table__.columns}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Text, delete, select
+from sqlalchemy import ForeignKey, Text, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from db.base import ID, SLACK_ID, Base, now_in_database, words
+from db.examples import Example
+from db.scope import Scope
 
 
 class ReviewDecision(StrEnum):
@@ -31,6 +33,20 @@ class Review(Base):
 def list_reviews(session: Session, example_id: str) -> list[Review]:
     query = select(Review).where(Review.example_id == example_id).order_by(Review.reviewed_at)
     return list(session.scalars(query))
+
+
+def count_by_reviewer(
+    session: Session, style_id: str, scope: Scope, *, since: datetime, until: datetime
+) -> list[tuple[str, int]]:
+    """Who reviewed examples of this style in that time, and how many; most first."""
+    query = (
+        select(Review.reviewer_id, func.count())
+        .join(Example, Example.example_id == Review.example_id)
+        .where(Example.style_id == style_id, Example.scope_key == scope.key, Review.reviewed_at.between(since, until))
+        .group_by(Review.reviewer_id)
+        .order_by(func.count().desc(), Review.reviewer_id)
+    )
+    return [(user_id, int(count)) for user_id, count in session.execute(query).all()]
 
 
 def save_review(

@@ -143,6 +143,18 @@ def list_runs_to_watch(session: Session) -> list[Run]:
     return list(session.scalars(query.order_by(Run.queued_at)))
 
 
+def list_runs_since(session: Session, team_id: str, since: datetime) -> list[Run]:
+    """The team's runs that ended since then, or have not ended yet: what a month has cost so far."""
+    query = select(Run).where(Run.team_id == team_id, (Run.ended_at >= since) | Run.status.in_(ACTIVE))
+    return list(session.scalars(query.order_by(Run.queued_at, Run.run_id)))
+
+
+def list_newest_runs(session: Session, style_id: str, *statuses: RunStatus, limit: int) -> list[Run]:
+    """Newest first, among those statuses."""
+    query = select(Run).where(Run.style_id == style_id, Run.status.in_(statuses))
+    return list(session.scalars(query.order_by(Run.queued_at.desc(), Run.run_id.desc()).limit(limit)))
+
+
 def count_failures_in_a_row(session: Session, style_id: str) -> int:
     """Failed runs since the last one that ended in another way."""
     query = select(Run.status).where(Run.style_id == style_id, Run.status.in_(ENDED))
@@ -255,6 +267,6 @@ def hand_back(session: Session, run_id: str, fence: int, *, is_attempt_counted: 
 __all__ = [
     "ACTIVE", "ENDED", "HELD", "ClaimLost", "Run", "RunNotFound", "RunStatus", "beat", "claim_run",
     "count_failures_in_a_row", "end_run", "find_active_run", "find_latest_run", "find_run_in_slot", "get_run",
-    "hand_back", "list_runs_to_watch", "queue_run", "report", "request_cancel", "save_shown",
-    "take_end",
+    "hand_back", "list_newest_runs", "list_runs_since", "list_runs_to_watch", "queue_run", "report",
+    "request_cancel", "save_shown", "take_end",
 ]  # fmt: skip

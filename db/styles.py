@@ -39,6 +39,10 @@ class Style(Base):
     #: Trigger policy: UTC hours in which a run may start, [from, to); equal means any hour.
     train_from_hour: Mapped[int] = mapped_column(default=0)
     train_to_hour: Mapped[int] = mapped_column(default=0)
+    #: What its runs may cost in a calendar month, in the installation's currency; None: no limit.
+    monthly_budget: Mapped[float | None] = mapped_column(default=None)
+    #: Post the weekly digest in its channel.
+    is_digest_on: Mapped[bool] = mapped_column(default=True)
     #: Name of a recipe, or empty for the installation's.
     recipe: Mapped[str] = mapped_column(String(255), default="")
     #: The promotion that made the candidate now serving; moved by compare-and-swap only.

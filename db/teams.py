@@ -1,9 +1,13 @@
-"""Teams: a workspace the bot is installed in, with the statement on training data that an admin accepted."""
+"""Teams: a workspace the bot is installed in: the statement that an admin accepted, and what its admins have set.
+
+None in a setting means: as the installation has it (config/settings.py).
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import String
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from db.base import SLACK_ID, Base, insert_new
@@ -16,6 +20,12 @@ class Team(Base):
     #: The admin who accepted the statement on training data, and when; no run starts before.
     terms_accepted_by: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
     terms_accepted_at: Mapped[datetime | None] = mapped_column(default=None)
+    #: What the runs of all styles together may cost in a calendar month; None: no limit.
+    monthly_budget: Mapped[float | None] = mapped_column(default=None)
+    #: When the weekly digest comes: 0 is Monday; the hour is of this time zone (an IANA name).
+    digest_weekday: Mapped[int | None] = mapped_column(default=None)
+    digest_hour: Mapped[int | None] = mapped_column(default=None)
+    time_zone: Mapped[str | None] = mapped_column(String(64), default=None)
 
 
 def get_team(session: Session, team_id: str) -> Team:
@@ -25,6 +35,10 @@ def get_team(session: Session, team_id: str) -> Team:
         insert_new(session, Team, [{"team_id": team_id}], unique=["team_id"])
         team = session.get_one(Team, team_id)
     return team
+
+
+def find_team(session: Session, team_id: str) -> Team | None:
+    return session.get(Team, team_id)
 
 
 def has_accepted_terms(session: Session, team_id: str) -> bool:

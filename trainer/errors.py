@@ -36,6 +36,7 @@ A docstring is the default sentence: what happened, and what to do next.
 
 from __future__ import annotations
 
+import logging
 from enum import StrEnum
 from typing import Any
 
@@ -43,7 +44,9 @@ from config.sentences import Note
 
 
 class TrainerError(Exception):
-    """Something went wrong while training or serving; the log has the details."""
+    """Something went wrong while training or serving; the log has the details. Try again, and read it there."""
+
+    log_level: int = logging.ERROR
 
     def __init__(self, message: str | Note = "") -> None:
         super().__init__(str(message) or self.default())
@@ -70,6 +73,8 @@ class AdapterError(TrainerError):
 class AdapterUnknown(AdapterError):
     """There is no adapter of this name in the artifact store; list the models to see which there are."""
 
+    log_level = logging.INFO
+
 
 class AdapterNameTaken(AdapterError):
     """This name is already published with other content; adapters never change, so use a new name."""
@@ -77,6 +82,8 @@ class AdapterNameTaken(AdapterError):
 
 class AdapterNameInvalid(AdapterError):
     """An adapter's name may hold lower-case letters, digits, dots, dashes and underscores only."""
+
+    log_level = logging.INFO
 
 
 class VerifyKeyMissing(AdapterError):
@@ -110,9 +117,13 @@ class RecipeError(TrainerError):
 class RecipeNotFound(RecipeError):
     """There is no recipe of this name; use one from config/recipes, or the path of a .toml file."""
 
+    log_level = logging.WARNING
+
 
 class RecipeInvalid(RecipeError):
     """The recipe has keys or values that mean nothing; correct the file."""
+
+    log_level = logging.WARNING
 
 
 class StopReason(StrEnum):
@@ -133,6 +144,8 @@ class TrainingError(TrainerError):
 class TrainingStopped(TrainingError):
     """Training was stopped from outside; its last checkpoint stays, and starting the run again resumes it."""
 
+    log_level = logging.INFO
+
 
 class LossNotFinite(TrainingError):
     """The loss is no longer a number; lower the learning rate in the recipe, then train again."""
@@ -149,6 +162,8 @@ class DiskFull(TrainingError):
 class NoTrainingRows(TrainingError):
     """There is nothing to train on: every pair was skipped; raise max_tokens in the recipe or shorten the pairs."""
 
+    log_level = logging.WARNING
+
 
 class RunError(TrainerError):
     """The run was given up; the log of the trainer has the details."""
@@ -157,9 +172,13 @@ class RunError(TrainerError):
 class NotEnoughExamples(RunError):
     """There are too few approved examples to train and to judge with; approve more, then train again."""
 
+    log_level = logging.INFO
+
 
 class ExampleWithdrawn(RunError):
     """An example was withdrawn while the run was training on it, so nothing was published; train again without it."""
+
+    log_level = logging.INFO
 
 
 class RunBroken(RunError):
@@ -173,13 +192,19 @@ class ServingError(TrainerError):
 class EngineBusy(ServingError):
     """Too many requests are waiting for the model; try again in a few seconds."""
 
+    log_level = logging.WARNING
+
 
 class EngineStopped(ServingError):
     """The model server is stopping; try again once it is back."""
 
+    log_level = logging.WARNING
+
 
 class PromptTooLong(ServingError):
     """The request does not fit into the model's context; shorten it or give fewer examples."""
+
+    log_level = logging.INFO
 
 
 class GenerationFailed(ServingError):

@@ -7,6 +7,7 @@ adapter. Everything is written under the run's fence, and the last transaction h
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -530,7 +531,8 @@ def _stop(hold: Hold, settings: Settings, run: Run) -> None:
 def _fail(hold: Hold, settings: Settings, run: Run, error: Exception) -> None:
     """End the run with a sentence for people; the traceback is for the log alone."""
     known = error if isinstance(error, TrainerError) else RunBroken()
-    log.error("run.failed", error=type(error).__name__, sentence=str(known), exc_info=error)
+    level = error.log_level if isinstance(error, TrainerError) else logging.ERROR
+    log.log(level, "run.failed", error=type(error).__name__, sentence=str(known), exc_info=error)
     _end(hold, settings, run, RunStatus.FAILED, error=str(known), verdict={"failure": known.as_json()})
 
 

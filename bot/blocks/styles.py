@@ -34,6 +34,8 @@ class FormValues:
     train_from_hour: int = 0
     train_to_hour: int = 0
     recipe: str = ""
+    monthly_budget: float | None = None
+    is_digest_on: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,8 @@ def style_form_view(metadata: str, form: FormChoices) -> dict[str, Any]:
         _input("train_from", texts.TRAIN_FROM(), _number(values.train_from_hour)),
         _input("train_to", texts.TRAIN_TO(), _number(values.train_to_hour), hint=texts.TRAIN_TO_HINT()),
         _input("recipe", texts.RECIPE(), _select(recipes, values.recipe or NO_RECIPE)),
+        _input("budget", texts.BUDGET(), amount_input(values.monthly_budget), hint=texts.BUDGET_HINT(), optional=True),
+        _input("digest", texts.DIGEST(), _checkbox(texts.DIGEST_OPTION(), values.is_digest_on), optional=True),
     ]
     return {
         "type": "modal",
@@ -132,6 +136,11 @@ def _text(initial: str, most: int, *, multiline: bool = False) -> dict[str, Any]
 def _number(initial: int) -> dict[str, Any]:
     # The range is checked by us: what is wrong is then said in a sentence beside the input.
     return {"type": "number_input", "is_decimal_allowed": False, "initial_value": str(initial)}
+
+
+def amount_input(initial: float | None) -> dict[str, Any]:
+    element: dict[str, Any] = {"type": "number_input", "is_decimal_allowed": True}
+    return element if initial is None else element | {"initial_value": f"{initial:.2f}"}
 
 
 def _select(options: dict[str, str], initial: str) -> dict[str, Any]:

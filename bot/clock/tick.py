@@ -17,6 +17,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from bot.language import speaking
+from bot.operations.digest import queue_due_digests
 from bot.operations.runs import queue_due_runs
 from config.settings import Settings
 from db.base import now_in_database
@@ -73,8 +74,10 @@ class Clock:
         """
         self._ticked_at = time.monotonic()
         try:
+            now = self._now()
             with speaking(self._settings.language, workspace=self._settings.language):
-                queued = queue_due_runs(self._database, self._settings, self._now())
+                queued = queue_due_runs(self._database, self._settings, now)
+                queue_due_digests(self._database, self._settings, now)
             self._purge()
         except DatabaseUnavailable as error:
             log.warning("clock.database_unavailable", error=str(error))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bot.domain.spend import Spend
 from bot.texts import policy as texts
 
 #: How long the clock leaves a style alone after its first, second, … failed run in a row. After the last of them it
@@ -28,6 +29,7 @@ class Hindrance(StrEnum):
     FAILED_TOO_OFTEN = "failed_too_often"  #: A person has to look.
     BACKING_OFF = "backing_off"  #: The last run failed a short while ago.
     OUTSIDE_HOURS = "outside_hours"  #: The policy's hours have not come yet.
+    BUDGET_SPENT = "budget_spent"  #: The next run would go over the month's limit.
     TERMS_NOT_ACCEPTED = "terms_not_accepted"  #: Everything else is met.
 
 
@@ -50,6 +52,9 @@ class Situation:
     failures_in_a_row: int = 0
     last_failed_at: datetime | None = None
     is_terms_accepted: bool = True
+    #: This month's spending, where a limit is set, and what the next run is foreseen to cost.
+    spend: Spend | None = None
+    next_cost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,8 @@ def is_training_due(situation: Situation, now: datetime) -> Due | NotDue:
         return NotDue(why=Hindrance.BACKING_OFF, reason=texts.backing_off(again_at))
     if not is_within_hours(now.hour, s.from_hour, s.to_hour):
         return NotDue(why=Hindrance.OUTSIDE_HOURS, reason=texts.outside_hours(s.from_hour, s.to_hour))
+    if s.spend is not None and s.spend.is_over_with(s.next_cost):
+        return NotDue(why=Hindrance.BUDGET_SPENT, reason=texts.budget_spent(s.spend, s.next_cost))
     if not s.is_terms_accepted:
         return NotDue(why=Hindrance.TERMS_NOT_ACCEPTED, reason=texts.TERMS_NOT_ACCEPTED())
     return Due(slot=slot_after(s.last_run_id), reason=texts.due(s.approved_new))

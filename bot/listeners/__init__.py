@@ -7,6 +7,7 @@ from bot.listeners import (
     agent,
     drafts,
     feedback,
+    home,
     huisstijl,
     mentions,
     review_queue,
@@ -74,4 +75,16 @@ AGENT: tuple[Route, ...] = (
     action("rate_draft", agent.rate),
 )
 
-ROUTES: tuple[Route, ...] = (*LEARNING, *TRAINING, *DRAFTING, *AGENT)
+
+HOME: tuple[Route, ...] = (
+    event("app_home_opened:home", home.open_home, lambda body, services: slack.read_home_opened(body)),
+    action("home_page:*", home.turn_page),
+    action("home_part:*", home.turn_part),
+    action("home_charts:*", home.send_charts),
+    action("home_edit_style:*", home.open_style_settings),
+    action("home_edit_team", home.open_team_settings),
+    view("team_form", home.submit_team_settings),
+    action("digest_off", home.switch_digest_off),
+)
+
+ROUTES: tuple[Route, ...] = (*LEARNING, *TRAINING, *DRAFTING, *AGENT, *HOME)

@@ -28,7 +28,7 @@ def style(services: Services, command: Command, args: str) -> None:
     elif verb == "edit":
         with services.database.read() as session:
             found = find_named_style(session, command.team_id, command.channel_id, rest)
-        services.slack.open_view(command.trigger_id, _edit_form(found))
+        services.slack.open_view(command.trigger_id, edit_form(found))
     else:
         raise UnknownCommand(commands.STYLE_USAGE())
 
@@ -80,12 +80,13 @@ def _new_form(services: Services, command: Command) -> dict[str, object]:
     return style_form_view(metadata, choices)
 
 
-def _edit_form(style: Style) -> dict[str, object]:
+def edit_form(style: Style) -> dict[str, object]:
     values = FormValues(
         name=style.name, instructions=style.instructions, kind=style.kind.value, channel_id=style.channel_id,
         reviewer_ids=tuple(sorted(style.reviewer_ids)), approvals_required=style.approvals_required,
         may_approve_own=style.may_approve_own, train_after_examples=style.train_after_examples,
         train_from_hour=style.train_from_hour, train_to_hour=style.train_to_hour, recipe=style.recipe,
+        monthly_budget=style.monthly_budget, is_digest_on=style.is_digest_on,
     )  # fmt: skip
     metadata = json.dumps({"style_id": style.style_id})
     return style_form_view(metadata, FormChoices(recipes=_recipes(), is_new=False, values=values))

@@ -5,7 +5,7 @@ One cause is one run: the slot of a run names it, and a style's runs are queued 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,17 +18,20 @@ from bot.domain.policy import Due, Hindrance, NotDue, Situation, is_training_due
 from bot.domain.progress import read_figures
 from bot.domain.quote import Measured, Quote, RecipeFacts, make_quote, read_recipe_facts
 from bot.domain.values import Actor
-from bot.errors import QuoteGone, RunAlreadyActive, RunHasEnded, TermsNotAccepted, TooFewExamples
+from bot.errors import OverBudget, QuoteGone, RunAlreadyActive, RunHasEnded, TermsNotAccepted, TooFewExamples
+from bot.operations.budget import read_spend
 from bot.operations.languages import speaking_in_channel
 from bot.operations.people import require_admin
 from bot.operations.styles import find_named_style
 from bot.operations.terms import accept_terms
+from bot.texts import budget
 from bot.texts import training as texts
 from config.recipe_files import RecipeUnreadable, read_recipe_file
 from config.settings import Settings
 from db import audit
+from db.base import now_in_database
 from db.datasets import count_approved_outside, find_dataset_of_run
-from db.examples import ExampleStatus, count_approved_since, count_examples, list_approved_examples
+from db.examples import ExampleStatus, count_approved_since, count_examples, list_approved_lengths
 from db.outbox import owe
 from db.runs import (
     Run,
@@ -44,7 +47,7 @@ from db.runs import (
 )
 from db.session import Database, DatabaseUnavailable
 from db.styles import Style, StyleNotFound, get_style, list_all_styles, lock_style
-from db.teams import has_accepted_terms
+from db.teams import find_team, has_accepted_terms
 from db.trainers import Trainer, find_live_trainer
 
 log = structlog.get_logger()
@@ -81,6 +84,8 @@ def _queue_if_due(database: Database, settings: Settings, style_id: str, now: da
     if isinstance(verdict, NotDue):
         if verdict.why is Hindrance.TERMS_NOT_ACCEPTED:
             _ask_for_terms(database, style_id)
+        elif verdict.why is Hindrance.BUDGET_SPENT:
+            _say_budget_spent(database, settings, style_id, now)
         return None
     with database.write() as session:
         style = lock_style(session, style_id)
@@ -98,7 +103,7 @@ def look_at_policy(session: Session, settings: Settings, style: Style, now: date
     has_failed = last is not None and last.status is RunStatus.FAILED
     situation = Situation(
         approved=count_examples(session, style.style_id, style.scope)[ExampleStatus.APPROVED],
-        approved_new=_count_new(session, style),
+        approved_new=count_new_examples(session, style),
         train_after_examples=style.train_after_examples,
         from_hour=style.train_from_hour,
         to_hour=style.train_to_hour,
@@ -109,10 +114,23 @@ def look_at_policy(session: Session, settings: Settings, style: Style, now: date
         last_failed_at=last.ended_at if last and has_failed else None,
         is_terms_accepted=has_accepted_terms(session, style.team_id),
     )
-    return is_training_due(situation, now)
+    verdict = is_training_due(situation, now)
+    if not _has_limit(session, style) or (isinstance(verdict, NotDue) and verdict.why is not _LAST_HINDRANCE):
+        return verdict
+    spend, next_cost = read_spend(session, settings, style, now), foresee(session, settings, style).cost
+    return is_training_due(replace(situation, spend=spend, next_cost=next_cost), now)
 
 
-def _count_new(session: Session, style: Style) -> int:
+#: Asked after the budget: only with this one, or none, is it worth adding up what the month has cost.
+_LAST_HINDRANCE = Hindrance.TERMS_NOT_ACCEPTED
+
+
+def _has_limit(session: Session, style: Style) -> bool:
+    team = find_team(session, style.team_id)
+    return style.monthly_budget is not None or (team is not None and team.monthly_budget is not None)
+
+
+def count_new_examples(session: Session, style: Style) -> int:
     """Approved examples that no finished run has looked at. A failed run learnt nothing, so it does not count; a
     cancelled one does: somebody did not want it."""
     last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, RunStatus.CANCELLED)
@@ -155,6 +173,23 @@ def _ask_for_terms(database: Database, style_id: str) -> None:
             log.info("terms.asked_for", style_id=style_id)
 
 
+def _say_budget_spent(database: Database, settings: Settings, style_id: str, now: datetime) -> None:
+    """Tell the style's channel, once a month, that the budget keeps a run back."""
+    with database.write() as session:
+        style = get_style(session, style_id)
+        spend, cost = read_spend(session, settings, style, now), foresee(session, settings, style).cost
+        with speaking_in_channel(session, style):
+            text = budget.kept_back(style.name, spend, cost)
+        key = f"budget:{style_id}:{spend.renews_at:%Y-%m}"
+        arguments = {"channel_id": home_channel(style), "text": text, "blocks": None}
+        if owe(session, team_id=style.team_id, dedupe_key=key, verb="post_message", arguments=arguments):
+            audit.record(
+                session, team_id=style.team_id, actor="clock", action="run.kept_back", subject=style_id,
+                cost=cost, spent=spend.spent, team_spent=spend.team_spent,
+            )  # fmt: skip
+            log.info("run.kept_back", style_id=style_id, cost=cost)
+
+
 # ---------------------------------------------------------------------------------------------------- by an admin
 
 
@@ -177,7 +212,8 @@ def quote_training(
         style = find_named_style(session, actor.team_id, channel_id, style_name)
         _check_may_train(session, settings, style)
         trainer = find_live_trainer(session, trainer_silence_seconds(settings))
-        quote = _foresee(session, settings, style, trainer)
+        quote = foresee(session, settings, style, trainer)
+        _check_budget(session, settings, style, quote.cost)
         is_statement_needed = not has_accepted_terms(session, actor.team_id)
         entry = audit.record(
             session, team_id=actor.team_id, actor=actor.user_id, action="run.quoted", subject=style.style_id,
@@ -216,6 +252,7 @@ def confirm_training(database: Database, settings: Settings, actor: Actor, quote
         run = find_run_in_slot(session, style.style_id, slot)
         if run is None:
             _check_may_train(session, settings, style)
+            _check_budget(session, settings, style, float(entry.detail["quote"]["cost"]))
             if entry.detail["carries_statement"]:
                 accept_terms(session, actor)
             if not has_accepted_terms(session, actor.team_id):
@@ -265,12 +302,18 @@ def _check_may_train(session: Session, settings: Settings, style: Style) -> None
         raise TooFewExamples(texts.too_few_examples(style.name, approved, needed))
 
 
-def _foresee(session: Session, settings: Settings, style: Style, trainer: Trainer | None) -> Quote:
-    examples = list_approved_examples(session, style.style_id, style.scope)
+def _check_budget(session: Session, settings: Settings, style: Style, cost: float) -> None:
+    spend = read_spend(session, settings, style, now_in_database(session))
+    if spend.is_over_with(cost):
+        raise OverBudget(budget.over_budget(style.name, spend, cost))
+
+
+def foresee(session: Session, settings: Settings, style: Style, trainer: Trainer | None = None) -> Quote:
+    """What a run of this style would take now. Without a trainer's own speed, its last run's is used."""
     last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
     return make_quote(
         recipe_facts(settings, style),
-        [len(example.prompt) + len(example.completion) for example in examples],
+        list_approved_lengths(session, style.style_id, style.scope),
         len(style.instructions),
         Measured(
             trainer_tokens_per_second=trainer.tokens_per_second if trainer else None,

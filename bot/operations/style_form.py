@@ -13,6 +13,7 @@ from db.styles import StyleKind
 #: block_id → least and most.
 NUMBERS = {"approvals": (1, 5), "train_after": (0, 100_000), "train_from": (0, 23), "train_to": (0, 23)}
 MAX_INSTRUCTIONS_CHARS = 3_000
+MAX_BUDGET = 1_000_000.0
 
 
 def read_style_form(
@@ -42,6 +43,8 @@ def read_style_form(
             numbers[block_id] = number
     if "approvals" in numbers and "reviewers" not in errors and numbers["approvals"] > len(reviewers):
         errors["approvals"] = texts.too_few_reviewers(len(reviewers), numbers["approvals"])
+    monthly_budget, wrong_budget = read_budget_field(submission.text("budget"))
+    errors |= {"budget": wrong_budget} if wrong_budget else {}
     if errors or channel is None:
         return None, errors
     return StyleForm(
@@ -50,6 +53,7 @@ def read_style_form(
         approvals_required=numbers["approvals"], may_approve_own=bool(submission.choices("own")),
         train_after_examples=numbers["train_after"], train_from_hour=numbers["train_from"],
         train_to_hour=numbers["train_to"], recipe=submission.text("recipe").removeprefix("-"),
+        monthly_budget=monthly_budget, is_digest_on=bool(submission.choices("digest")),
     ), {}  # fmt: skip
 
 
@@ -70,6 +74,17 @@ def _reviewer_errors(reviewers: Sequence[Actor]) -> dict[str, str]:
         return {"reviewers": texts.REVIEWERS_MISSING()}
     others = [reviewer.name for reviewer in reviewers if not reviewer.is_full_member]
     return {"reviewers": texts.reviewers_not_members(others)} if others else {}
+
+
+def read_budget_field(text: str) -> tuple[float | None, str]:
+    """An amount of money, None where the field is empty; or the sentence that says what is wrong."""
+    if not text:
+        return None, ""
+    try:
+        amount = float(text.replace(",", "."))
+    except ValueError:
+        return None, texts.BUDGET_INVALID()
+    return (round(amount, 2), "") if 0 <= amount <= MAX_BUDGET else (None, texts.BUDGET_INVALID())
 
 
 def _whole_number(text: str) -> int | None:

@@ -113,6 +113,9 @@ class StyleForm:
     train_from_hour: int = 0
     train_to_hour: int = 0
     recipe: str = ""
+    #: What its runs may cost in a calendar month; None: no limit.
+    monthly_budget: float | None = None
+    is_digest_on: bool = True
 
 
 def create_style(
@@ -163,6 +166,11 @@ def change_style(database: Database, actor: Actor, style_id: str, form: StyleFor
         record(
             session, team_id=actor.team_id, actor=actor.user_id, action="style.changed", subject=style_id,
             changed=sorted(name for name in after if after[name] != before[name]),
+            values={
+                name: [before[name], after[name]]
+                for name in sorted(after)
+                if after[name] != before[name] and name != "instructions"
+            },
         )  # fmt: skip
 
 
@@ -173,16 +181,20 @@ def _fill(style: Style, form: StyleForm) -> None:
     style.train_after_examples = form.train_after_examples
     style.train_from_hour, style.train_to_hour = form.train_from_hour, form.train_to_hour
     style.recipe = form.recipe
+    style.monthly_budget, style.is_digest_on = form.monthly_budget, form.is_digest_on
     kept = {reviewer.user_id: reviewer for reviewer in style.reviewers}
     style.reviewers = [kept.get(user_id) or StyleReviewer(user_id=user_id) for user_id in form.reviewer_ids]
 
 
 def _policy(style: Style) -> dict[str, object]:
+    """What an admin sets, as the audit log keeps it."""
     return {
-        "name": style.name, "instructions": style.instructions, "kind": style.kind, "channel_id": style.channel_id,
-        "reviewers": style.reviewer_ids, "approvals_required": style.approvals_required,
+        "name": style.name, "instructions": style.instructions, "kind": style.kind.value,
+        "channel_id": style.channel_id, "reviewers": sorted(style.reviewer_ids),
+        "approvals_required": style.approvals_required,
         "may_approve_own": style.may_approve_own, "train_after_examples": style.train_after_examples,
-        "train_hours": (style.train_from_hour, style.train_to_hour), "recipe": style.recipe,
+        "train_hours": [style.train_from_hour, style.train_to_hour], "recipe": style.recipe,
+        "monthly_budget": style.monthly_budget, "is_digest_on": style.is_digest_on,
     }  # fmt: skip
 
 

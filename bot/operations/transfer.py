@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from bot.domain.pairs import check_pair
 from bot.domain.similarity import NormalPair, collapse, normal_pair
+from bot.errors import ImportRefused, StyleUnknown, TransferRefused
 from bot.operations.examples import owe_card
 from bot.texts import terminal as texts
 from config.prompts import Pair, build_prompt
@@ -46,18 +47,6 @@ OPERATOR = "operator"
 MAX_CARDS = 300
 MAX_LINE_BYTES = 1_000_000
 FORMATS = ("standard", "conversational")
-
-
-class TransferRefused(Exception):
-    """The file was not read in or written. Nothing was changed."""
-
-
-class ImportRefused(TransferRefused):
-    """Nothing was imported; `problems` names every bad line."""
-
-    def __init__(self, problems: tuple[str, ...], summary: str) -> None:
-        super().__init__(summary)
-        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,10 +139,6 @@ def export_preferences(database: Database, *, team_id: str, style_name: str, for
         roles = {"prompt": "user", "chosen": "assistant", "rejected": "assistant"}
         rows = [{key: [{"role": roles[key], "content": text}] for key, text in row.items()} for row in rows]
     return [json.dumps(row, ensure_ascii=False) for row in rows]
-
-
-class StyleUnknown(TransferRefused):
-    """There is no such style; the message names those there are."""
 
 
 # From the command line

@@ -164,6 +164,11 @@ class Person:
 
         return self._wait(published, seconds, "the app published no Home tab")
 
+    def home_view(self) -> Json | None:
+        """The Home tab as it stands, without opening it anew: the app hears nothing."""
+        view: Json | None = self._do("home")["view"]
+        return view
+
     def open_messages_tab(self) -> str:
         """Open the app's Messages tab; returns the channel of the direct message."""
         return str(self._do("open_home", tab="messages")["channel"])

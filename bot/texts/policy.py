@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.language import moment, say, say_count, sentence
+from bot.domain.spend import Spend
+from bot.language import moment, money, say, say_count, sentence
+from bot.texts.budget import day
 
 RUN_ACTIVE = sentence("a run is under way")
 BY_HAND_ONLY = sentence("this style is trained by hand only, with `/huisstijl train`")
@@ -42,6 +44,14 @@ def outside_hours(from_hour: int, to_hour: int) -> str:
     return say(
         "enough examples are there; it starts between {from_hour:02d}:00 and {to_hour:02d}:00 UTC",
         from_hour=from_hour, to_hour=to_hour,
+    )  # fmt: skip
+
+
+def budget_spent(spend: Spend, next_cost: float) -> str:
+    return say(
+        "this month's budget has {left} left and the next run takes about {cost}; it starts on {day}, or when an admin "
+        "raises the budget in my Home tab",
+        left=money(spend.left or 0, spend.currency), cost=money(next_cost, spend.currency), day=day(spend),
     )  # fmt: skip
 
 

@@ -58,6 +58,12 @@ TRAIN_TO_HINT = sentence("The same hour in both: at any time.")
 RECIPE = sentence("Recipe")
 RECIPE_NONE = sentence("The installation's own")
 
+BUDGET = sentence("What its training may cost in a month")
+BUDGET_HINT = sentence("Empty: no limit. A run that would go over it is not started.")
+BUDGET_INVALID = sentence("Enter an amount of 0 or more, such as 12.50, or leave it empty for no limit.")
+DIGEST = sentence("Weekly digest")
+DIGEST_OPTION = sentence("Post a digest in its channel every week")
+
 NAME_MISSING = sentence("Give the style a name.")
 INSTRUCTIONS_MISSING = sentence("Write at least one sentence on how drafts should be.")
 

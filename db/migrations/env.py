@@ -24,18 +24,20 @@ def main() -> None:
     database = context.config.attributes.get("database") or Database(load_settings().resolved_database_url)
     with database.engine.connect() as connection:
         connection = connection.execution_options(huisstijl_writes=True)
-        if not database.is_sqlite:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-        context.configure(
-            connection=connection,
-            target_metadata=metadata,
-            render_as_batch=database.is_sqlite,
-            compare_type=True,
-            render_item=_render_our_types,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-        connection.commit()
+        # Begun before Alembic looks at the connection: it then leaves the transaction alone. By itself it would commit
+        # after every migration on SQLite, and a second migrator would come in between with the steps it still sees.
+        with connection.begin():
+            if not database.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+            context.configure(
+                connection=connection,
+                target_metadata=metadata,
+                render_as_batch=database.is_sqlite,
+                compare_type=True,
+                render_item=_render_our_types,
+            )
+            with context.begin_transaction():
+                context.run_migrations()
 
 
 def _render_our_types(kind: str, item: Any, autogen_context: AutogenContext) -> str | Literal[False]:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from bot.errors import ImportRefused
 from bot.operations.transfer import (
     Imported,
-    ImportRefused,
     export_examples,
     export_file,
     export_preferences,

@@ -100,6 +100,11 @@ class ScriptedModel:
         """Answer something that is not JSON."""
         self._push(Answer(garbage=True))
 
+    def heal(self) -> None:
+        """Nothing that was scripted and not used yet happens any more."""
+        with self._lock:
+            self._answers.clear()
+
     @property
     def prompts(self) -> list[list[dict[str, str]]]:
         """The chat messages of every request so far."""

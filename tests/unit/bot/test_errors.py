@@ -13,7 +13,7 @@ import pytest
 
 import bot
 from bot import errors
-from bot.errors import HuisstijlError, UnusablePair, explain
+from bot.errors import HuisstijlError, ImportRefused, UnusablePair, explain
 from db.session import DatabaseUnavailable
 
 # A subclass is known once its module is loaded.
@@ -38,6 +38,8 @@ DRAWING = [line for line in (errors.__doc__ or "").splitlines() if line[:1] in (
 def make(kind: type[HuisstijlError], sentence: str = "") -> HuisstijlError:
     if issubclass(kind, UnusablePair):
         return kind({"completion": sentence} if sentence else {})
+    if issubclass(kind, ImportRefused):
+        return kind((), sentence)
     return kind(sentence)
 
 
