@@ -10,6 +10,7 @@ from bot.listeners import (
     home,
     huisstijl,
     mentions,
+    reactions,
     review_queue,
     reviews,
     styles,
@@ -75,7 +76,6 @@ AGENT: tuple[Route, ...] = (
     action("rate_draft", agent.rate),
 )
 
-
 HOME: tuple[Route, ...] = (
     event("app_home_opened:home", home.open_home, lambda body, services: slack.read_home_opened(body)),
     action("home_page:*", home.turn_page),
@@ -85,6 +85,12 @@ HOME: tuple[Route, ...] = (
     action("home_edit_team", home.open_team_settings),
     view("team_form", home.submit_team_settings),
     action("digest_off", home.switch_digest_off),
+)
+
+#: Only where the operator has named the emoji that flags.
+REACTIONS: tuple[Route, ...] = (
+    event("reaction_added", reactions.ask_about_flagged, lambda body, services: slack.read_reaction(body)),
+    action("teach_flagged", reactions.teach_flagged),
 )
 
 ROUTES: tuple[Route, ...] = (*LEARNING, *TRAINING, *DRAFTING, *AGENT, *HOME)
