@@ -8,6 +8,7 @@ the names that Slack's documentation uses.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -56,6 +57,8 @@ class Settings(BaseSettings):
     #: Where the local workspace listens when no Slack tokens are set.
     workspace_host: str = "127.0.0.1"
     workspace_port: int = 8730
+    #: Whether a local workspace that is new opens with people, styles and sample pairs to try things out with.
+    seed_workspace: bool = True
 
     #: Where the model server listens (`huisstijl serve`), and the URL under which bot and evaluator reach one.
     serve_host: str = "127.0.0.1"
@@ -132,6 +135,14 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """Read the environment and `.env` once."""
     return Settings()
+
+
+def has_desktop() -> bool:
+    """Whether somebody sits at a screen where a browser can open."""
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return is_terminal and (
+        sys.platform in ("darwin", "win32") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
+    )
 
 
 def child_environment(settings: Settings, **overrides: str) -> dict[str, str]:
