@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -82,11 +83,13 @@ class Tired(Database):
         super().__init__(url)
         self.writes = writes
 
-    def write(self) -> AbstractContextManager[Session]:
+    @contextmanager
+    def write(self, *, goes_first: bool = False) -> Iterator[Session]:
         self.writes -= 1
         if self.writes < 0:
             raise KeyboardInterrupt
-        return super().write()
+        with super().write(goes_first=goes_first) as session:
+            yield session
 
 
 @pytest.mark.parametrize("writes", [0, 1, 2, 5, 8, 11])
