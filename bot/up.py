@@ -143,6 +143,7 @@ def plan(settings: Settings, **environment_overrides: str) -> list[Child]:
             "SLACK_SIGNING_SECRET": tokens["signing_secret"],
             "HUISSTIJL_SLACK_API_URL": f"{workspace_url(settings)}/api/",
             "HUISSTIJL_SLACK_MODE": "socket",
+            "HUISSTIJL_PROMPT_LOG": str(settings.prompt_log or workspace_folder(settings).resolve() / "prompts.jsonl"),
         }
         names.insert(0, "workspace")
     environment = child_environment(settings, **overrides)

@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     history_max_tokens: int = Field(1000, ge=0)
     draft_max_tokens: int = Field(256, gt=0)
 
+    #: A file for every prompt that goes to the model, as it was sent. Empty: none is kept. `huisstijl up` sets it for
+    #: the side panel of the local workspace's page.
+    prompt_log: Path | None = None
+
     #: The recipe that runs use unless a style names another: a file in config/recipes, or a path.
     recipe: str = "cpu-small"
     #: Price of an hour on the training host; quotes and receipts use it.
