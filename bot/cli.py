@@ -40,11 +40,16 @@ def _start() -> Settings:
 
 
 @app.command()
-def up() -> None:
+def up(
+    empty: Annotated[
+        bool, typer.Option("--empty", help="A new local workspace opens without styles and pairs.")
+    ] = False,
+    browser: Annotated[bool, typer.Option(help="Open the local workspace's page in a browser.")] = True,
+) -> None:
     """Start everything on this machine: bot, clock, trainer, model server; without tokens a workspace too."""
     from bot.up import run_up
 
-    raise typer.Exit(run_up(_start()))
+    raise typer.Exit(run_up(_start(), empty=empty, browser=browser))
 
 
 @app.command()

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import webbrowser
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +22,9 @@ from typing import TYPE_CHECKING
 import httpx
 import structlog
 
+from bot.rehearsal.first_start import is_new, open_conversation, seed_workspace
 from bot.rehearsal.workspace import load_tokens, workspace_folder
-from config.settings import Settings, child_environment
+from config.settings import Settings, child_environment, has_desktop
 from db.session import Database
 from db.upgrade import upgrade_database
 
@@ -79,19 +81,29 @@ class Child:
             log.error("process.died", process=self.name, exit_code=exit_code, again_in_seconds=pause)
 
 
-def run_up(settings: Settings) -> int:
-    """Start everything and stay until SIGINT or SIGTERM. Returns the exit code."""
+def run_up(settings: Settings, *, empty: bool = False, browser: bool = True) -> int:
+    """Start everything and stay until SIGINT or SIGTERM. Returns the exit code.
+
+    A local workspace that is new opens with something to try things out with, unless `empty`; its page opens in a
+    browser where there is one, unless `browser` is off.
+    """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with only_one(settings.data_dir):
+        was_new = is_new(settings)
         database = Database(settings.resolved_database_url)
         upgrade_database(database)
+        is_seeded = not empty and seed_workspace(settings, database, was_new=was_new)
         database.dispose()
         children = plan(settings)
         _say_where(settings)
         try:
             start_all(children, settings, stop)
+            if is_seeded:
+                open_conversation(settings, workspace_url(settings))
+            if browser and settings.uses_local_workspace and has_desktop():
+                webbrowser.open(workspace_url(settings))
             while not stop.wait(0.5):
                 for child in children:
                     child.watch()
@@ -131,6 +143,7 @@ def plan(settings: Settings, **environment_overrides: str) -> list[Child]:
             "SLACK_SIGNING_SECRET": tokens["signing_secret"],
             "HUISSTIJL_SLACK_API_URL": f"{workspace_url(settings)}/api/",
             "HUISSTIJL_SLACK_MODE": "socket",
+            "HUISSTIJL_PROMPT_LOG": str(settings.prompt_log or workspace_folder(settings).resolve() / "prompts.jsonl"),
         }
         names.insert(0, "workspace")
     environment = child_environment(settings, **overrides)
@@ -185,7 +198,7 @@ def _say_where(settings: Settings) -> None:
     if settings.uses_local_workspace:
         log.info(
             "workspace.local", url=workspace_url(settings),
-            note="no Slack tokens are set, so a workspace of our own starts; talk to it with `huisstijl chat`",
+            note="no Slack tokens are set, so a workspace of our own starts: open this address in a browser",
         )  # fmt: skip
     else:
         log.info("workspace.slack", mode=settings.slack_mode)

@@ -8,6 +8,7 @@ the names that Slack's documentation uses.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Literal
 from zoneinfo import available_timezones
@@ -65,6 +66,8 @@ class Settings(BaseSettings):
     #: Where the local workspace listens when no Slack tokens are set.
     workspace_host: str = "127.0.0.1"
     workspace_port: int = 8730
+    #: Whether a local workspace that is new opens with people, styles and sample pairs to try things out with.
+    seed_workspace: bool = True
 
     #: Where the model server listens (`huisstijl serve`), and the URL under which bot and evaluator reach one.
     serve_host: str = "127.0.0.1"
@@ -91,6 +94,10 @@ class Settings(BaseSettings):
     #: Tokens of a thread's earlier requests and drafts that a follow-up carries.
     history_max_tokens: int = Field(1000, ge=0)
     draft_max_tokens: int = Field(256, gt=0)
+
+    #: A file for every prompt that goes to the model, as it was sent. Empty: none is kept. `huisstijl up` sets it for
+    #: the side panel of the local workspace's page.
+    prompt_log: Path | None = None
 
     #: The recipe that runs use unless a style names another: a file in config/recipes, or a path.
     recipe: str = "cpu-small"
@@ -154,6 +161,14 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """Read the environment and `.env` once."""
     return Settings()
+
+
+def has_desktop() -> bool:
+    """Whether somebody sits at a screen where a browser can open."""
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return is_terminal and (
+        sys.platform in ("darwin", "win32") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
+    )
 
 
 def child_environment(settings: Settings, **overrides: str) -> dict[str, str]:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from openai import NOT_GIVEN, DefaultHttpxClient, OpenAI, Stream, Timeout
 
 from bot.domain.variants import GREEDY, Sampling
+from bot.drafting.prompt_log import PromptLog
 from bot.errors import AdapterUnavailable, ModelBroke, ModelBusy, ModelDown, ModelError, ModelSlow, PromptTooLong
 from bot.texts import drafting as texts
 from config.prompts import ChatMessages
@@ -106,6 +107,7 @@ class ModelClient:
             http_client=DefaultHttpxClient(trust_env=False),
         )
         self._embedding_model = base_model_id(settings.embedding_model)
+        self._prompt_log = PromptLog(settings.prompt_log)
         self._drafting = Circuit(clock)
         self._embedding = Circuit(clock)
 
@@ -138,6 +140,7 @@ class ModelClient:
         self._drafting.enter()
         silence = self._settings.first_token_deadline_seconds
         reader = _Reader(self._client, messages, model, max_tokens, silence, sampling)
+        self._prompt_log.add(reader.arguments)
         try:
             yield from self._pieces(reader, deadline)
             self._drafting.succeeded()
@@ -197,7 +200,7 @@ class _Reader:
     ) -> None:
         self.pieces: queue.SimpleQueue[Piece | Exception] = queue.SimpleQueue()
         self.has_text = False
-        self._arguments: dict[str, Any] = {
+        self.arguments: dict[str, Any] = {
             "messages": messages,
             "model": model,
             "max_tokens": max_tokens,
@@ -230,7 +233,7 @@ class _Reader:
     def _read(self) -> None:
         finished, chars = False, 0
         prompt_tokens = completion_tokens = fingerprint = None
-        with self._client.chat.completions.create(**self._arguments) as stream:
+        with self._client.chat.completions.create(**self.arguments) as stream:
             self._stream = stream
             for chunk in stream:
                 if self._abandoned.is_set():

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from bot.rehearsal.options import Json
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,8 @@ class Call:
     status: int
     result: Json
     at: float
+    #: How long the answer took.
+    seconds: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -98,14 +103,17 @@ class Journal:
         self._lock = threading.Lock()
         self._calls: deque[Call] = deque(maxlen=entries)
         self._deliveries: deque[Delivery] = deque(maxlen=entries)
+        self._calls_ever = self._deliveries_ever = 0
 
     def add_call(self, call: Call) -> None:
         with self._lock:
             self._calls.append(call)
+            self._calls_ever += 1
 
     def add_delivery(self, delivery: Delivery) -> None:
         with self._lock:
             self._deliveries.append(delivery)
+            self._deliveries_ever += 1
 
     def calls(self, method: str | None = None) -> list[Call]:
         with self._lock:
@@ -114,3 +122,19 @@ class Journal:
     def deliveries(self, event_type: str | None = None) -> list[Delivery]:
         with self._lock:
             return [d for d in self._deliveries if event_type is None or d.event_type == event_type]
+
+    def calls_after(self, number: int) -> tuple[int, list[tuple[int, Call]]]:
+        """(how many there ever were, those that came after the first `number` and are still kept, numbered)."""
+        with self._lock:
+            return self._calls_ever, _newest(self._calls, self._calls_ever, number)
+
+    def deliveries_after(self, number: int) -> tuple[int, list[tuple[int, Delivery]]]:
+        """The same of deliveries."""
+        with self._lock:
+            return self._deliveries_ever, _newest(self._deliveries, self._deliveries_ever, number)
+
+
+def _newest(kept: deque[T], ever: int, number: int) -> list[tuple[int, T]]:
+    wanted = min(ever - number, len(kept))
+    newest = list(islice(reversed(kept), wanted))[::-1]
+    return list(enumerate(newest, start=ever - wanted + 1))

@@ -22,6 +22,8 @@ LEFT = "U0LEO"
 
 GENERAL = "C0GENERAL"
 BRAND = "C0BRAND"
+#: A public channel that is the home of a style of its own.
+PACKAGES = "C0PACKAGES"
 #: A public channel that the bot is not in.
 RANDOM = "C0RANDOM"
 #: A private channel that the bot is not in until somebody invites it.
@@ -89,6 +91,7 @@ def default_seed() -> Seed:
         channels=(
             SeedChannel(id=GENERAL, name="general", members=(*staff, BOT_USER_ID)),
             SeedChannel(id=BRAND, name="brand", members=(*staff, GUEST, BOT_USER_ID)),
+            SeedChannel(id=PACKAGES, name="packages", members=(*staff, BOT_USER_ID)),
             SeedChannel(id=RANDOM, name="random", members=staff),
             SeedChannel(id=LEADS, name="leads", members=(RAVI, ANA), is_private=True),
             SeedChannel(id=LEGAL, name="legal", members=(PIM, ANA, BOT_USER_ID), is_private=True),

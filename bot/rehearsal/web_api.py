@@ -80,6 +80,7 @@ class WebApi:
             self._faults.clear()
 
     async def endpoint(self, request: Request) -> Response:
+        began = time.monotonic()
         method = str(request.path_params["method"])
         args = read_args(await request.body(), request.headers.get("content-type", ""), request.url.query)
         token = _token(request, args)
@@ -87,11 +88,11 @@ class WebApi:
         if fault is not None and fault.hang_seconds:
             await asyncio.sleep(fault.hang_seconds)
         if fault is not None and not fault.after and (fault.status != 200 or fault.error):
-            return self._fail(method, args, fault)
+            return self._fail(method, args, fault, began)
         answer = self._answer(method, args, token)
         if fault is not None and fault.after:
-            return self._fail(method, args, fault)
-        self._record(method, args, 200, answer)
+            return self._fail(method, args, fault, began)
+        self._record(method, args, 200, answer, began)
         return JSONResponse(answer, headers=self._headers())
 
     def _headers(self) -> dict[str, str]:
@@ -139,20 +140,22 @@ class WebApi:
                     return fault
         return None
 
-    def _fail(self, method: str, args: Json, fault: Fault) -> Response:
+    def _fail(self, method: str, args: Json, fault: Fault, began: float) -> Response:
         if fault.status == 429:
             answer: Json = {"ok": False, "error": "ratelimited"}
-            self._record(method, args, 429, answer)
+            self._record(method, args, 429, answer, began)
             return JSONResponse(answer, 429, headers={"Retry-After": str(fault.retry_after_seconds)})
         if fault.status == 200:
             answer = {"ok": False, "error": fault.error}
-            self._record(method, args, 200, answer)
+            self._record(method, args, 200, answer, began)
             return JSONResponse(answer)
-        self._record(method, args, fault.status, {"ok": False, "error": f"http {fault.status}"})
+        self._record(method, args, fault.status, {"ok": False, "error": f"http {fault.status}"}, began)
         return Response("upstream error", fault.status, media_type="text/plain")
 
-    def _record(self, method: str, args: Json, status: int, answer: Json) -> None:
-        self._state.journal.add_call(Call(method=method, args=args, status=status, result=answer, at=time.time()))
+    def _record(self, method: str, args: Json, status: int, answer: Json, began: float) -> None:
+        took = time.monotonic() - began
+        call = Call(method=method, args=args, status=status, result=answer, at=time.time() - took, seconds=took)
+        self._state.journal.add_call(call)
 
 
 def read_args(body: bytes, content_type: str, query: str) -> Json:

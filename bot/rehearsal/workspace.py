@@ -20,6 +20,7 @@ from bot.rehearsal.errors import WorkspaceError
 from bot.rehearsal.loopback import LoopbackServer
 from bot.rehearsal.options import InstalledApp, WorkspaceOptions
 from bot.rehearsal.page.endpoints import Page
+from bot.rehearsal.page.underneath import Underneath
 from bot.rehearsal.people import Person
 from bot.rehearsal.routes import Routes
 from bot.rehearsal.seed import Seed, default_seed
@@ -50,8 +51,13 @@ class Workspace:
         folder: Path | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        database_url: str = "",
+        prompt_log: Path | None = None,
     ) -> None:
-        """`folder` keeps state and tokens between restarts; without it both are gone at the end."""
+        """`folder` keeps state and tokens between restarts; without it both are gone at the end.
+
+        `database_url` and `prompt_log` are the bot's, for the page's side panel: it only reads them.
+        """
         self.seed = seed or default_seed()
         tokens = load_tokens(folder) if folder else new_tokens()
         self._store = Store(folder / "workspace.db" if folder else None)
@@ -63,6 +69,7 @@ class Workspace:
         self._hub = SocketHub(self.seed.app_id)
         self._hub.deliveries = self.state.deliveries
         self._web_api = WebApi(self.state, self._hub)
+        self._underneath = Underneath(self.state.journal, database_url=database_url, prompts=prompt_log)
         self._server = LoopbackServer(host=host, port=port)
         self.state.url = self.url = self._server.url
         self._people: dict[str, Person] = {}
@@ -70,7 +77,7 @@ class Workspace:
     # --- life --------------------------------------------------------------------------------------
 
     def start(self) -> Self:
-        self._server.start(Routes(self.state, self._hub, self._web_api, Page(self.state)).asgi())
+        self._server.start(Routes(self.state, self._hub, self._web_api, Page(self.state, self._underneath)).asgi())
         self.state.deliveries.start(self._hub)
         return self
 
@@ -80,6 +87,7 @@ class Workspace:
         self.state.deliveries.stop()
         self._hub.drop_all()
         self._server.stop()
+        self._underneath.close()
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -284,6 +292,8 @@ def build_workspace(settings: Settings, app: InstalledApp | None = None) -> Work
         folder=workspace_folder(settings),
         host=settings.workspace_host,
         port=settings.workspace_port,
+        database_url=settings.resolved_database_url,
+        prompt_log=settings.prompt_log,
     )
 
 

@@ -27,6 +27,7 @@ from bot.rehearsal.seed import (
     LEGAL,
     MIA,
     NOOR,
+    PACKAGES,
     PIM,
     RANDOM,
     RAVI,
@@ -114,7 +115,7 @@ def test_each_person_sees_the_channels_they_are_in_and_what_they_could_join(work
         user: {c["id"]: c["is_member"] for c in state_of(workspace, user)["channels"] if c["kind"] != "im"}
         for user in (MIA, RAVI, ANA, GUEST, PIM, STRANGER)
     }
-    public = {GENERAL, BRAND, RANDOM, "C0PARTNERS"}
+    public = {GENERAL, BRAND, PACKAGES, RANDOM, "C0PARTNERS"}
     assert seen[MIA] == dict.fromkeys(public, True)
     assert seen[RAVI] == dict.fromkeys([*public, "C0LEADS"], True)
     assert seen[ANA] == dict.fromkeys([*public, "C0LEADS", LEGAL], True)

@@ -9,6 +9,7 @@ import asyncio
 import json
 import mimetypes
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -32,11 +33,14 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from bot.rehearsal.options import Json
+    from bot.rehearsal.page.underneath import Underneath
     from bot.rehearsal.state import State
 
 STATIC = Path(__file__).parent / "static"
 #: Changes that come within this are sent together; a streamed answer still looks like typing.
 GATHER_SECONDS = 0.02
+#: How often the side panel looks.
+INSPECT_SECONDS = 0.25
 MAX_BODY_BYTES = 16_000_000
 #: What a person does; the verbs that only look are answered by the state.
 ACTIONS = frozenset(
@@ -63,8 +67,9 @@ _SHOWN_INLINE = ("image/png", "image/jpeg", "image/gif", "image/webp")
 class Page:
     """The page's endpoints around one state."""
 
-    def __init__(self, state: State, static: Path = STATIC) -> None:
+    def __init__(self, state: State, underneath: Underneath, static: Path = STATIC) -> None:
         self._state = state
+        self._underneath = underneath
         self._static = static
 
     def routes(self) -> list[BaseRoute]:
@@ -75,6 +80,8 @@ class Page:
             Route("/page/act", _own(self._act), methods=["POST"]),
             Route("/page/file/{file_id}", _local(self._file)),
             WebSocketRoute("/page/live", self._live),
+            Route("/page/inspect", _local(self._inspect)),
+            WebSocketRoute("/page/inspect/live", self._inspect_live),
             Route("/page/{path:path}", _local(self._asset)),
         ]
 
@@ -147,6 +154,40 @@ class Page:
         finally:
             end()
             sender.cancel()
+
+    async def _inspect(self, request: Request) -> Response:
+        try:
+            limit = min(max(int(request.query_params.get("limit", 200)), 1), 2_000)
+        except ValueError:
+            return _refusal("limit is a number")
+        _, entries = await run_in_threadpool(partial(self._underneath.entries, limit=limit))
+        return JSONResponse({"ok": True, "entries": entries, "sources": self._underneath.sources})
+
+    async def _inspect_live(self, websocket: WebSocket) -> None:
+        """What happened underneath, and then what happens, a few times a second."""
+        if not is_own_page(websocket):
+            await websocket.close(code=1008)
+            return
+        await websocket.accept()
+        sender = asyncio.create_task(self._send_entries(websocket))
+        try:
+            while True:
+                await websocket.receive_text()
+        except (WebSocketDisconnect, RuntimeError):
+            pass
+        finally:
+            sender.cancel()
+
+    async def _send_entries(self, websocket: WebSocket) -> None:
+        version, is_first = 0, True
+        with suppress(WebSocketDisconnect, RuntimeError):
+            while True:
+                version, entries = await run_in_threadpool(partial(self._underneath.entries, since=version))
+                if entries or is_first:
+                    frame: Json = {"type": "entries", "entries": entries}
+                    await _send(websocket, frame | ({"sources": self._underneath.sources} if is_first else {}))
+                is_first = False
+                await asyncio.sleep(INSPECT_SECONDS)
 
     # --- doing -------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from trainer.errors import RecipeInvalid, RecipeNotFound
 from trainer.recipe import RECIPES_DIR, Recipe, list_recipes, load_recipe
 
 
-@pytest.mark.parametrize("name", ["cpu-small", "gpu-default", "tiny-test"])
+@pytest.mark.parametrize("name", ["cpu-small", "first-look", "gpu-default", "tiny-test"])
 def test_a_shipped_recipe_opens_with_the_command_that_runs_it_and_explains_every_knob(name: str) -> None:
     text = (RECIPES_DIR / f"{name}.toml").read_text()
     assert text.startswith(f"# huisstijl trainer --recipe {name} ")
@@ -39,9 +39,9 @@ def test_a_recipe_that_is_not_toml_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_recipe_names_those_there_are() -> None:
-    with pytest.raises(RecipeNotFound, match="cpu-small, gpu-default, tiny-test"):
+    with pytest.raises(RecipeNotFound, match="cpu-small, first-look, gpu-default, tiny-test"):
         load_recipe("nope")
-    assert list_recipes() == ["cpu-small", "gpu-default", "tiny-test"]
+    assert list_recipes() == ["cpu-small", "first-look", "gpu-default", "tiny-test"]
 
 
 def test_the_digest_names_the_values() -> None:

@@ -1,0 +1,49 @@
+"""Every prompt that goes to the model, written down at the moment of sending. Only where the operator asks for it.
+
+For whoever wants to see what really was sent: a file of JSON lines that its owner alone may read, which is put aside
+when it has grown large. A log that cannot be written never keeps a draft from being made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger()
+
+MAX_BYTES = 5_000_000
+
+
+class PromptLog:
+    """Appends to one file; without a path it does nothing. Thread-safe."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+
+    def add(self, arguments: dict[str, Any]) -> None:
+        """The arguments of one request for a chat completion, and the draft that it is for."""
+        if self._path is None:
+            return
+        told = {name: arguments[name] for name in ("model", "max_tokens", "temperature", "messages")}
+        draft_id = structlog.contextvars.get_contextvars().get("draft_id")
+        line = json.dumps({"at": time.time(), "draft_id": draft_id, **told}, ensure_ascii=False)
+        try:
+            with self._lock:
+                self._append(self._path, line)
+        except OSError as error:
+            log.warning("prompt_log.not_written", error=str(error))
+
+    @staticmethod
+    def _append(path: Path, line: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > MAX_BYTES:
+            path.replace(path.with_suffix(".old"))
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as file:
+            file.write(line + "\n")
