@@ -59,7 +59,8 @@ function Page({ world, isLost, onPerson }: { world: World; isLost: boolean; onPe
     setNavOpen(false);
   }, []);
   const openThread = useCallback((root: string) => go({ channel: channel.id, thread: root }), [channel.id, go]);
-  useAnswersToMe(world, channel.id, thread, openThread);
+  const asked = useRef({ channel: "", at: 0 });
+  useAnswersToMe(world, channel.id, thread, asked, openThread);
 
   useEffect(() => localStorage.setItem("huisstijl.inspect", isInspecting ? "yes" : "no"), [isInspecting]);
   useEffect(() => {
@@ -71,6 +72,7 @@ function Page({ world, isLost, onPerson }: { world: World; isLost: boolean; onPe
   const acting = useMemo<Acting>(() => ({
     tell,
     perform: async <T,>(action: string, args: object) => {
+      if (action === "post" || action === "slash") asked.current = { channel: (args as { channel: string }).channel, at: Date.now() };
       try {
         const result = await act<T>(world.me, action, args);
         const outcome = result as { ok?: boolean; error?: string } | null;
@@ -111,7 +113,7 @@ function Page({ world, isLost, onPerson }: { world: World; isLost: boolean; onPe
         <ModalStack world={world} />
         <Announcer world={world} channel={channel.id} thread={thread} names={names} />
         {isLost && <p class="lost" role="status">The workspace does not answer; trying again…</p>}
-        <div class="toast" role="status" aria-live="assertive" data-shown={Boolean(toast)}>{toast}</div>
+        <Toast sentence={toast} />
       </Directory.Provider>
     </ActingContext.Provider>
   );
@@ -121,6 +123,16 @@ const firstChannel = (world: World) =>
   world.channels.find((c) => c.is_member && c.kind === "channel" && !c.is_archived)
   ?? world.channels.find((c) => c.is_member && c.kind === "group")
   ?? world.channels.find((c) => c.id === world.bot.dm)!;
+
+/** A sentence for a moment, above everything: also above a modal. */
+function Toast({ sentence }: { sentence: string }) {
+  const ref = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (sentence) ref.current?.showPopover();
+    else ref.current?.hidePopover();
+  }, [sentence]);
+  return <div ref={ref} popover="manual" class="toast" role="alert">{sentence}</div>;
+}
 
 const TOAST_MS = 7000;
 
@@ -135,29 +147,20 @@ function useToast(): [string, (sentence: string) => void] {
   return [toast, tell];
 }
 
-/** When the bot begins to answer what this person asked here, and no thread is open, its thread opens. */
-function useAnswersToMe(world: World, channel: string, thread: string | null, open: (root: string) => void): void {
+const ASKED_MS = 60_000;
+
+/** When the bot begins to answer what this person has just asked here, and no thread is open, its thread opens. */
+function useAnswersToMe(
+  world: World, channel: string, thread: string | null, asked: { current: { channel: string; at: number } }, open: (root: string) => void,
+): void {
   const known = useRef(new Set<string>());
-  const place = useRef("");
   useEffect(() => {
-    const messages = world.messages[channel] ?? [];
-    const streams = messages.filter((m) => m.stream === "open" && m.thread_ts);
-    const here = `${world.me}/${channel}`;
-    if (place.current !== here) {
-      place.current = here;
-      known.current = new Set(streams.map((m) => m.ts));
-      return;
-    }
-    for (const stream of streams) {
-      if (known.current.has(stream.ts)) continue;
-      known.current.add(stream.ts);
-      const root = messages.find((m) => m.ts === stream.thread_ts);
-      const isForMe = root?.user === world.me || root?.text.includes(`<@${world.me}>`) || root?.text.includes(myName(world));
-      if (isForMe && !thread) open(stream.thread_ts!);
-    }
+    const streams = (world.messages[channel] ?? []).filter((m) => m.stream === "open" && m.thread_ts);
+    const fresh = streams.filter((m) => !known.current.has(m.ts));
+    for (const stream of fresh) known.current.add(stream.ts);
+    const isMine = asked.current.channel === channel && Date.now() - asked.current.at < ASKED_MS;
+    if (fresh.length && isMine && !thread) open(fresh[0]!.thread_ts!);
   }, [world.messages[channel], thread]);
 }
-
-const myName = (world: World) => world.people.find((p) => p.id === world.me)?.real_name || world.me;
 
 render(<App />, document.getElementById("app")!);

@@ -96,7 +96,7 @@ function About({ channel, world }: { channel: Channel; world: World }) {
   return (
     <>
       <span class="about">
-        {people === 1 ? "1 person" : `${people} people`}
+        {people === 1 ? "1 member" : `${people} members`}
         {channel.is_ext_shared && " · shared with another company"}
         {channel.topic ? ` · ${channel.topic}` : ""}
       </span>

@@ -53,7 +53,7 @@ export function ModalStack({ world }: { world: World }) {
 interface ModalProps { view: View; me: string; isTop: boolean; isPushed: boolean; onClose: () => void }
 
 function Modal({ view, me, isTop, isPushed, onClose }: ModalProps) {
-  const { perform, tell } = useActing();
+  const { perform } = useActing();
   const body = useRef<HTMLDivElement>(null);
   const [touched, setTouched] = useState<Set<string>>(new Set());
   const [busy, setBusy] = useState(false);
@@ -82,10 +82,8 @@ function Modal({ view, me, isTop, isPushed, onClose }: ModalProps) {
     if (busy) return;
     setBusy(true);
     setTouched(new Set());
-    const done = await perform<{ errors: Errors | null }>("submit", { view_id: view.id, values: collect(view.blocks, values) });
+    await perform("submit", { view_id: view.id, values: collect(view.blocks, values) });
     setBusy(false);
-    const count = Object.keys(done?.errors ?? {}).length;
-    if (count) tell(count === 1 ? "One field needs another look." : `${count} fields need another look.`);
   };
 
   return (

@@ -12,6 +12,7 @@ export function Avatar({ id, size = 36 }: { id: string; size?: number }) {
     return <span class="avatar avatar-bot" style={style} aria-hidden="true"><Icon name="spark" size={size * 0.62} /></span>;
   }
   const hue = [...id].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7) % HUES;
-  const initials = userName(id).replace(/\(.*\)/, "").trim().split(/\s+/).map((word) => word[0]).slice(0, 2).join("");
-  return <span class={`avatar hue-${hue}`} style={style} aria-hidden="true">{initials}</span>;
+  const initials = userName(id).replace(/\(.*\)/, "").trim().split(/\s+/).map((word) => word[0]!);
+  const shown = initials.length > 1 ? initials[0]! + initials.at(-1)! : initials[0];
+  return <span class={`avatar hue-${hue}`} style={style} aria-hidden="true">{shown}</span>;
 }

@@ -27,7 +27,14 @@ export function Dialog({ labelledBy, onEscape, className = "", role = "dialog", 
   }, []);
   return (
     <dialog ref={ref} role={role} aria-labelledby={labelledBy} aria-modal="true" class={`dialog ${className}`}
-      onCancel={(event) => { event.preventDefault(); onEscape(); }}>
+      // The browser honours a refused `cancel` only once; the key is ours, so that the server decides what closes.
+      onCancel={(event) => event.preventDefault()}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape") return;
+        event.preventDefault();
+        event.stopPropagation();
+        onEscape();
+      }}>
       {children}
     </dialog>
   );

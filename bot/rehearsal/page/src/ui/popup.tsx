@@ -15,6 +15,7 @@ interface Props {
 
 export function Popup({ anchor, onClose, children, align = "start", matchWidth, className = "" }: Props) {
   const ref = useRef<HTMLDivElement>(null);
+  const closing = useRef(false);
 
   useLayoutEffect(() => {
     const popup = ref.current!;
@@ -31,7 +32,8 @@ export function Popup({ anchor, onClose, children, align = "start", matchWidth, 
       if (!ref.current?.contains(target) && !anchor.current?.contains(target)) onClose();
     };
     const escape = (event: KeyboardEvent) => {
-      if (event.key !== "Escape") return;
+      if (event.key !== "Escape" || closing.current) return;
+      closing.current = true;  // a second Escape is meant for what is behind
       event.preventDefault();
       event.stopPropagation();
       onClose();
