@@ -103,18 +103,9 @@ class Tab:
         message.get_by_role("button", name="More actions").click()
         self.page.get_by_role("menuitem", name=re.compile(re.escape(name))).click()
 
-    def press(self, where: Locator, name: str) -> None:
-        where.get_by_role("button", name=name, exact=True).click()
-
-    def fill(self, label: str, text: str) -> None:
-        self.modal.get_by_label(label, exact=False).first.fill(text)
-
-    def choose(self, label: str, choice: str) -> None:
-        """Pick from a select of the modal: type a little of it, press Enter."""
-        box = self.modal.get_by_role("combobox", name=label)
-        box.click()
-        box.press_sequentially(choice)
-        self.page.get_by_role("option", name=re.compile(re.escape(choice))).first.click()
+    def submit(self) -> None:
+        """Press the modal's own button, whatever the app calls it."""
+        self.modal.locator("button[type=submit]:visible").click()
 
     def picture(self, path: Path) -> None:
         self.page.screenshot(path=str(path))
