@@ -59,19 +59,24 @@ FORM: Json = {
     ],
 }  # fmt: skip
 PUSHED: Json = {"type": "modal", "title": plain("On top"), "blocks": [{"type": "section", "text": plain("Above it")}]}
+MENU = {"type": "overflow", "action_id": "menu", "options": options("First", "Second")}
+PICK = {
+    "type": "static_select", "action_id": "pick", "placeholder": plain("Pick one"), "options": options("Up", "Down")
+}  # fmt: skip
+QUESTION = {
+    "title": plain("Really?"), "text": plain("It cannot be undone."), "confirm": plain("Yes"), "deny": plain("No")
+}  # fmt: skip
+SURE = {"type": "button", "action_id": "sure", "text": plain("Delete it"), "style": "danger", "confirm": QUESTION}
+RATE = {
+    "type": "feedback_buttons", "action_id": "rate",
+    "positive_button": {"text": plain("Good"), "value": "good"},
+    "negative_button": {"text": plain("Bad"), "value": "bad"},
+}  # fmt: skip
 MESSAGE: list[Json] = [
-    {"type": "section", "text": plain("Choose"), "accessory": {
-        "type": "overflow", "action_id": "menu", "options": options("First", "Second")}},
-    {"type": "actions", "elements": [
-        {"type": "static_select", "action_id": "pick", "placeholder": plain("Pick one"), "options": options("Up", "Down")},
-        {"type": "button", "action_id": "sure", "text": plain("Delete it"), "style": "danger", "confirm": {
-            "title": plain("Really?"), "text": plain("It cannot be undone."), "confirm": plain("Yes"), "deny": plain("No")}},
-    ]},
-    {"type": "context_actions", "elements": [
-        {"type": "feedback_buttons", "action_id": "rate",
-         "positive_button": {"text": plain("Good"), "value": "good"}, "negative_button": {"text": plain("Bad"), "value": "bad"}},
-    ]},
-]  # fmt: skip
+    {"type": "section", "text": plain("Choose"), "accessory": MENU},
+    {"type": "actions", "elements": [PICK, SURE]},
+    {"type": "context_actions", "elements": [RATE]},
+]
 
 
 @pytest.fixture

@@ -114,9 +114,7 @@ def test_a_draft_appears_as_it_is_written_and_is_kept(tab: Tab, bot: Bot, model:
     wait_until(lambda: draft_status(bot) is DraftStatus.KEPT)
 
 
-def test_a_draft_can_be_stopped_while_it_is_written(
-    tab: Tab, bot: Bot, model: ScriptedModel, style: Style
-) -> None:
+def test_a_draft_can_be_stopped_while_it_is_written(tab: Tab, bot: Bot, model: ScriptedModel, style: Style) -> None:
     model.drip(seconds=0.1)
     tab.open(NOOR, BRAND).write("@huisstijl announce the summer party")
     stop = tab.thread.get_by_role("button", name="Stop")

@@ -92,7 +92,10 @@ def test_a_thread_is_answered_beside_its_channel(tab: Tab, workspace: Workspace)
     tab.reply("I do")
     expect(tab.thread.get_by_role("article").last).to_contain_text("I do")
     expect(message).to_contain_text("1 reply")
-    assert [m["text"] for m in workspace.person(RAVI).messages(GENERAL, root["ts"])] == ["Who waters the plants?", "I do"]
+    assert [m["text"] for m in workspace.person(RAVI).messages(GENERAL, root["ts"])] == [
+        "Who waters the plants?",
+        "I do",
+    ]
 
 
 def test_a_file_and_a_picture_are_shown(tab: Tab, workspace: Workspace) -> None:
