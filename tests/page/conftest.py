@@ -62,8 +62,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A fresh profile. Whatever the page complains of in its console fails the test."""
+def page(browser: Browser, workspace: Workspace) -> Iterator[Page]:
+    """A fresh profile, closed before its workspace is. Whatever the page complains of in its console fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB", reduced_motion="reduce")
     opened = context.new_page()
     complaints: list[str] = []

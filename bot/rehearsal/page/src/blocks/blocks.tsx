@@ -34,7 +34,10 @@ function Section({ block }: { block: Block }) {
   );
 }
 
-const Header = ({ block }: { block: Block }) => <h3 class="block-header"><TextObject text={block.text} /></h3>;
+function Header({ block }: { block: Block }) {
+  const { headingLevel = 3 } = useSurface();
+  return <p class="block-header" role="heading" aria-level={headingLevel}><TextObject text={block.text} /></p>;
+}
 
 const Context = ({ block }: { block: Block }) => (
   <div class="block-context">

@@ -10,6 +10,8 @@ export interface Click { action_id: string; block_id: string; value?: unknown; s
 export interface Surface {
   /** Unique on the page: ids of labels and errors start with it. */
   id: string;
+  /** How deep a header block stands in the page's outline. */
+  headingLevel?: number;
   send: (click: Click) => Promise<Outcome | undefined>;
   /** What the app answers to what was typed into an external select. */
   ask: (question: { action_id: string; block_id: string; value: string }) => Promise<Choice[]>;

@@ -16,8 +16,10 @@ export function Announcer({ world, channel, thread, names }: { world: World; cha
     const seen = new Map(here.map((m) => [m.ts, m.stream ?? ""]));
     const before = known.current;
     known.current = { place, seen };
-    if (before.place !== place) return;
-    const news = here.map((m) => newsOf(m, before.seen, world.me, names)).filter(Boolean);
+    // Somewhere new, only what is being written there is news.
+    const news = before.place === place
+      ? here.map((m) => newsOf(m, before.seen, world.me, names)).filter(Boolean)
+      : here.filter((m) => m.stream === "open").map((m) => newsOf(m, new Map(), world.me, names));
     if (news.length) setSaid(news.slice(-3).join(". "));
   }, [world, channel, thread]);
 

@@ -61,7 +61,7 @@ function useReadMark(world: World, channel: string): string | undefined {
   const { perform } = useActing();
   const opened = useRef({ key: "", upTo: undefined as string | undefined });
   const key = `${world.me}/${channel}`;
-  if (opened.current.key !== key) opened.current = { key, upTo: world.read[channel] };
+  if (opened.current.key !== key) opened.current = { key, upTo: world.read[channel] ?? "" };
   const newest = newestTs(world, channel);
   useEffect(() => {
     const mark = () => {

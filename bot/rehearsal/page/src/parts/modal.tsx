@@ -18,6 +18,7 @@ export function useViewSurface(view: View, me: string, perform: Acting["perform"
   useEffect(() => setValues((now) => keepKnown(view.blocks, now)), [view.hash]);
   const surface = useMemo<Surface>(() => ({
     id: view.id,
+    headingLevel: view.type === "home" ? 2 : 3,
     send: (click) => perform<Outcome>("click_view", { view_id: view.id, ...click, values: collect(view.blocks, values) }),
     ask: async (question) => readOptions(await perform("options", { view_id: view.id, ...question })),
     pictureUrl: (id) => `/page/file/${encodeURIComponent(id)}?as=${encodeURIComponent(me)}`,

@@ -53,7 +53,7 @@ export function Timeline({ world, channel, messages, label, inThread = false, re
   };
 
   return (
-    <div class="timeline" ref={scroll} role="feed" aria-label={label} onKeyDown={onKeyDown}
+    <div class="timeline" ref={scroll} role="region" aria-label={label} onKeyDown={onKeyDown}
       onScroll={() => { const box = scroll.current!; stick.current = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX; }}>
       <div class="timeline-inner">
         {children}
@@ -66,7 +66,7 @@ export function Timeline({ world, channel, messages, label, inThread = false, re
           return (
             <div key={message.ts}>
               {newDay && <div class="day" role="separator" aria-label={dayOf(message.ts)}><span>{dayOf(message.ts)}</span></div>}
-              {isFirstNew && !newDay && <div class="fresh" role="separator" aria-label="New messages"><span>New</span></div>}
+              {isFirstNew && <div class="fresh" role="separator" aria-label="New messages"><span>New</span></div>}
               <MessageRow message={message} channel={channel} me={world.me} app={world.app} follows={Boolean(follows)} inThread={inThread}
                 isTarget={message.ts === target} onThread={onThread} status={inThread ? undefined : statusText(world, channel, message.ts)} />
             </div>

@@ -12,8 +12,8 @@ export function Markdown({ text }: { text: string }) {
 function block(token: Token, key: number): ComponentChild {
   switch (token.type) {
     case "heading":
-      // A message is no document: its headings stay below those of the page.
-      return <p key={key} class="md-heading" role="heading" aria-level={Math.min(6, (token as Tokens.Heading).depth + 3)}>{spans(token)}</p>;
+      // A message is no document: its headings are no headings of the page.
+      return <p key={key} class="md-heading"><strong>{spans(token)}</strong></p>;
     case "paragraph":
       return <p key={key}>{spans(token)}</p>;
     case "blockquote":
