@@ -84,19 +84,20 @@ def take(workspace: Workspace, model: ScriptedModel) -> None:
         expect(tab.thread.locator("[data-action=keep_draft]")).to_be_visible()
 
         tab.page.emulate_media(color_scheme="dark")
-        tab.page.get_by_role("button", name="What happened underneath").click()
-        entries = tab.panel.locator("details")
-        expect(entries.first).to_be_visible()
-        tab.panel.locator("details[data-kind=prompt]").last.locator("summary").click()
-        tab.picture(PICTURES / "underneath-dark.png")
-
-        tab.page.get_by_role("button", name="What happened underneath").click()
+        tab.picture(PICTURES / "draft-dark.png")
         tab.page.emulate_media(color_scheme="light")
         tab.shortcut(tab.message("beach day"), "Teach house style")
         expect(tab.modal).to_be_visible()
         tab.submit()
         expect(tab.modal.get_by_role("alert")).to_be_visible()
         tab.picture(PICTURES / "form-error.png")
+        tab.page.keyboard.press("Escape")
+        expect(tab.modal).to_have_count(0)
+
+        tab.page.get_by_role("button", name="What happened underneath").click()
+        expect(tab.panel.locator("details").first).to_be_visible()
+        tab.panel.locator("details[data-kind=prompt] summary").last.click()
+        tab.picture(PICTURES / "underneath.png")
         context.close()
 
 

@@ -61,6 +61,7 @@ def test_an_admin_makes_a_style_in_a_form_that_says_what_is_wrong(tab: Tab, bot:
     reviewers.click()
     reviewers.press_sequentially("Ravi")
     reviewers.press("Enter")
+    reviewers.press("Tab")
     tab.submit()
     wrong = tab.modal.locator("[data-block=name]")
     expect(wrong.get_by_role("alert")).to_be_visible()

@@ -153,4 +153,6 @@ def test_nothing_is_cut_off_sideways(tab: Tab, workspace: Workspace, width: int)
     tab.open(MIA, BRAND)
     expect(tab.message("An-endless")).to_be_visible()
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
-    assert tab.channel.get_by_role("region", name="Messages in brand").evaluate("feed => feed.scrollWidth <= feed.clientWidth")
+    assert tab.channel.get_by_role("region", name="Messages in brand").evaluate(
+        "feed => feed.scrollWidth <= feed.clientWidth"
+    )

@@ -149,17 +149,19 @@ function useToast(): [string, (sentence: string) => void] {
 
 const ASKED_MS = 60_000;
 
-/** When the bot begins to answer what this person has just asked here, and no thread is open, its thread opens. */
+/** When the bot answers in a thread what this person has just asked here, and no thread is open, that thread opens. */
 function useAnswersToMe(
   world: World, channel: string, thread: string | null, asked: { current: { channel: string; at: number } }, open: (root: string) => void,
 ): void {
-  const known = useRef(new Set<string>());
+  const opened = useRef(new Set<string>());
   useEffect(() => {
-    const streams = (world.messages[channel] ?? []).filter((m) => m.stream === "open" && m.thread_ts);
-    const fresh = streams.filter((m) => !known.current.has(m.ts));
-    for (const stream of fresh) known.current.add(stream.ts);
-    const isMine = asked.current.channel === channel && Date.now() - asked.current.at < ASKED_MS;
-    if (fresh.length && isMine && !thread) open(fresh[0]!.thread_ts!);
+    const { channel: where, at } = asked.current;
+    if (where !== channel || Date.now() - at > ASKED_MS) return;
+    const answer = (world.messages[channel] ?? []).find((m) =>
+      m.user === world.bot.user_id && m.thread_ts && m.thread_ts !== m.ts && Number(m.thread_ts) * 1000 > at - 500);
+    if (!answer || opened.current.has(answer.thread_ts!)) return;
+    opened.current.add(answer.thread_ts!);
+    if (!thread) open(answer.thread_ts!);
   }, [world.messages[channel], thread]);
 }
 

@@ -1,6 +1,6 @@
 // One combobox for every select of Slack's: static, people, conversations and external ones, one choice or many.
 // Typing filters (or asks the app), arrows move, Enter chooses, Backspace takes the last choice back, Escape closes.
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
 import { Icon } from "./icons";
 import { Popup } from "./popup";
 
@@ -29,23 +29,22 @@ export function Picker(props: Props) {
   const input = useRef<HTMLInputElement>(null);
   const [open, setOpen] = useState(false);
   const [typed, setTyped] = useState("");
-  const [choices, setChoices] = useState<Choice[]>([]);
+  const [answered, setAnswered] = useState<Choice[]>([]);
   const [busy, setBusy] = useState(false);
   const [at, setAt] = useState(0);
 
+  // What is known is filtered at once, so that Enter never chooses from an older list; the app's answer comes later.
+  const found = useMemo(() => (open ? find(typed) : []), [open, typed]);
+  const choices = Array.isArray(found) ? found : answered;
+
   useEffect(() => {
-    if (!open) return;
+    setAt(Math.max(0, typed ? 0 : choices.findIndex((c) => c.value === chosen[0]?.value)));
+    if (Array.isArray(found)) return;
     let stale = false;
-    const found = find(typed);
-    if (Array.isArray(found)) {
-      setChoices(found);
-      setAt(Math.max(0, typed ? 0 : found.findIndex((c) => c.value === chosen[0]?.value)));
-      return;
-    }
     setBusy(true);
-    void found.then((list) => { if (!stale) { setChoices(list); setAt(0); } }).finally(() => { if (!stale) setBusy(false); });
+    void found.then((list) => { if (!stale) { setAnswered(list); setBusy(false); } });
     return () => { stale = true; };
-  }, [open, typed]);
+  }, [found]);
 
   const isChosen = (choice: Choice) => chosen.some((c) => c.value === choice.value);
   const close = () => { setOpen(false); setTyped(""); };
