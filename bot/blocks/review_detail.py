@@ -119,9 +119,13 @@ def detail_view(detail: Detail, where: Where, notice: str = "") -> dict[str, Any
     }
 
 
+#: With the white space of a cut, a part stays within a section's 3,000 characters.
+SECTION_CHARS = 2_900
+
+
 def _whole(text: str) -> list[Block]:
     """All of a text, over as many sections as it needs."""
-    pieces = [part.text for part in split_long_text(text)]
+    pieces = [part.joint + part.text for part in split_long_text(text, SECTION_CHARS)]
     return [{"type": "section", "text": plain(piece if piece.strip() else "…")} for piece in pieces]
 
 

@@ -35,13 +35,13 @@ def utf16_units(text: str) -> int:
     return len(text) + sum(c > "\uffff" for c in text)
 
 
-def split_long_text(text: str) -> list[Part]:
-    """At least one part; each fits into an input. At most MAX_INPUTS for a text of at most MAX_TEXT_CHARS units."""
+def split_long_text(text: str, most: int = INPUT_CHARS) -> list[Part]:
+    """At least one part, of at most `most` units. With inputs' own limit, a text of at most MAX_TEXT_CHARS units has at
+    most MAX_INPUTS parts."""
     parts: list[Part] = []
     joint = ""
-    while utf16_units(text) > INPUT_CHARS:
-        most = _fitting(text, INPUT_CHARS)
-        end, following = _choose_seam(text, _fitting(text, _LEAST_CHARS), most)
+    while utf16_units(text) > most:
+        end, following = _choose_seam(text, _fitting(text, most // 2), _fitting(text, most))
         parts.append(Part(text=text[:end], joint=joint))
         joint, text = text[end:following], text[following:]
     return [*parts, Part(text=text, joint=joint)]
