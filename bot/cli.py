@@ -103,11 +103,42 @@ def rehearse(
 
 
 @app.command()
-def manifest() -> None:
-    """Print the Slack app manifest (JSON): paste it at https://api.slack.com/apps, "From a manifest"."""
-    from config.slack_manifest import build_manifest
+def manifest(
+    with_reactions: Annotated[
+        bool, typer.Option("--with-reactions", help="Flag any message with an emoji; asks for history scopes.")
+    ] = False,
+    with_usergroup: Annotated[bool, typer.Option("--with-usergroup", help="A user group names the admins.")] = False,
+    request_url: Annotated[str, typer.Option(help="For HTTP mode: the public https://…/slack/events.")] = "",
+) -> None:
+    """Print the Slack app manifest (JSON), and on standard error the link that creates an app from it."""
+    from bot.texts.setup import create_here
+    from config.slack_manifest import build_manifest, create_app_link
 
-    typer.echo(json.dumps(build_manifest(), indent=2))
+    settings = _start()
+    built = build_manifest(
+        request_url,
+        with_reactions=with_reactions or bool(settings.flag_reaction),
+        with_usergroup=with_usergroup or bool(settings.admin_usergroup),
+    )
+    typer.echo(json.dumps(built, indent=2))
+    typer.echo(create_here(create_app_link(built)), err=True)
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Look at everything this installation stands on; say how to mend it. Exit code 1 when something is broken."""
+    from rich.console import Console
+
+    from bot.doctor import report
+
+    findings = report.examine(_start())
+    if as_json:
+        typer.echo(report.as_json(findings))
+    else:
+        report.show(findings, Console())
+    raise typer.Exit(report.exit_code(findings))
 
 
 @app.command(name="import")

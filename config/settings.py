@@ -45,12 +45,20 @@ class Settings(BaseSettings):
     )
     #: `socket`: the bot connects out to Slack. `http`: Slack posts signed events to `/slack/events`.
     slack_mode: Literal["socket", "http"] = "socket"
+    #: A Socket Mode connection that is silent for this long (no message, no answer to a ping) makes way for a new one.
+    socket_silence_seconds: float = Field(20.0, gt=0)
+    #: So does one over which nothing was delivered for this long, however alive it seems.
+    socket_renew_seconds: float = Field(600.0, gt=0)
     #: Where HTTP mode listens; put TLS in front of it.
     http_host: str = "127.0.0.1"
     http_port: int = Field(8732, ge=0, le=65535)
     #: The language of what many people read (cards, progress, results): `en` or `nl`. Empty: that of whoever made the
     #: style. What is said to one person is always in their own.
     language: Literal["", "en", "nl"] = ""
+    #: Emoji that flags any message as a good example, as `star2`. Empty: off, and no history scope is asked for.
+    flag_reaction: str = Field("", pattern=r"^:?[a-z0-9_+'-]*:?$")
+    #: Id of a user group (`S…`) whose members are Huisstijl's admins, besides the workspace's own admins and owners.
+    admin_usergroup: str = ""
     #: Where the Web API lives. The local workspace sets this to itself.
     slack_api_url: str = "https://slack.com/api/"
     #: Where the local workspace listens when no Slack tokens are set.

@@ -1,12 +1,21 @@
 """The Slack app as data: what Slack has to know before the bot can be installed.
 
-No scope here reads a channel's history. `im:history` is how Slack names the right to hear what people write to the
-bot itself in a direct message; no code path calls a history method.
+By default no scope here reads a channel's history. `im:history` is how Slack names the right to hear what people write
+to the bot itself in a direct message. Two things are for who asks for them: flagging a message with an emoji, whose
+event carries no text, so that this one message is read; and admins by user group.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+#: Slack's page that creates an app; it takes a whole manifest in its address.
+CREATE_APP_URL = "https://api.slack.com/apps?new_app=1&manifest_json="
 
 #: Scope → what breaks without it.
 BOT_SCOPES: dict[str, str] = {
@@ -24,6 +33,17 @@ BOT_SCOPES: dict[str, str] = {
     "users:read": "know who is an admin, a guest or deactivated",
 }
 
+#: For flagging any message with an emoji: to hear of it, and to read the one message that was flagged.
+REACTION_SCOPES: dict[str, str] = {
+    "reactions:read": "hear that somebody flagged a message",
+    "channels:history": "read the one message that was flagged in a public channel",
+    "groups:history": "read the one message that was flagged in a private channel",
+}
+REACTION_EVENTS: tuple[str, ...] = ("reaction_added",)
+
+#: For admins by user group.
+USERGROUP_SCOPES: dict[str, str] = {"usergroups:read": "know who is in the admins' user group"}
+
 BOT_EVENTS: tuple[str, ...] = (
     "agent_session_stopped",
     "app_home_opened",
@@ -34,8 +54,28 @@ BOT_EVENTS: tuple[str, ...] = (
 )
 
 
-def build_manifest(request_url: str = "") -> dict[str, Any]:
+def needed_scopes(*, with_reactions: bool = False, with_usergroup: bool = False) -> dict[str, str]:
+    """Scope → what breaks without it."""
+    more = (REACTION_SCOPES if with_reactions else {}) | (USERGROUP_SCOPES if with_usergroup else {})
+    return BOT_SCOPES | more
+
+
+def manifest_for(settings: Settings) -> dict[str, Any]:
+    """The manifest that an installation with these settings needs."""
+    return build_manifest(with_reactions=bool(settings.flag_reaction), with_usergroup=bool(settings.admin_usergroup))
+
+
+def create_app_link(manifest: dict[str, Any]) -> str:
+    """The address that opens Slack's "create app" with this manifest filled in."""
+    return CREATE_APP_URL + quote(json.dumps(manifest, separators=(",", ":")), safe="")
+
+
+def build_manifest(
+    request_url: str = "", *, with_reactions: bool = False, with_usergroup: bool = False
+) -> dict[str, Any]:
     """The manifest for Socket Mode, or for HTTP mode when a public `https://…/slack/events` is given."""
+    scopes = needed_scopes(with_reactions=with_reactions, with_usergroup=with_usergroup)
+    events = (*BOT_EVENTS, *(REACTION_EVENTS if with_reactions else ()))
     over_http = {"request_url": request_url} if request_url else {}
     with_url = {"url": request_url} if request_url else {}
     return {
@@ -81,9 +121,9 @@ def build_manifest(request_url: str = "") -> dict[str, Any]:
                 },
             ],
         },
-        "oauth_config": {"scopes": {"bot": sorted(BOT_SCOPES)}},
+        "oauth_config": {"scopes": {"bot": sorted(scopes)}},
         "settings": {
-            "event_subscriptions": {"bot_events": list(BOT_EVENTS), **over_http},
+            "event_subscriptions": {"bot_events": sorted(events), **over_http},
             "interactivity": {"is_enabled": True, **over_http},
             "org_deploy_enabled": False,
             "socket_mode_enabled": not request_url,

@@ -67,6 +67,22 @@ def count_unfinished_events(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(InboxEvent).where(waiting)) or 0
 
 
+def count_events_waiting_since(session: Session, since: datetime) -> int:
+    """Deliveries that came before then and are not worked off."""
+    waiting = InboxEvent.status.in_([InboxStatus.PENDING, InboxStatus.CLAIMED]) & (InboxEvent.received_at < since)
+    return session.scalar(select(func.count()).select_from(InboxEvent).where(waiting)) or 0
+
+
+def find_last_event(session: Session) -> InboxEvent | None:
+    """The newest delivery."""
+    return session.scalars(select(InboxEvent).order_by(InboxEvent.inbox_id.desc()).limit(1)).first()
+
+
+def list_heard_kinds(session: Session) -> set[str]:
+    """The kinds of delivery that have come and are not forgotten yet."""
+    return set(session.scalars(select(InboxEvent.kind).distinct()))
+
+
 def purge_events(session: Session, *, older_than_seconds: float) -> int:
     """Forget finished deliveries; they are kept longer than Slack could still deliver them again."""
     horizon = now_in_database(session) - timedelta(seconds=older_than_seconds)

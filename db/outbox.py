@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, String, Text, or_, select
+from sqlalchemy import Index, String, Text, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from db.base import ID, SLACK_ID, Base, insert_new, new_id, now_in_database, words
@@ -61,6 +61,19 @@ def find_by_dedupe_key(session: Session, dedupe_key: str) -> OutboxMessage | Non
 def list_by_prefix(session: Session, prefix: str) -> list[OutboxMessage]:
     query = select(OutboxMessage).where(OutboxMessage.dedupe_key.startswith(prefix, autoescape=True))
     return list(session.scalars(query.order_by(OutboxMessage.outbox_id)))
+
+
+def count_messages_waiting_since(session: Session, since: datetime) -> int:
+    """Messages that could have been sent before then and are not."""
+    waiting = OutboxMessage.status.in_([OutboxStatus.PENDING, OutboxStatus.SENDING])
+    query = select(func.count()).select_from(OutboxMessage).where(waiting, OutboxMessage.not_before < since)
+    return session.scalar(query) or 0
+
+
+def count_messages_refused_since(session: Session, since: datetime) -> int:
+    query = select(func.count()).select_from(OutboxMessage)
+    refused = query.where(OutboxMessage.status == OutboxStatus.FAILED, OutboxMessage.finished_at > since)
+    return session.scalar(refused) or 0
 
 
 def claim_messages(session: Session, *, owner: str, lease_seconds: float, limit: int) -> list[OutboxMessage]:

@@ -12,6 +12,7 @@ from sqlalchemy import ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config.rungs import Rung
+from db.adapters import Adapter, AdapterStatus
 from db.base import ID, SLACK_ID, Base, new_id, now_in_database, words
 from db.scope import Scope
 from db.styles import Style, swap_champion
@@ -45,6 +46,17 @@ class Promotion(Base):
 
 class ChampionMoved(Exception):
     """The champion was changed by somebody else at this moment. Look at `/huisstijl status` and try again."""
+
+
+def list_champions_adapters(session: Session) -> list[Adapter]:
+    """The adapters that serve a style now."""
+    query = (
+        select(Adapter)
+        .join(Promotion, Promotion.adapter_id == Adapter.adapter_id)
+        .join(Style, Style.champion_promotion_id == Promotion.promotion_id)
+        .where(~Style.is_archived, Adapter.status == AdapterStatus.PUBLISHED)
+    )
+    return list(session.scalars(query.order_by(Adapter.name)))
 
 
 def get_champion(session: Session, style: Style, scope: Scope) -> Promotion:

@@ -27,7 +27,7 @@ from bot.rehearsal.socket_mode import SocketHub
 from bot.rehearsal.state import State
 from bot.rehearsal.store import Store
 from bot.rehearsal.web_api import Fault, WebApi
-from config.slack_manifest import build_manifest
+from config.slack_manifest import manifest_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -176,6 +176,10 @@ class Workspace:
         """What Slack does every few hours: every Socket Mode connection is asked to make way for a new one."""
         self._hub.ask_to_reconnect(reason)
 
+    def spoil_next_connections(self, *, deaf: int = 0, mute: int = 0) -> None:
+        """The next Socket Mode connections are established but deliver nothing; mute ones do not even greet."""
+        self._hub.spoil_next(deaf=deaf, mute=mute)
+
     def drop_connections(self) -> None:
         """Close every Socket Mode connection without warning."""
         self._hub.drop_all()
@@ -275,7 +279,7 @@ def workspace_folder(settings: Settings) -> Path:
 def build_workspace(settings: Settings, app: InstalledApp | None = None) -> Workspace:
     """The newcomer's workspace, not yet started. The app in it is what our own manifest would install."""
     return Workspace(
-        app=app or InstalledApp.from_manifest(build_manifest()),
+        app=app or InstalledApp.from_manifest(manifest_for(settings)),
         options=WorkspaceOptions(journal_entries=5_000),
         folder=workspace_folder(settings),
         host=settings.workspace_host,

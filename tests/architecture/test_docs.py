@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from typer.main import get_command
 
 from bot.cli import app
-from bot.listeners import ROUTES
+from bot.listeners import REACTIONS, ROUTES
 from bot.listeners.huisstijl import SUBCOMMANDS
-from config.slack_manifest import BOT_EVENTS, build_manifest
+from bot.rehearsal.scopes import METHOD_SCOPES
+from config.settings import Settings
+from config.slack_manifest import BOT_EVENTS, build_manifest, create_app_link, needed_scopes
 from tests.architecture.generated_docs import PAGES, ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -62,10 +67,58 @@ def test_manifest_reads_no_channel_history() -> None:
     assert [scope for scope in scopes if scope.endswith(":history")] == ["im:history"]
 
 
-def test_no_code_path_calls_a_history_method() -> None:
-    calling = re.compile(r"conversations_(history|replies)|conversations\.(history|replies)")
-    users = [p for p in (ROOT / "bot").rglob("*.py") if "rehearsal" not in p.parts and calling.search(p.read_text())]
-    assert not users
+def bot_files() -> list[Path]:
+    return [path for path in (ROOT / "bot").rglob("*.py") if "rehearsal" not in path.parts]
+
+
+def files_with(pattern: str) -> set[str]:
+    found = re.compile(pattern)
+    return {str(path.relative_to(ROOT)) for path in bot_files() if found.search(path.read_text())}
+
+
+def test_only_flagging_reads_history_and_flagging_is_off_unless_turned_on() -> None:
+    """One call in one verb of the gateway; only the listeners of flagging use that verb; nothing routes to them."""
+    assert files_with(r"conversations[_.](history|replies)") == {"bot/slack.py"}
+    assert (ROOT / "bot/slack.py").read_text().count("conversations_replies") == 1
+    assert files_with(r"\.find_flagged_message\(") == {"bot/listeners/reactions.py"}
+    assert files_with(r"listeners\.reactions|import .*\breactions\b") == {"bot/listeners/__init__.py"}
+    assert not {route.trigger for route in REACTIONS} & {route.trigger for route in ROUTES}
+    assert Settings(_env_file=None).flag_reaction == ""
+
+
+def test_every_method_that_is_called_has_its_scope_in_the_manifest() -> None:
+    """Slack's client is used in the gateway alone, so its calls there are all there are."""
+    assert files_with(r"\.client\.\w+\(") <= {"bot/slack.py", "bot/app.py", "bot/doctor/slack.py"}
+    source = (ROOT / "bot/slack.py").read_text()
+    called = {name.replace("_", ".") for name in re.findall(r"self\.client\.(\w+)\(", source)}
+    called.discard("files.upload.v2")
+    called |= {"files.getUploadURLExternal", "files.completeUploadExternal"}
+    assert len(called) > 15
+    needed = {METHOD_SCOPES[method] for method in called if method in METHOD_SCOPES}
+    needed |= {f"{kind}:read" for kind in ("channels", "groups", "im")}  # conversations.info
+    optional = {"usergroups:read"}  # with the setting that names a user group
+    assert needed - optional <= set(needed_scopes())
+    assert optional <= set(needed_scopes(with_usergroup=True))
+    free = {"views.open", "views.push", "views.update", "views.publish", "auth.test", "chat.getPermalink"}
+    by_kind = {"conversations.info", "conversations.replies"}
+    assert called - set(METHOD_SCOPES) <= free | by_kind, "say in bot/rehearsal/scopes.py what this method needs"
+
+
+def test_reactions_and_user_groups_add_their_scopes_and_nothing_else() -> None:
+    plain = set(build_manifest()["oauth_config"]["scopes"]["bot"])
+    with_reactions = set(build_manifest(with_reactions=True)["oauth_config"]["scopes"]["bot"])
+    with_usergroup = set(build_manifest(with_usergroup=True)["oauth_config"]["scopes"]["bot"])
+    assert with_reactions - plain == {"reactions:read", "channels:history", "groups:history"}
+    assert with_usergroup - plain == {"usergroups:read"}
+
+
+def test_the_link_carries_the_whole_manifest() -> None:
+    manifest = build_manifest(with_reactions=True)
+    address = urlsplit(create_app_link(manifest))
+    assert f"{address.scheme}://{address.netloc}{address.path}" == "https://api.slack.com/apps"
+    asked = parse_qs(address.query, strict_parsing=True)
+    assert asked["new_app"] == ["1"]
+    assert json.loads(asked["manifest_json"][0]) == manifest
 
 
 def test_readme_names_commands_that_exist() -> None:
