@@ -14,7 +14,6 @@ from typing import Protocol
 
 import structlog
 from slack_bolt import App
-from slack_bolt.adapter.socket_mode import SocketModeHandler
 
 from bot.drafting.embedding import Embedder
 from bot.drafting.model import ModelClient
@@ -22,13 +21,14 @@ from bot.drafting.worker import DraftWorkers
 from bot.http import HttpEvents
 from bot.inbox import InboxWorkers
 from bot.ingress import InboxWriter, Ingress, RightOfWay
-from bot.listeners import ROUTES
+from bot.listeners import REACTIONS, ROUTES
 from bot.outbox import OutboxSender
 from bot.people import People
 from bot.routing import attach
 from bot.run_watcher import RunWatcher
 from bot.services import Services, Wakeups
 from bot.slack import SlackGateway, make_web_client
+from bot.socket_mode import SocketMode
 from config.settings import Settings
 from db.checkpoints import LONG_LOG_PAGES, Checkpoints
 from db.session import Database
@@ -66,29 +66,6 @@ class Bot:
         log.info("bot.stopped")
 
 
-class SocketMode:
-    """The connection to Slack, as a part: the last to start and the first to stop."""
-
-    def __init__(self, app: App, app_token: str) -> None:
-        self._handler = SocketModeHandler(app, app_token)
-
-    def start(self) -> None:
-        self._handler.connect()
-
-    def stop(self) -> None:
-        close_handler(self._handler)
-
-
-def close_handler(handler: SocketModeHandler) -> None:
-    """Close a Socket Mode connection for good."""
-    handler.client.auto_reconnect_enabled = False
-    try:
-        handler.close()
-    except AttributeError:
-        # The SDK's reader was closing the same connection at this very moment; by now it is closed, the rest is not.
-        handler.close()
-
-
 class MissingTokens(Exception):
     """The bot needs SLACK_BOT_TOKEN and SLACK_APP_TOKEN (in HTTP mode SLACK_SIGNING_SECRET instead of the latter). Set
     both, or use `huisstijl up`, which brings a workspace of its own when there are none."""
@@ -110,7 +87,7 @@ def build_app(settings: Settings) -> Bot:
         settings=settings,
         database=database,
         slack=slack,
-        people=People(database, slack),
+        people=People(database, slack, settings.admin_usergroup),
         model=ModelClient(settings),
         wakeups=wakeups,
     )
@@ -121,9 +98,11 @@ def build_app(settings: Settings) -> Bot:
         process_before_response=True,  # a listener runs inside dispatch, so that the inbox knows how it ended
         request_verification_enabled=False,  # HttpEvents has verified the raw bytes before anything is parsed
     )
-    attach(app, ROUTES, services)
+    attach(app, (*ROUTES, *REACTIONS) if settings.flag_reaction else ROUTES, services)
     secret = second.get_secret_value()
-    door: Part = SocketMode(app, secret) if settings.slack_mode == "socket" else HttpEvents(app, secret, settings)
+    door: Part = (
+        SocketMode(app, secret, settings) if settings.slack_mode == "socket" else HttpEvents(app, secret, settings)
+    )
     return Bot(
         app=app,
         services=services,

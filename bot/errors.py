@@ -229,9 +229,11 @@ class NotInChannel(SlackError):
 class SlackUnavailable(SlackError):
     """Slack is not reachable or asks us to slow down. It is tried again by itself."""
 
-    def __init__(self, sentence: str = "", *, retry_after_seconds: float = 1.0) -> None:
+    def __init__(self, sentence: str = "", *, retry_after_seconds: float = 1.0, is_rate_limit: bool = False) -> None:
         super().__init__(sentence)
         self.retry_after_seconds = retry_after_seconds
+        #: Does Slack ask for this pause, for every call of this kind?
+        self.is_rate_limit = is_rate_limit
 
 
 class SlackRefused(SlackError):

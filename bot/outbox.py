@@ -42,6 +42,8 @@ class OutboxSender(Workers):
         self._database = database
         self._settings = settings
         self._right_of_way = right_of_way
+        #: Verb → time until which Slack has asked us not to use it: all messages wait, not only the one that heard it.
+        self._paused_until: dict[str, float] = {}
 
     def work_once(self, owner: str) -> bool:
         with self._database.write() as session:
@@ -69,12 +71,18 @@ class OutboxSender(Workers):
             write_fenced(session, OutboxMessage, message.outbox_id, message.fence, lease_expires_at=until)
 
     def _send(self, message: OutboxMessage) -> None:
+        pause_seconds = self._paused_until.get(message.verb, 0.0) - time.monotonic()
+        if pause_seconds > 0:
+            self._put_back(message, pause_seconds, attempts=message.attempts - 1)  # this was no attempt
+            return
         try:
             arguments = self._resolve(message)
             failpoints.visit("reply.before_post")
             posted = VERBS[message.verb](self._slack, arguments)
             failpoints.visit("reply.after_post")
         except SlackUnavailable as error:
+            if error.is_rate_limit:
+                self._paused_until[message.verb] = time.monotonic() + error.retry_after_seconds
             self._postpone(message, error.retry_after_seconds)
             return
         except _NotYetSent:
@@ -107,10 +115,13 @@ class OutboxSender(Workers):
         if message.attempts >= MAX_ATTEMPTS:
             self._finish(message, OutboxStatus.FAILED, error=f"Slack did not take it in {message.attempts} attempts")
             return
+        self._put_back(message, seconds)
+
+    def _put_back(self, message: OutboxMessage, seconds: float, **changes: Any) -> None:
         with self._database.write() as session:
             write_fenced(
                 session, OutboxMessage, message.outbox_id, message.fence, status=OutboxStatus.PENDING,
-                not_before=now_in_database(session) + timedelta(seconds=seconds),
+                not_before=now_in_database(session) + timedelta(seconds=seconds), **changes,
             )  # fmt: skip
 
     def _finish(self, message: OutboxMessage, status: OutboxStatus, **changes: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from bot.domain.values import Actor
 from bot.errors import RoleUnknown, SlackError
 from bot.slack import SlackGateway
+from db.audit import record
 from db.base import now_in_database
 from db.people import Person, find_person, save_person
 from db.session import Database
@@ -17,9 +18,11 @@ ROLE_AGE = timedelta(seconds=60)
 
 
 class People:
-    def __init__(self, database: Database, slack: SlackGateway) -> None:
+    def __init__(self, database: Database, slack: SlackGateway, admin_usergroup: str = "") -> None:
+        """`admin_usergroup` names a user group whose members are admins too."""
         self._database = database
         self._slack = slack
+        self._admin_usergroup = admin_usergroup
 
     def get_actor(self, team_id: str, user_id: str) -> Actor:
         """The person with their rights. Raises RoleUnknown when Slack cannot be asked and nothing fresh is known."""
@@ -29,11 +32,15 @@ class People:
                 return _as_actor(known)
         try:
             described = self._slack.get_user(user_id)
+            is_named_admin = self._is_in_admin_usergroup(user_id)
         except SlackError as error:
+            with self._database.write() as session:
+                record(session, team_id=team_id, actor=user_id, action="role.unknown", subject=user_id)
             raise RoleUnknown from error
         with self._database.write() as session:
             person = _as_person(self._slack.team_id, user_id, described)
             person.team_id, person.fetched_at = team_id, now_in_database(session)
+            person.is_admin = person.is_admin or is_named_admin
             save_person(session, person)
         return _as_actor(person)
 
@@ -48,6 +55,9 @@ class People:
             except RoleUnknown:
                 pass
         return known.locale if known else ""
+
+    def _is_in_admin_usergroup(self, user_id: str) -> bool:
+        return bool(self._admin_usergroup) and user_id in self._slack.list_usergroup_members(self._admin_usergroup)
 
 
 def _as_person(own_team_id: str, user_id: str, described: dict[str, Any]) -> Person:

@@ -19,10 +19,12 @@ from bot.domain.values import (
     ChannelJoined,
     Click,
     Command,
+    FlaggedMessage,
     HomeOpened,
     Message,
     MessageDeleted,
     MessageRef,
+    Reaction,
     SessionStopped,
     Shortcut,
     Submission,
@@ -166,6 +168,18 @@ def read_session_stopped(body: Body) -> SessionStopped:
     return SessionStopped(
         event_key=event_key(body), team_id=team_of(body), user_id=event["user"], channel_id=event["channel"],
         streaming_ts=tuple(event.get("streaming_message_ts") or ()), thread_ts=event.get("thread_ts", ""),
+    )  # fmt: skip
+
+
+def read_reaction(body: Body) -> Reaction | None:
+    """An emoji on a message; None for one on a file."""
+    event = body["event"]
+    item = event["item"]
+    if item.get("type") != "message":
+        return None
+    return Reaction(
+        event_key=event_key(body), team_id=team_of(body), user_id=event["user"], channel_id=item["channel"],
+        name=str(event["reaction"]).split("::")[0], message_ts=item["ts"],
     )  # fmt: skip
 
 
@@ -400,6 +414,11 @@ class SlackGateway:
         user: dict[str, Any] = self._call(lambda: self.client.users_info(user=user_id, include_locale=True))["user"]
         return user
 
+    def list_usergroup_members(self, usergroup: str) -> list[str]:
+        """User ids of a user group's members."""
+        found: list[str] = self._call(lambda: self.client.usergroups_users_list(usergroup=usergroup))["users"]
+        return found
+
     def get_channel(self, channel_id: str, *, fresh: bool = False) -> Channel:
         """What Slack says of a conversation, at most a minute old: Slack allows this question about once a second.
         `fresh` asks in any case: what is about to be learnt must not come from a channel that has become private.
@@ -428,6 +447,30 @@ class SlackGateway:
             is_member=bool(found.get("is_member") or found.get("is_im")),
         )
 
+    def find_flagged_message(self, channel_id: str, ts: str) -> FlaggedMessage | None:
+        """The one message that somebody flagged with an emoji; None when it is gone or cannot be seen.
+
+        The only question about history that the bot ever asks, and only where the operator has turned flagging on: it
+        names one timestamp and takes one message.
+        """
+        try:
+            found = self._call(
+                lambda: self.client.conversations_replies(
+                    channel=channel_id, ts=ts, oldest=ts, latest=ts, inclusive=True, limit=1
+                )
+            )["messages"]
+        except (NotInChannel, SlackRefused):
+            return None
+        message = next((one for one in found if one["ts"] == ts), None)
+        if message is None or message.get("subtype") not in (None, "bot_message", "thread_broadcast"):
+            return None
+        return FlaggedMessage(
+            text=message.get("text", ""),
+            thread_ts=message.get("thread_ts", ""),
+            author_id=None if message.get("bot_id") else message.get("user"),
+            is_own_message=message.get("user") == self.bot_user_id,
+        )
+
     def find_permalink(self, channel_id: str, ts: str) -> str | None:
         """A link to a message, or None where the bot cannot see the channel. Raises MessageMissing when deleted.
 
@@ -453,7 +496,8 @@ class SlackGateway:
             code = str(response.get("error", "")) if not isinstance(response, str) else response
             if response.status_code == 429 or code in _PASSING or response.status_code >= 500:
                 seconds = float(response.headers.get("Retry-After", 1) or 1)
-                raise SlackUnavailable(retry_after_seconds=seconds) from error
+                is_rate_limit = response.status_code == 429 or code == "ratelimited"
+                raise SlackUnavailable(retry_after_seconds=seconds, is_rate_limit=is_rate_limit) from error
             if code in _NOT_THERE:
                 raise NotInChannel from error
             if code == "stopped_by_user":
@@ -478,5 +522,5 @@ def make_web_client(token: str, base_url: str, timeout_seconds: float) -> WebCli
 __all__ = [
     "Body", "MessageMissing", "SlackGateway", "StreamLost", "StreamStopped", "event_key", "kind_of",
     "make_web_client", "read_channel_joined", "read_click", "read_command", "read_deletion", "read_home_opened",
-    "read_message", "read_session_stopped", "read_shortcut", "read_submission", "team_of",
+    "read_message", "read_reaction", "read_session_stopped", "read_shortcut", "read_submission", "team_of",
 ]  # fmt: skip

@@ -149,6 +149,25 @@ class HomeOpened(Delivery):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction(Delivery):
+    """Somebody added an emoji to a message. Slack does not say what the message says."""
+
+    name: str
+    message_ts: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlaggedMessage:
+    """The one message that was flagged, as Slack shows it to the bot."""
+
+    text: str
+    thread_ts: str
+    #: Who wrote it; None for a bot's.
+    author_id: str | None
+    is_own_message: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStopped(Delivery):
     """A person pressed Slack's own Stop while we were streaming."""
 

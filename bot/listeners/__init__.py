@@ -9,6 +9,7 @@ from bot.listeners import (
     feedback,
     huisstijl,
     mentions,
+    reactions,
     review_queue,
     reviews,
     styles,
@@ -72,6 +73,12 @@ DRAFTING: tuple[Route, ...] = (
 AGENT: tuple[Route, ...] = (
     event("app_home_opened:messages", agent.offer_prompts, lambda body, services: slack.read_home_opened(body)),
     action("rate_draft", agent.rate),
+)
+
+#: Only where the operator has named the emoji that flags.
+REACTIONS: tuple[Route, ...] = (
+    event("reaction_added", reactions.ask_about_flagged, lambda body, services: slack.read_reaction(body)),
+    action("teach_flagged", reactions.teach_flagged),
 )
 
 ROUTES: tuple[Route, ...] = (*LEARNING, *TRAINING, *DRAFTING, *AGENT)

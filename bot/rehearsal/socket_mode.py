@@ -29,6 +29,8 @@ class Connection:
         self._loop = loop
         self.outgoing: asyncio.Queue[str | None] = asyncio.Queue()
         self.leaving = False
+        #: Does what is sent to it vanish on the way?
+        self.is_deaf = False
 
     def send(self, text: str | None) -> None:
         """From any thread."""
@@ -44,6 +46,8 @@ class SocketHub:
         self._tickets: set[str] = set()
         self._open: list[Connection] = []
         self._turn = 0
+        self._deaf_next = 0
+        self._mute_next = 0
         self.deliveries: Deliveries
 
     def issue_ticket(self) -> str:
@@ -64,8 +68,14 @@ class SocketHub:
                 return False
             self._turn += 1
             chosen = ready[self._turn % len(ready)]
-        chosen.send(envelope_bytes(envelope))
+        if not chosen.is_deaf:
+            chosen.send(envelope_bytes(envelope))
         return True
+
+    def spoil_next(self, *, deaf: int = 0, mute: int = 0) -> None:
+        """The next connections are established and answer pings, but deliver nothing; mute ones do not even greet."""
+        with self._lock:
+            self._deaf_next, self._mute_next = deaf, mute
 
     def ask_to_reconnect(self, reason: str = "refresh_requested") -> None:
         """Tell every connection to go, as Slack does every few hours; it gets no envelope from now on."""
@@ -97,6 +107,9 @@ class SocketHub:
         await websocket.accept()
         connection = Connection(asyncio.get_running_loop())
         with self._lock:
+            is_mute, self._mute_next = self._mute_next > 0, max(0, self._mute_next - 1)
+            connection.is_deaf = is_mute or self._deaf_next > 0
+            self._deaf_next = max(0, self._deaf_next - (not is_mute))
             self._open.append(connection)
             number = len(self._open)
         hello = {
@@ -105,7 +118,8 @@ class SocketHub:
             "connection_info": {"app_id": self._app_id},
             "debug_info": {"host": "local-workspace", "approximate_connection_time": 18060},
         }
-        await websocket.send_text(json.dumps(hello))
+        if not is_mute:
+            await websocket.send_text(json.dumps(hello))
         sender = asyncio.create_task(self._send_outgoing(websocket, connection))
         try:
             while True:

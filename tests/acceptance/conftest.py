@@ -8,8 +8,10 @@ import pytest
 from pydantic import SecretStr
 
 from bot.app import Bot, build_app
+from bot.rehearsal.options import InstalledApp
 from bot.rehearsal.workspace import Workspace
 from config.settings import Settings
+from config.slack_manifest import build_manifest
 from db.session import Database
 from tests.support.model_server import ScriptedModel
 from tests.support.wait import wait_until
@@ -17,8 +19,11 @@ from tests.support.wait import wait_until
 
 @pytest.fixture
 def workspace() -> Iterator[Workspace]:
-    with Workspace() as running:
+    """Slack with our app as its manifest installs it: whatever needs another scope, event or command fails here."""
+    with Workspace(app=InstalledApp.from_manifest(build_manifest())) as running:
         yield running
+        missing = [(call.method, call.result["needed"]) for call in running.calls() if "needed" in call.result]
+        assert missing == [], "a code path needs a scope that the manifest does not ask for"
 
 
 @pytest.fixture

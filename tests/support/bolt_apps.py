@@ -10,8 +10,8 @@ from slack_bolt.adapter.asgi.builtin import SlackRequestHandler
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
-from bot.app import close_handler
 from bot.rehearsal.loopback import LoopbackServer
+from bot.socket_mode import close_handler
 from tests.support.wait import wait_until
 
 if TYPE_CHECKING:
