@@ -98,8 +98,12 @@ def say_count(count: int, one: str, many: str, **values: Value) -> str:
     return fill(_catalogue(language).ngettext(one, many, count), {"count": count, **values}, language)
 
 
-def say_note(note: Note) -> str:
-    """What another process wrote down, in the language spoken now."""
+def say_note(note: Note, otherwise: str = "") -> str:
+    """What another process wrote down, in the language spoken now. `otherwise`: the sentence to say when this one is
+    known in English only."""
+    language = _language.get()
+    if otherwise and language != ENGLISH and _catalogue(language).gettext(note.sentence) == note.sentence:
+        return say(otherwise)
     return say(note.sentence, **note.values)
 
 

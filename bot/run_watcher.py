@@ -24,6 +24,7 @@ from bot.operations.languages import speaking_in_channel, speaking_to
 from bot.operations.runs import message_key, owe_progress_message, trainer_silence_seconds
 from bot.services import Services
 from bot.texts import training as texts
+from bot.texts.results import curve_said, failure_said, verdict_said
 from db.base import now_in_database
 from db.outbox import OutboxMessage, OutboxStatus, find_by_dedupe_key, owe
 from db.runs import ENDED, Run, RunStatus, get_run, list_runs_to_watch, save_shown, take_end
@@ -184,13 +185,14 @@ class RunWatcher:
         if run.curve_path:
             with speaking_in_channel(session, style):
                 title = texts.curve_title(style.name)
+                comment = curve_said(run.curve_alt_text, run.verdict) or title
             picture = {
                 "ts_from": key,
                 "store_url": self._services.settings.resolved_artifact_url,
                 "path": run.curve_path,
                 "filename": f"{run.run_id}.png",
                 "title": title,
-                "comment": run.curve_alt_text or title,
+                "comment": comment,
             }
             owe(session, team_id=run.team_id, dedupe_key=f"{key}:curve", verb="upload_image", arguments=picture)
         if run.status is RunStatus.FAILED:
@@ -218,7 +220,7 @@ class RunWatcher:
                 style_name=style.name,
                 status=run.status.value,
                 is_promoted=bool(verdict.get("promoted")),
-                sentence=str((verdict.get("sentence") if has_succeeded else run.error) or ""),
+                sentence=verdict_said(verdict) if has_succeeded else failure_said(run.error, verdict),
                 ladder=find_ladder_of_run(session, self._services.settings, style, run) if has_succeeded else None,
                 receipt=run.receipt,
                 quote=run.quote,

@@ -74,6 +74,10 @@ class Note:
     def __str__(self) -> str:
         return fill(self.sentence, self.values)
 
+    def escaped(self) -> Note:
+        """A finished text as a note: its braces are no places."""
+        return Note(self.sentence.replace("{", "{{").replace("}", "}}"), self.values)
+
     def as_json(self) -> dict[str, Any]:
         return {"sentence": self.sentence, "values": dict(self.values)}
 

@@ -8,17 +8,18 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from config.sentences import Note, note
 from trainer.train import TrainedAdapter
 
 Curve = Sequence[tuple[int, float]]
 
 
-def draw_curve(trained: TrainedAdapter, path: Path, *, title: str) -> str:
+def draw_curve(trained: TrainedAdapter, path: Path, *, title: str) -> Note:
     """Write the loss curve to `path` as a PNG and return its alt text."""
     return draw_losses(trained.train_losses, trained.eval_losses, trained.best_step, path, title=title)
 
 
-def draw_losses(train: Curve, validation: Curve, best_step: int, path: Path, *, title: str) -> str:
+def draw_losses(train: Curve, validation: Curve, best_step: int, path: Path, *, title: str) -> Note:
     """The same from bare numbers: (step, nats per completion token)."""
     figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)  # draws without a display and without pyplot's global state
@@ -46,17 +47,18 @@ def draw_losses(train: Curve, validation: Curve, best_step: int, path: Path, *, 
     return alt_text(validation, best_step)
 
 
-def alt_text(validation: Curve, best_step: int) -> str:
+def alt_text(validation: Curve, best_step: int) -> Note:
     """One sentence that says what the picture shows."""
     best = dict(validation).get(best_step)
     if not validation or best is None:
-        return "Loss curve without a validation measurement."
+        return note("Loss curve without a validation measurement.")
     first_step, first = validation[0]
     last_step, last = validation[-1]
-    return (
-        f"Loss curve: validation loss goes from {first:.2f} at step {first_step} to its best, {best:.2f}, "
-        f"at step {best_step}; it ends at {last:.2f} at step {last_step}."
-    )
+    return note(
+        "Loss curve: validation loss goes from {first:.2f} at step {first_step} to its best, {best:.2f}, at step "
+        "{best_step}; it ends at {last:.2f} at step {last_step}.",
+        first=first, first_step=first_step, best=best, best_step=best_step, last=last, last_step=last_step,
+    )  # fmt: skip
 
 
 def _columns(curve: Curve) -> tuple[list[int], list[float]]:

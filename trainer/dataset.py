@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
 from config.prompts import ChatMessages, Pair, build_prompt, prompt_hash
+from config.sentences import Note, note
 
 Embedding = NDArray[np.float32]
 
@@ -66,11 +67,16 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotEnough:
-    """Too few examples on a side: an ordinary outcome, not an error. `reason` is for people."""
+    """Too few examples on a side: an ordinary outcome, not an error."""
 
-    reason: str
+    why: Note
     have: int
     needed: int
+
+    @property
+    def reason(self) -> str:
+        """The sentence for people, in English."""
+        return str(self.why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,20 +214,40 @@ def _missing(total: int, sides: Mapping[str, Sequence[Any]], minimums: tuple[int
     needed = sum(minimums)
     if total < needed:
         return NotEnough(
-            reason=f"not enough examples: {total} approved, {needed} needed; {needed - total} more",
+            why=note(
+                "Not enough examples: {total} approved, {needed} needed; approve {missing} more, then train again.",
+                total=total,
+                needed=needed,
+                missing=needed - total,
+            ),
             have=total,
             needed=needed,
         )
-    purposes = ("to train on", "to choose the best step by", "kept unseen to judge by")
-    for (side, members), minimum, purpose in zip(sides.items(), minimums, purposes, strict=True):
+    for (side, members), minimum in zip(sides.items(), minimums, strict=True):
         if len(members) < minimum:
-            return NotEnough(
-                reason=f"not enough {side} examples: of {total} approved {len(members)} are {purpose}, "
-                f"{minimum} needed; approve more that are not like one another",
-                have=len(members),
-                needed=minimum,
-            )
+            why = _why_too_small(side, total, len(members), minimum)
+            return NotEnough(why=why, have=len(members), needed=minimum)
     return None
+
+
+def _why_too_small(side: str, total: int, have: int, needed: int) -> Note:
+    if side == "train":
+        return note(
+            "Not enough examples to train on: {have} of {total} approved, {needed} needed; approve more that are not "
+            "like one another, then train again.",
+            have=have, total=total, needed=needed,
+        )  # fmt: skip
+    if side == "validation":
+        return note(
+            "Not enough examples to choose the best step by: {have} of {total} approved, {needed} needed; approve more "
+            "that are not like one another, then train again.",
+            have=have, total=total, needed=needed,
+        )  # fmt: skip
+    return note(
+        "Not enough examples kept unseen to judge by: {have} of {total} approved, {needed} needed; approve more that "
+        "are not like one another, then train again.",
+        have=have, total=total, needed=needed,
+    )  # fmt: skip
 
 
 def _sha256(text: str) -> str:

@@ -37,13 +37,26 @@ A docstring is the default sentence: what happened, and what to do next.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
+
+from config.sentences import Note
 
 
 class TrainerError(Exception):
     """Something went wrong while training or serving; the log has the details."""
 
-    def __init__(self, message: str = "") -> None:
-        super().__init__(message or " ".join((type(self).__doc__ or "").split()))
+    def __init__(self, message: str | Note = "") -> None:
+        super().__init__(str(message) or self.default())
+        #: The sentence with its values apart, where it was raised with one.
+        self.note = message if isinstance(message, Note) else None
+
+    @classmethod
+    def default(cls) -> str:
+        return " ".join((cls.__doc__ or "").split())
+
+    def as_json(self) -> dict[str, Any]:
+        """For whoever shows this in another language: the sentence that was raised, and the one of its kind."""
+        return {"note": self.note.as_json() if self.note else None, "otherwise": self.default()}
 
 
 class BaseModelUnavailable(TrainerError):

@@ -1,4 +1,5 @@
-"""The gate: does a challenger replace the champion? Pure: scorecards in, a verdict with its reason out.
+"""The gate: does a challenger replace the champion? Pure: scorecards in, a verdict with its reason out, as a note that
+can be said in any language.
 
 Better means beyond the noise: the lower bound of the paired difference in bits per byte, on pairs that neither
 was trained on, is above zero. Several challengers share one chance of error (Bonferroni), so looking at more of
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from config.sentences import Note, note
 from trainer.metrics import Interval, Scorecard, bits_per_byte_gain
 
 #: With this many unseen pairs a true gain of half the pair-to-pair spread is found in 8 of 10 cases, against one
@@ -44,8 +46,13 @@ class Promote:
     """The challenger is better beyond the noise."""
 
     rung: str
-    reason: str
+    why: Note
     comparisons: tuple[Comparison, ...]
+
+    @property
+    def reason(self) -> str:
+        """The sentence, in English."""
+        return str(self.why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +60,13 @@ class Keep:
     """The champion stays."""
 
     rung: str
-    reason: str
+    why: Note
     comparisons: tuple[Comparison, ...]
+
+    @property
+    def reason(self) -> str:
+        """The sentence, in English."""
+        return str(self.why)
 
 
 Verdict = Promote | Keep
@@ -66,29 +78,23 @@ def decide(champion: Scorecard, challengers: Sequence[Scorecard], policy: Policy
     All scorecards are of the same unseen pairs; ValueError otherwise.
     """
     if not challengers:
-        return Keep(rung=champion.rung, reason=f"kept {champion.rung}: nothing to compare it with", comparisons=())
+        nothing = note("Kept {champion}: there is nothing to compare it with.", champion=champion.rung)
+        return Keep(rung=champion.rung, why=nothing, comparisons=())
     if champion.n < policy.min_pairs:
-        reason = (
-            f"kept {champion.rung}: only {champion.n} unseen {_pairs(champion.n)}, {policy.min_pairs} needed "
-            "to tell better from luck"
-        )
-        return Keep(rung=champion.rung, reason=reason, comparisons=())
+        too_few = note(
+            "Kept {champion}: too few unseen pairs to tell better from luck, {n} of the {needed} needed.",
+            champion=champion.rung, n=champion.n, needed=policy.min_pairs,
+        )  # fmt: skip
+        return Keep(rung=champion.rung, why=too_few, comparisons=())
 
     comparisons = tuple(_compare(champion, challengers, policy))
     ranked = sorted(comparisons, key=lambda comparison: -comparison.gain.mean)
     winners = [c for c in ranked if c.gain.low > policy.min_gain_bits]
     if winners:
-        best = winners[0]
-        reason = (
-            f"promoted {best.rung} over {champion.rung}: {best.gain.mean:.2f} bits per byte better, "
-            f"interval {_range(best.gain)}{_shared_by(len(challengers))} (n={best.gain.n})"
+        return Promote(
+            rung=winners[0].rung, why=_why_better(champion.rung, winners[0], len(challengers)), comparisons=comparisons
         )
-        return Promote(rung=best.rung, reason=reason, comparisons=comparisons)
-    return Keep(
-        rung=champion.rung,
-        reason=f"kept {champion.rung}: {_why_not(ranked[0], policy)}",
-        comparisons=comparisons,
-    )
+    return Keep(rung=champion.rung, why=_why_not(champion.rung, ranked[0], policy), comparisons=comparisons)
 
 
 def _compare(champion: Scorecard, challengers: Sequence[Scorecard], policy: Policy) -> list[Comparison]:
@@ -107,36 +113,37 @@ def _compare(champion: Scorecard, challengers: Sequence[Scorecard], policy: Poli
     ]
 
 
-def _why_not(best: Comparison, policy: Policy) -> str:
+def _why_better(champion: str, best: Comparison, challengers: int) -> Note:
+    gain = best.gain
+    if challengers > 1:
+        return note(
+            "Promoted {best} over {champion}: {mean:.2f} bits per byte better, interval {low} to {high} widened for "
+            "{challengers} challengers (n={n}).",
+            best=best.rung, champion=champion, mean=gain.mean, low=gain.low, high=gain.high, challengers=challengers,
+            n=gain.n,
+        )  # fmt: skip
+    return note(
+        "Promoted {best} over {champion}: {mean:.2f} bits per byte better, interval {low} to {high} (n={n}).",
+        best=best.rung, champion=champion, mean=gain.mean, low=gain.low, high=gain.high, n=gain.n,
+    )  # fmt: skip
+
+
+def _why_not(champion: str, best: Comparison, policy: Policy) -> Note:
     gain = best.gain
     if gain.mean <= 0:
-        return f"{best.rung}, the best challenger, is {-gain.mean:.2f} bits per byte worse (n={gain.n})"
+        return note(
+            "Kept {champion}: {best}, the best challenger, is {mean:.2f} bits per byte worse (n={n}).",
+            champion=champion, best=best.rung, mean=-gain.mean, n=gain.n,
+        )  # fmt: skip
     if gain.low <= 0:
-        return (
-            f"{best.rung} is {gain.mean:.2f} bits per byte better, but the interval {_range(gain)} contains zero "
-            f"(n={gain.n})"
-        )
-    return (
-        f"{best.rung} is {gain.mean:.2f} bits per byte better, interval {_range(gain)}, but the style asks for at "
-        f"least {policy.min_gain_bits:.2f} (n={gain.n})"
-    )
-
-
-def _range(interval: Interval) -> str:
-    return f"{_signed(interval.low)} to {_signed(interval.high)}"
-
-
-def _signed(value: float) -> str:
-    # Rounded towards zero would print "-0.00"; a minus sign is written as one.
-    text = f"{value:.2f}"
-    if float(text) == 0 and value != 0:
-        text = f"{value:.2g}"
-    return text.replace("-", "−")
-
-
-def _pairs(n: int) -> str:
-    return "pair" if n == 1 else "pairs"
-
-
-def _shared_by(challengers: int) -> str:
-    return f" widened for {challengers} challengers" if challengers > 1 else ""
+        return note(
+            "Kept {champion}: {best} is {mean:.2f} bits per byte better, but the interval {low} to {high} contains "
+            "zero (n={n}).",
+            champion=champion, best=best.rung, mean=gain.mean, low=gain.low, high=gain.high, n=gain.n,
+        )  # fmt: skip
+    return note(
+        "Kept {champion}: {best} is {mean:.2f} bits per byte better, interval {low} to {high}, but the style asks for "
+        "at least {least:.2f} (n={n}).",
+        champion=champion, best=best.rung, mean=gain.mean, low=gain.low, high=gain.high, least=policy.min_gain_bits,
+        n=gain.n,
+    )  # fmt: skip

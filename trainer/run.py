@@ -21,6 +21,7 @@ from transformers import AutoTokenizer
 from config import failpoints
 from config.prompts import ChatMessages
 from config.rungs import Rung
+from config.sentences import Note, note
 from config.settings import Settings
 from db import runs, trainers
 from db.base import now_in_database
@@ -109,7 +110,9 @@ class _Run:
         with self.hold.write() as session:
             registry.mark_started(session, self.run.run_id)
         if self.style.scope_key != self.run.scope_key:
-            raise RunBroken("The style's scope was changed after this run was queued; train again in the new scope.")
+            raise RunBroken(
+                note("The style's scope was changed after this run was queued; train again in the new scope.")
+            )
         frozen = self.freeze()
         trained = self.train(frozen)
         scores = self.evaluate(frozen, trained)
@@ -131,7 +134,7 @@ class _Run:
                 fitting, seed=self.recipe.training.seed, instructions=self.style.instructions, **knobs.model_dump()
             )
             if isinstance(split, NotEnough):
-                raise NotEnoughExamples(f"{split.reason[:1].upper()}{split.reason[1:]}, then train again.")
+                raise NotEnoughExamples(split.why)
             skipped += [
                 {"example_id": repeat, "reason": f"says the same as {kept}"} for repeat, kept in split.repeats.items()
             ]
@@ -333,7 +336,7 @@ class _Run:
                 published[rung] = publish_adapter(store_url, name, adapter.folder, facts, key)
         return published
 
-    def draw(self, trained: Mapping[Rung, TrainedAdapter]) -> tuple[str | None, str | None]:
+    def draw(self, trained: Mapping[Rung, TrainedAdapter]) -> tuple[str | None, Note | None]:
         """The loss curve of the first tuned rung in the store: its path there and its words."""
         if not trained:
             return None, None
@@ -375,7 +378,7 @@ class _Run:
         published: Mapping[Rung, PublishedAdapter],
         verdict: Verdict | None,
         curve_path: str | None,
-        curve_words: str | None,
+        curve_words: Note | None,
     ) -> None:
         self.hold.check()
         with self.hold.write() as session:
@@ -391,8 +394,8 @@ class _Run:
             receipt = _receipt(trained.values(), frozen, (now - (run.started_at or now)).total_seconds(), self.settings)
             runs.end_run(
                 session, run.run_id, self.hold.fence, RunStatus.SUCCEEDED,
-                verdict=scores.verdict_values(verdict), receipt=receipt, error=None,
-                curve_path=curve_path, curve_alt_text=curve_words,
+                verdict=scores.verdict_values(verdict, curve_words), receipt=receipt, error=None,
+                curve_path=curve_path, curve_alt_text=str(curve_words) if curve_words else None,
                 progress={"stage": RunStatus.SUCCEEDED.value, "fraction": 1.0},
             )  # fmt: skip
             registry.record_end(session, run, "run.succeeded", promoted=isinstance(verdict, Promote), **receipt)
@@ -428,8 +431,9 @@ class _Scores:
     def standing(self, key: str) -> Standing:
         return next(one for one in self.standings if one.key == key)
 
-    def verdict_values(self, verdict: Verdict | None) -> dict[str, Any]:
-        """The verdict as JSON: the sentence, who won over whom, and the ladder's table, best first."""
+    def verdict_values(self, verdict: Verdict | None, curve_words: Note | None) -> dict[str, Any]:
+        """The verdict as JSON: the sentence (in English, and as a note), who won over whom, the ladder's table with
+        the best first, and what the picture shows."""
         comparisons = {one.rung: one.gain for one in verdict.comparisons} if verdict else {}
         ranked = sorted(comparisons, key=lambda key: -comparisons[key].mean)
         challenger = verdict.rung if isinstance(verdict, Promote) else next(iter(ranked), None)
@@ -441,22 +445,24 @@ class _Scores:
                 | _named(one)
                 | {"is_champion": one == self.champion.standing, "gain": asdict(gain) if gain else None}
             )
-        sentence = verdict.reason if verdict else _MOVED_MEANWHILE
+        why = verdict.why if verdict else _MOVED_MEANWHILE
         values: dict[str, Any] = _finite(
             {
                 "promoted": isinstance(verdict, Promote),
                 "champion": _named(self.champion.standing),
                 "challenger": _named(self.standing(challenger)) if challenger else None,
-                "sentence": f"{sentence[:1].upper()}{sentence[1:]}.",
+                "sentence": str(why),
+                "why": why.as_json(),
+                "curve": curve_words.as_json() if curve_words else None,
                 "table": table,
             }
         )
         return values
 
 
-_MOVED_MEANWHILE = (
-    "kept the champion: somebody changed it while this run was being judged against the one before; "
-    "compare them in the ladder and promote by hand if the new one is better"
+_MOVED_MEANWHILE = note(
+    "Kept the champion: somebody changed it while this run was being judged against the one before; compare them in "
+    "the ladder and promote by hand if the new one is better."
 )
 
 
@@ -523,9 +529,9 @@ def _stop(hold: Hold, settings: Settings, run: Run) -> None:
 
 def _fail(hold: Hold, settings: Settings, run: Run, error: Exception) -> None:
     """End the run with a sentence for people; the traceback is for the log alone."""
-    sentence = str(error) if isinstance(error, TrainerError) else str(RunBroken())
-    log.error("run.failed", error=type(error).__name__, sentence=sentence, exc_info=error)
-    _end(hold, settings, run, RunStatus.FAILED, error=sentence)
+    known = error if isinstance(error, TrainerError) else RunBroken()
+    log.error("run.failed", error=type(error).__name__, sentence=str(known), exc_info=error)
+    _end(hold, settings, run, RunStatus.FAILED, error=str(known), verdict={"failure": known.as_json()})
 
 
 def _end(hold: Hold, settings: Settings, run: Run, status: RunStatus, **changes: Any) -> None:
@@ -534,5 +540,6 @@ def _end(hold: Hold, settings: Settings, run: Run, status: RunStatus, **changes:
         for name in registry.list_adapter_names(session, run.run_id):
             delete_adapter(settings.resolved_artifact_url, name)
         runs.end_run(session, run.run_id, hold.fence, status, **changes)
-        registry.record_end(session, run, f"run.{status.value}", **changes)
+        error = {"error": changes["error"]} if "error" in changes else {}
+        registry.record_end(session, run, f"run.{status.value}", **error)
     remove_workspace(settings.data_dir, run.run_id, up_to_fence=hold.fence)

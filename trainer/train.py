@@ -31,6 +31,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from config import failpoints
 from config.prompts import ChatMessage, ChatMessages
+from config.sentences import note
 from trainer import checkpoints
 from trainer.errors import DiskFull, LossNotFinite, NoTrainingRows, OutOfMemory, StopReason, TrainingStopped
 from trainer.likelihood import TokenizedPair, completion_losses, pad_batch, tokenize_pair
@@ -323,9 +324,12 @@ class _Watcher(TrainerCallback):
         self.loss, self.eval_loss = logs.get("loss", self.loss), logs.get("eval_loss", self.eval_loss)
         if not all(math.isfinite(logs[key]) for key in ("loss", "eval_loss", "grad_norm") if key in logs):
             raise LossNotFinite(
-                f"The loss is no longer a number at step {state.global_step}; "
-                f"lower learning_rate in the recipe (it is {args.learning_rate:g}), then train again."
-            )
+                note(
+                    "The loss is no longer a number at step {step}; lower learning_rate in the recipe (it is {rate}), "
+                    "then train again.",
+                    step=state.global_step, rate=f"{args.learning_rate:g}",
+                )
+            )  # fmt: skip
         done, seconds = state.global_step - self.first_step, time.monotonic() - self.began
         self.on_progress(
             Progress(

@@ -20,12 +20,14 @@ from sqlalchemy.orm import Session
 
 from config import failpoints
 from config.logs import configure_logging
+from config.sentences import Note, note
 from config.settings import Settings, load_settings
 from db import audit, runs, trainers
 from db.claims import ClaimLost
 from db.runs import HELD, Run, RunStatus
 from db.session import Database, DatabaseUnavailable
 from db.upgrade import check_revision
+from trainer.errors import RunError
 from trainer.launchers import Launcher, RunningChild
 from trainer.launchers.local import LocalLauncher
 
@@ -95,7 +97,7 @@ class Worker:
             if run is None:
                 return None
             if run.attempts > self.settings.max_run_attempts:
-                self._give_up(session, run, "stopped answering")
+                self._give_up(session, run, None)
                 return None
         failpoints.visit("job.claimed")
         log.info("run.claimed", run_id=run.run_id, fence=run.fence, attempt=run.attempts)
@@ -110,22 +112,21 @@ class Worker:
                 return
             log.warning("run.child_died", run_id=run.run_id, exit_code=exit_code, stage=run.status.value)
             if is_attempt_counted and run.attempts >= self.settings.max_run_attempts:
-                self._give_up(session, run, _cause_of_death(exit_code))
+                self._give_up(session, run, exit_code)
             else:
                 runs.hand_back(session, run.run_id, claimed.fence, is_attempt_counted=is_attempt_counted)
 
-    def _give_up(self, session: Session, run: Run, cause: str) -> None:
+    def _give_up(self, session: Session, run: Run, exit_code: int | None) -> None:
+        """`exit_code` is None for a process that stopped answering."""
         stage = str(run.progress.get("stage", run.status.value))
-        error = (
-            f"The trainer's process {cause}, {self.settings.max_run_attempts} times in a row, last while {stage}. "
-            "Mostly the machine is short of memory: lower batch_size in the recipe or free some memory, "
-            "look into the trainer's log, then train again."
+        error = RunError(_why_given_up(exit_code, self.settings.max_run_attempts, stage))
+        runs.end_run(
+            session, run.run_id, run.fence, RunStatus.FAILED, error=str(error), verdict={"failure": error.as_json()}
         )
-        runs.end_run(session, run.run_id, run.fence, RunStatus.FAILED, error=error)
         audit.record(
-            session, team_id=run.team_id, actor="trainer", action="run.failed", subject=run.run_id, cause=cause
+            session, team_id=run.team_id, actor="trainer", action="run.failed", subject=run.run_id, exit_code=exit_code
         )
-        log.error("run.failed", run_id=run.run_id, cause=cause, attempts=run.attempts)
+        log.error("run.failed", run_id=run.run_id, exit_code=exit_code, attempts=run.attempts)
 
     def _leave(self) -> None:
         """Stop the child, hand its run back without counting the attempt, and sign off."""
@@ -143,11 +144,27 @@ class Worker:
         log.info("trainer.stopped", trainer_id=self.trainer_id)
 
 
-def _cause_of_death(exit_code: int) -> str:
-    if exit_code < 0:
-        with suppress(ValueError):
-            return f"was killed ({signal.Signals(-exit_code).name})"
-    return f"ended unexpectedly (exit code {exit_code})"
+def _why_given_up(exit_code: int | None, attempts: int, stage: str) -> Note:
+    if exit_code is None:
+        return note(
+            "The trainer's process stopped answering, {attempts} times in a row, last while {stage}. Mostly the "
+            "machine is short of memory: lower batch_size in the recipe or free some memory, look into the trainer's "
+            "log, then train again.",
+            attempts=attempts, stage=stage,
+        )  # fmt: skip
+    with suppress(ValueError):
+        return note(
+            "The trainer's process was killed ({signal}), {attempts} times in a row, last while {stage}. Mostly the "
+            "machine is short of memory: lower batch_size in the recipe or free some memory, look into the trainer's "
+            "log, then train again.",
+            signal=signal.Signals(-exit_code).name, attempts=attempts, stage=stage,
+        )  # fmt: skip
+    return note(
+        "The trainer's process ended unexpectedly (exit code {exit_code}), {attempts} times in a row, last while "
+        "{stage}. Mostly the machine is short of memory: lower batch_size in the recipe or free some memory, look into "
+        "the trainer's log, then train again.",
+        exit_code=exit_code, attempts=attempts, stage=stage,
+    )  # fmt: skip
 
 
 def run_worker(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from bot.domain.values import Actor
 from bot.errors import NotMeasuredYet
 from bot.operations.runs import recipe_facts
 from bot.operations.styles import find_named_style
+from bot.texts.results import verdict_said
 from config.settings import Settings
 from db.adapters import get_adapter
 from db.promotions import Promotion, find_promotion
@@ -68,7 +69,7 @@ def find_ladder_of_run(session: Session, settings: Settings, style: Style, run: 
         style_name=style.name,
         run_id=run.run_id,
         ranks=known,
-        verdict=str((run.verdict or {}).get("sentence") or ""),
+        verdict=verdict_said(run.verdict),
         pairs_needed=recipe_facts(settings, style).min_pairs,
     )
 

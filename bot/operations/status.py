@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy.orm import Session
+
 from bot.domain.policy import Due, Hindrance
 from bot.domain.progress import read_figures
 from bot.domain.safe_text import clip, escape
@@ -10,12 +12,15 @@ from bot.operations.ladder import adapter_name
 from bot.operations.runs import look_at_policy, trainer_silence_seconds
 from bot.operations.styles import find_named_style
 from bot.texts import training as texts
+from bot.texts.results import failure_said, verdict_said
+from bot.texts.styles import INITIAL_REASON
 from config.settings import Settings
 from db.base import now_in_database
 from db.examples import count_examples
-from db.promotions import find_promotion
-from db.runs import ENDED, RunStatus, find_active_run, find_latest_run
+from db.promotions import Promotion, PromotionKind, find_promotion
+from db.runs import ENDED, Run, RunStatus, find_active_run, find_latest_run
 from db.session import Database
+from db.styles import Style
 from db.trainers import find_live_trainer
 
 
@@ -34,7 +39,7 @@ def get_status(
             lines.append(texts.NO_CHAMPION())
         else:
             name = texts.candidate_name(champion.rung.value, adapter_name(session, style, champion))
-            reason = clip(champion.reason if "<@" in champion.reason else escape(champion.reason), 500)
+            reason = clip(_why_champion(session, style, champion), 500)
             lines.append(texts.status_champion(name, champion.promoted_at, champion.actor, reason))
 
         counts = count_examples(session, style.style_id, style.scope)
@@ -49,8 +54,9 @@ def get_status(
             lines.append(texts.status_running(state, figures))
         ended = find_latest_run(session, style.style_id, *ENDED)
         if ended is not None:
-            said = ended.error if ended.status is RunStatus.FAILED else (ended.verdict or {}).get("sentence")
-            lines.append(texts.status_last_run(ended.status.value, ended.ended_at, clip(escape(str(said or "")), 800)))
+            has_failed = ended.status is RunStatus.FAILED
+            said = failure_said(ended.error, ended.verdict) if has_failed else verdict_said(ended.verdict)
+            lines.append(texts.status_last_run(ended.status.value, ended.ended_at, clip(escape(said), 800)))
         elif active is None:
             lines.append(texts.NO_RUN_YET())
 
@@ -63,3 +69,17 @@ def get_status(
         alive = texts.trainer_alive(trainer.device) if trainer else texts.NO_TRAINER_SHORT()
         lines.append(texts.status_services(alive, is_model_up=is_model_up))
         return lines
+
+
+def _why_champion(session: Session, style: Style, champion: Promotion) -> str:
+    """Why it serves, in the language spoken now: the ledger's own words are those of whoever wrote them."""
+    if champion.kind is PromotionKind.INITIAL:
+        return INITIAL_REASON()
+    if champion.kind is PromotionKind.COMMAND:
+        return texts.promoted_reason(champion.actor)
+    if champion.kind is PromotionKind.ROLLBACK:
+        before = find_promotion(session, champion.replaced_id)
+        name = texts.candidate_name(before.rung.value, adapter_name(session, style, before)) if before else "–"
+        return texts.rolled_back_reason(champion.actor, name)
+    run = session.get(Run, champion.run_id) if champion.run_id else None
+    return escape(verdict_said(run.verdict) if run else champion.reason)

@@ -279,7 +279,7 @@ def failed(database: Database, settings: Settings, **different: object) -> str:
 
 def test_too_few_examples_say_how_many_are_missing(one_database: Database, settings: Settings, base: Path) -> None:
     error = failed(one_database, run_settings(settings, one_database, base), pairs=3)
-    assert error == "Not enough examples: 3 approved, 7 needed; 4 more, then train again."
+    assert error == "Not enough examples: 3 approved, 7 needed; approve 4 more, then train again."
 
 
 def test_a_loss_that_is_no_number_names_the_learning_rate(

@@ -111,7 +111,7 @@ def test_too_few_examples_say_how_many_are_missing() -> None:
         min_test=5,
     )
     assert isinstance(outcome, NotEnough)
-    assert outcome.reason == "not enough examples: 3 approved, 20 needed; 17 more"
+    assert outcome.reason == "Not enough examples: 3 approved, 20 needed; approve 17 more, then train again."
 
 
 def test_the_hash_changes_with_content_seed_and_instructions_and_with_nothing_else() -> None:

@@ -52,7 +52,7 @@ def test_a_gain_of_half_the_spread_is_found_in_eight_of_ten_at_the_documented_nu
 def test_too_few_unseen_pairs_never_promote_however_good_the_challenger() -> None:
     verdict = decide(scorecard("zero_shot", [90.0] * 19), [scorecard("lora", [1.0] * 19)], Policy(min_pairs=20))
     assert isinstance(verdict, Keep)
-    assert verdict.reason == ("kept zero_shot: only 19 unseen pairs, 20 needed to tell better from luck")
+    assert verdict.reason == ("Kept zero_shot: too few unseen pairs to tell better from luck, 19 of the 20 needed.")
 
 
 def test_the_best_of_several_clear_winners_is_promoted_with_a_sentence() -> None:
@@ -65,8 +65,8 @@ def test_the_best_of_several_clear_winners_is_promoted_with_a_sentence() -> None
     )
     assert isinstance(verdict, Promote)
     assert verdict.rung == "lora"
-    assert verdict.reason.startswith("promoted lora over zero_shot: 0.7")
-    assert "widened for 2 challengers (n=36)" in verdict.reason
+    assert verdict.reason.startswith("Promoted lora over zero_shot: 0.7")
+    assert "widened for 2 challengers (n=36)." in verdict.reason
     assert [c.rung for c in verdict.comparisons] == ["lora", "few_shot"]
 
 
@@ -77,9 +77,9 @@ def test_a_gain_within_the_noise_keeps_the_champion_and_says_why() -> None:
         scorecard("retrieved", champion), [scorecard("lora", champion - 0.8 + random.normal(0, 6, 36))], Policy()
     )
     assert isinstance(verdict, Keep)
-    assert verdict.reason.startswith("kept retrieved: lora is 0.0")
+    assert verdict.reason.startswith("Kept retrieved: lora is 0.0")
     assert "−" in verdict.reason
-    assert verdict.reason.endswith("contains zero (n=36)")
+    assert verdict.reason.endswith("contains zero (n=36).")
 
 
 def test_a_worse_challenger_is_named_as_worse() -> None:
