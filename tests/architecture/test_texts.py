@@ -205,19 +205,45 @@ def test_what_is_said_inside_ends_with_the_block() -> None:
 
 # ------------------------------------------------------------------------------------------------------- Slack's limits
 
-#: How a name in bot/texts ends → what Slack allows there. Longer ones would be cut off in the middle of a word.
-LIMITS = {"_TITLE": 24, "_SUBMIT": 24, "_BUTTON": 75, "CLOSE": 24, "BACK": 24, "CANCEL": 24, "_YES": 30, "_NO": 30}
-#: Titles that are no modal's: Slack gives them more room.
-ROOMY = {"CANCEL_RUN_TITLE": 100, "PROMPTS_TITLE": 250, "FIRST_PROMPT_TITLE": 75}
+
+def _labels_with_limits() -> list[tuple[str, Sentence, int]]:
+    """Every `plain(texts.NAME(), most)` of the block builders: where, the sentence, and Slack's limit there."""
+    found = []
+    for path in sorted((ROOT / "bot/blocks").glob("*.py")):
+        tree = ast.parse(path.read_text())
+        modules = {
+            alias.asname or alias.name: alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module == "bot.texts"
+            for alias in node.names
+        }
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "plain" and len(node.args) == 2):
+                continue
+            most = node.args[1]
+            if not (isinstance(most, ast.Constant) and isinstance(most.value, int)):
+                continue
+            for said in ast.walk(node.args[0]):
+                if isinstance(said, ast.Attribute) and isinstance(said.value, ast.Name) and said.value.id in modules:
+                    text = getattr(import_module(f"bot.texts.{modules[said.value.id]}"), said.attr)
+                    if isinstance(text, Sentence):
+                        found.append((f"{path.name}:{node.lineno} {said.attr}", text, most.value))
+    return found
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_labels_fit_where_slack_shows_them(language: str) -> None:
-    too_long = []
+    """A longer one would be cut off in the middle of a word."""
+    labels = _labels_with_limits()
+    assert len(labels) > 30
     with speaking(language):
-        for topic in catalogues.topics():
-            for name, text in vars(import_module(f"bot.texts.{topic}")).items():
-                most = next((most for end, most in LIMITS.items() if name.endswith(end)), None)
-                if most and isinstance(text, Sentence) and len(text()) > ROOMY.get(name, most):
-                    too_long.append((topic, name, text()))
+        too_long = [(where, text()) for where, text, most in labels if len(text()) > most]
+        buttons = [
+            (topic, name, text())
+            for topic in catalogues.topics()
+            for name, text in vars(import_module(f"bot.texts.{topic}")).items()
+            if name.endswith(("_BUTTON", "_YES", "_NO")) and isinstance(text, Sentence)
+            if len(text()) > (75 if name.endswith("_BUTTON") else 30)
+        ]
     assert not too_long
+    assert not buttons
