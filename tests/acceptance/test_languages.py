@@ -56,7 +56,7 @@ def _patterns(which: int) -> list[re.Pattern[str]]:
     found = []
     for message in read_catalogue(TRANSLATIONS[0]):
         pairs = [message.id, message.string] if message.id else ["", ""]
-        both = [[one] if isinstance(one, str) else list(one) for one in pairs]
+        both = [[one] if isinstance(one, str) else list(one or ()) for one in pairs]
         for text in both[which]:
             fixed = "".join(piece for piece, *_ in string.Formatter().parse(text))
             if len(re.findall(r"[A-Za-z]{2,}", fixed)) >= 3 and text not in both[1 - which]:
