@@ -51,7 +51,7 @@ def _parent_notes(shape: Shape) -> tuple[str, ...]:
         return ()
     if shape.parent_link and _is_plain_link(shape.parent_link):
         return (variants.shaped_by_linked_parent(shape.variant, shape.parent_link),)
-    return (variants.SHAPED_BY_PARENT[shape.variant],)
+    return (variants.SHAPED_BY_PARENT[shape.variant](),)
 
 
 def _is_plain_link(link: str) -> bool:
@@ -60,13 +60,13 @@ def _is_plain_link(link: str) -> bool:
 
 def closing_blocks(shape: Shape, buttons: Buttons) -> Blocks:
     """What stands under a complete draft."""
-    above = [context(variants.ONLY_YOU)] if buttons.is_private else [rating_block(buttons.draft_id)]
+    above = [context(variants.ONLY_YOU())] if buttons.is_private else [rating_block(buttons.draft_id)]
     return [*above, context(shape_line(shape)), buttons_block(buttons)]
 
 
 def decided_blocks(text: str, shape: Shape, sentences: Sequence[str], buttons: Buttons) -> Blocks:
     """A draft about which somebody has decided: what was said of it, and what can still be done with it."""
-    said = [variants.ONLY_YOU] if buttons.is_private else []
+    said = [variants.ONLY_YOU()] if buttons.is_private else []
     closing = [context(line) for line in (*said, shape_line(shape), *sentences)]
     return whole_blocks(text, [*closing, buttons_block(buttons)])
 

@@ -32,9 +32,9 @@ class Buttons:
 def buttons_block(buttons: Buttons) -> Block:
     elements = []
     if not buttons.is_used and not buttons.is_discarded:
-        elements.append(_button("use_draft", variants.USE, buttons.draft_id, style="primary"))
+        elements.append(_button("use_draft", variants.USE(), buttons.draft_id, style="primary"))
     if buttons.is_private and not buttons.is_discarded:
-        elements.append(_button("share_draft", variants.SHARE, buttons.draft_id))
+        elements.append(_button("share_draft", variants.SHARE(), buttons.draft_id))
     if buttons.is_open and not buttons.is_private:
         elements.append(_button("keep_draft", texts.KEEP(), buttons.draft_id))
     if buttons.is_open:
@@ -51,7 +51,7 @@ def _menu(buttons: Buttons) -> dict[str, Any]:
         choices.append(COMPARE)
     if buttons.is_open and buttons.is_private:
         choices.append(KEEP)
-    options = [{"text": plain(variants.MENU[one], 75), "value": f"{one}:{buttons.draft_id}"} for one in choices]
+    options = [{"text": plain(variants.MENU[one](), 75), "value": f"{one}:{buttons.draft_id}"} for one in choices]
     return {"type": "overflow", "action_id": "more_draft", "options": options}
 
 

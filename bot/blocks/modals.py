@@ -32,7 +32,7 @@ def discard_draft_view(metadata: str) -> dict[str, Any]:
     choices = {
         "type": "checkboxes",
         "action_id": "reasons",
-        "options": [{"text": plain(sentence, 75), "value": word} for word, sentence in variants.REASONS.items()],
+        "options": [{"text": plain(reason(), 75), "value": word} for word, reason in variants.REASONS.items()],
     }
     own_words = {"type": "plain_text_input", "action_id": "own_words", "multiline": True, "max_length": 1_000}
     return {
@@ -46,18 +46,18 @@ def discard_draft_view(metadata: str) -> dict[str, Any]:
             {
                 "type": "input",
                 "block_id": REASONS_BLOCK,
-                "label": plain(variants.REASONS_LABEL, 2_000),
+                "label": plain(variants.REASONS_LABEL(), 2_000),
                 "element": choices,
                 "optional": True,
             },
             {
                 "type": "input",
                 "block_id": REASON_BLOCK,
-                "label": plain(variants.OWN_WORDS_LABEL, 2_000),
-                "hint": plain(variants.OWN_WORDS_HINT, 2_000),
+                "label": plain(variants.OWN_WORDS_LABEL(), 2_000),
+                "hint": plain(variants.OWN_WORDS_HINT(), 2_000),
                 "element": own_words,
                 "optional": True,
             },
-            *long_input(BETTER_BLOCK, variants.BETTER_LABEL, hint=variants.BETTER_HINT, optional=True),
+            *long_input(BETTER_BLOCK, variants.BETTER_LABEL(), hint=variants.BETTER_HINT(), optional=True),
         ],
     }

@@ -245,7 +245,7 @@ class DraftWorkers(Workers):
                 work.repetitions += 1
                 log.info("draft.repeated", times=work.repetitions)
                 if work.repetitions >= MAX_TRIES:
-                    raise ModelBroke(variants.SAME_AGAIN) from None
+                    raise ModelBroke(variants.SAME_AGAIN()) from None
             except AdapterUnavailable:
                 log.error("adapter.refused", adapter=plan.model)
                 if plan.adapter_name is None:

@@ -26,7 +26,7 @@ def ask_by_command(services: Services, command: Command) -> None:
         is_private=is_private,
     )
     if is_private and isinstance(outcome, Requested):
-        services.answer(command, variants.PRIVATE_COMING)
+        services.answer(command, variants.PRIVATE_COMING())
     hear_outcome(services, command, outcome, is_direct=False)
 
 

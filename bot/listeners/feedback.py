@@ -84,7 +84,7 @@ def submit_discard(services: Services, submission: Submission) -> dict[str, str]
         better=read_long_input(submission.values, BETTER_BLOCK),
     )
     if not (why.reasons or why.own_words or why.better.strip()):
-        return {REASONS_BLOCK: variants.REASON_MISSING}
+        return {REASONS_BLOCK: variants.REASON_MISSING()}
     channel = services.slack.get_channel(channel_id)
     try:
         proposal = feedback.discard_draft(
@@ -100,7 +100,7 @@ def submit_discard(services: Services, submission: Submission) -> dict[str, str]
     except UnusablePair as error:
         return {BETTER_BLOCK: " ".join(error.errors.values())}
     _wake(services)
-    _tell(services, submission, channel_id, proposal.sentence if proposal else variants.NOTED)
+    _tell(services, submission, channel_id, proposal.sentence if proposal else variants.NOTED())
     return None
 
 

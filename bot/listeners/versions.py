@@ -28,7 +28,7 @@ def choose_more(services: Services, click: Click) -> None:
     elif choice in {variant.value for variant in Variant}:
         _vary(services, click, draft_id, Variant(choice))
     else:
-        raise BadInput(texts.UNKNOWN_CHOICE)
+        raise BadInput(texts.UNKNOWN_CHOICE())
 
 
 def _vary(services: Services, click: Click, draft_id: str, variant: Variant) -> None:
@@ -43,10 +43,10 @@ def _vary(services: Services, click: Click, draft_id: str, variant: Variant) -> 
         parent_link=find_permalink(services, click.channel_id, stored_ts(click)),
     )
     if isinstance(outcome, UnderWay):
-        services.answer(click, texts.UNDER_WAY)
+        services.answer(click, texts.UNDER_WAY())
         return
     if click.is_ephemeral:
-        services.answer(click, texts.PRIVATE_COMING)
+        services.answer(click, texts.PRIVATE_COMING())
     hear_outcome(services, click, outcome, is_direct=False)
 
 
@@ -76,7 +76,7 @@ def use(services: Services, click: Click) -> None:
         response_url=click.response_url,
     )
     services.wakeups.outbox.ring()
-    services.answer(click, texts.USED)
+    services.answer(click, texts.USED())
 
 
 def submit_use(services: Services, submission: Submission) -> FieldErrors | None:
@@ -84,7 +84,7 @@ def submit_use(services: Services, submission: Submission) -> FieldErrors | None
     draft_id, channel_id, message_ts = submission.metadata.split("/")
     chosen = submission.text(CHANNEL_BLOCK)
     if not chosen:
-        return {CHANNEL_BLOCK: texts.CHANNEL_NEEDED}
+        return {CHANNEL_BLOCK: texts.CHANNEL_NEEDED()}
     try:
         uses.use_draft(
             services.database,

@@ -65,7 +65,7 @@ def display_name(actor: Actor) -> str:
 def name_of(session: Session, team_id: str, user_id: str | None) -> str:
     """The name of somebody who has acted here before."""
     person = find_person(session, team_id, user_id or "")
-    return _quiet(person.name) if person else variants.SOMEBODY
+    return _quiet(person.name) if person else variants.SOMEBODY()
 
 
 def _quiet(name: str) -> str:

@@ -125,7 +125,7 @@ def discard_draft(
 
 def _check_better(style: Style, draft: Draft, better: str) -> None:
     if better.strip() == draft.completion.strip():
-        raise UnusablePair({"completion": variants.BETTER_IS_THE_SAME})
+        raise UnusablePair({"completion": variants.BETTER_IS_THE_SAME()})
     problems = check_pair(draft.request, better, style.kind)
     if problems:
         raise UnusablePair({problem.field: problem.sentence for problem in problems})

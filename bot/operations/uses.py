@@ -36,7 +36,7 @@ def find_usable_draft(database: Database, actor: Actor, draft_id: str, channel_i
     if draft.status in OPEN:
         raise NotYet(drafting.NOT_YET_COMPLETE())
     if draft.status in (DraftStatus.FAILED, DraftStatus.STOPPED):
-        raise NotYet(variants.NOT_COMPLETE)
+        raise NotYet(variants.NOT_COMPLETE())
     if draft.status is DraftStatus.DISCARDED:
         raise AlreadyDecided(drafting.ALREADY["discarded"]())
     if draft.used_by is not None and draft.used_by != actor.user_id:
@@ -64,11 +64,11 @@ def use_draft(
     with database.read() as session:
         style = get_style(session, draft.style_id)
     if not post_in.is_member:
-        raise NotInChannel(variants.USE_NOT_THERE)
+        raise NotInChannel(variants.USE_NOT_THERE())
     if post_in.is_external:
-        refuse(database, actor, "use.refused", draft_id, OutOfScope(variants.USE_EXTERNAL))
+        refuse(database, actor, "use.refused", draft_id, OutOfScope(variants.USE_EXTERNAL()))
     if style.scope.channel_id not in (None, post_in.channel_id):
-        refuse(database, actor, "use.refused", draft_id, OutOfScope(variants.USE_OUT_OF_SCOPE))
+        refuse(database, actor, "use.refused", draft_id, OutOfScope(variants.USE_OUT_OF_SCOPE()))
     with database.write() as session:
         used = session.execute(
             update(Draft)
@@ -138,7 +138,7 @@ def share_draft(
         if shared.rowcount != 1:  # type: ignore[attr-defined]
             if find_by_dedupe_key(session, f"draft_shared:{draft_id}") is not None:
                 return
-            raise AlreadyDecided(variants.ALREADY_SHARED)
+            raise AlreadyDecided(variants.ALREADY_SHARED())
         draft = get_draft(session, draft_id)
         style = get_style(session, draft.style_id)
         with speaking_in_channel(session, style):
@@ -152,7 +152,7 @@ def share_draft(
             owe(
                 session, team_id=draft.team_id, dedupe_key=f"draft_shared_note:{draft_id}", verb="respond",
                 arguments={
-                    "response_url": response_url, "text": variants.SHARED, "blocks": None, "replace": True,
+                    "response_url": response_url, "text": variants.SHARED(), "blocks": None, "replace": True,
                 },
             )  # fmt: skip
         record(

@@ -68,7 +68,7 @@ def request_variant(
     if parent.status in OPEN:
         raise NotYet(drafting.NOT_YET_COMPLETE())
     if parent.status in (DraftStatus.FAILED, DraftStatus.STOPPED) or not parent.text.strip():
-        raise NotYet(variants.NOTHING_TO_VARY)
+        raise NotYet(variants.NOTHING_TO_VARY())
     with database.write() as session:
         parent = lock_draft(session, draft_id)
         style_name = get_style(session, parent.style_id).name
@@ -124,7 +124,7 @@ def compare_with_previous(database: Database, actor: Actor, draft_id: str, chann
     if draft.edited_completion is not None:
         return Comparison(before=draft.completion, after=draft.edited_completion, is_edit=True)
     if draft.parent_id is None:
-        raise BadInput(variants.NOTHING_BEFORE)
+        raise BadInput(variants.NOTHING_BEFORE())
     with database.read() as session:
         parent = get_draft(session, draft.parent_id)
     return Comparison(before=parent.text, after=draft.completion, is_edit=False)
