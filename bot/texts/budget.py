@@ -23,9 +23,13 @@ def over_budget(style_name: str, spend: Spend, cost: float) -> str:
     )  # fmt: skip
 
 
+#: Slack's own mark for a date: the seconds since 1970, how to write it, and what to write where that is not known.
+_DAY = "<!date^{at}^{{date_long}}|{otherwise}>"
+
+
 def day(spend: Spend) -> str:
     """The day on which the budget begins anew, as each reader's own calendar writes it."""
-    return f"<!date^{int(spend.renews_at.timestamp())}^{{date_long}}|{spend.renews_at:%Y-%m-%d}>"
+    return _DAY.format(at=int(spend.renews_at.timestamp()), otherwise=spend.renews_at.date().isoformat())
 
 
 def spent(spent_so_far: float, limit: float | None, currency: str) -> str:
