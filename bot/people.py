@@ -25,7 +25,16 @@ class People:
         self._admin_usergroup = admin_usergroup
 
     def get_actor(self, team_id: str, user_id: str) -> Actor:
-        """The person with their rights. Raises RoleUnknown when Slack cannot be asked and nothing fresh is known."""
+        """The person with their rights. Raises RoleUnknown, on record, when Slack cannot be asked and nothing fresh is
+        known."""
+        try:
+            return self._ask(team_id, user_id)
+        except RoleUnknown:
+            with self._database.write() as session:
+                record(session, team_id=team_id, actor=user_id, action="role.unknown", subject=user_id)
+            raise
+
+    def _ask(self, team_id: str, user_id: str) -> Actor:
         with self._database.read() as session:
             known = find_person(session, team_id, user_id)
             if known is not None and known.fetched_at > now_in_database(session) - ROLE_AGE:
@@ -34,8 +43,6 @@ class People:
             described = self._slack.get_user(user_id)
             is_named_admin = self._is_in_admin_usergroup(user_id)
         except SlackError as error:
-            with self._database.write() as session:
-                record(session, team_id=team_id, actor=user_id, action="role.unknown", subject=user_id)
             raise RoleUnknown from error
         with self._database.write() as session:
             person = _as_person(self._slack.team_id, user_id, described)
@@ -51,7 +58,7 @@ class People:
             known = find_person(session, team_id, user_id)
         if may_ask and user_id:
             try:
-                return self.get_actor(team_id, user_id).locale
+                return self._ask(team_id, user_id).locale
             except RoleUnknown:
                 pass
         return known.locale if known else ""
