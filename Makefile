@@ -5,7 +5,7 @@ BIN := .venv/bin
 export TOKENIZERS_PARALLELISM = false
 export HF_HUB_OFFLINE = 1
 
-.PHONY: help up test check fix docs rehearse bench install clean
+.PHONY: help up test check fix docs rehearse bench page browser install clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what the words mean
@@ -14,7 +14,7 @@ help:  ## Say what the words mean
 up: install  ## Start everything on this machine; Ctrl-C stops it
 	$(BIN)/huisstijl up
 
-test: install  ## Run every test
+test: install browser  ## Run every test
 	$(BIN)/python -m pytest
 
 check: install  ## Format, lint, types, architecture, migrations
@@ -37,6 +37,17 @@ rehearse: install  ## Turn the whole loop once without a person
 
 bench: install  ## Measure, side by side
 	$(BIN)/python -m tests.benchmarks
+
+page:  ## Build the page of the local workspace anew (needs Node; nothing else does)
+	cd bot/rehearsal/page && npm ci --no-audit --no-fund && npm run --silent check && npm run --silent build
+
+# The tests of the page look at it in a real browser. Debian's is installed where there is none and we may.
+browser:
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do command -v $$name >/dev/null && exit 0; done; \
+	if [ -n "$$CHROMIUM" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-color-emoji; \
+	else echo "The tests of the page need Chromium: install your system's package \`chromium\`, or name one in CHROMIUM." >&2; exit 1; fi
 
 install: .venv/installed
 

@@ -1,0 +1,152 @@
+// The middle: a channel with its messages and composer, or the app with its Home and Messages tabs.
+import { useContext, useEffect, useRef, useState } from "preact/hooks";
+import type { Channel } from "../slack";
+import { useActing } from "../state/acting";
+import { Directory } from "../state/directory";
+import { newestTs, timeline, type World } from "../state/world";
+import { Avatar } from "../ui/avatar";
+import { Icon } from "../ui/icons";
+import { rove } from "../ui/roving";
+import { Composer } from "./composer";
+import { HomeTab } from "./home";
+import { Timeline } from "./timeline";
+
+interface Props {
+  world: World;
+  channel: Channel;
+  target?: string;
+  onThread: (root: string) => void;
+  tools: preact.ComponentChildren;
+}
+
+export function ChannelView({ world, channel, target, onThread, tools }: Props) {
+  const { perform } = useActing();
+  const isApp = channel.id === world.bot.dm;
+  const [tab, setTab] = useState<"home" | "messages">("messages");
+  const readUpTo = useReadMark(world, channel.id);
+  const name = isApp ? "Huisstijl" : channel.name;
+  const messages = timeline(world, channel.id);
+
+  useEffect(() => { if (target) setTab("messages"); }, [target]);
+  useEffect(() => {
+    if (isApp) void perform("open_home", { tab });
+  }, [isApp, tab, world.me, perform]);
+
+  return (
+    <main class="channel-view" aria-label={isApp ? "Huisstijl, app" : `${name}, ${channel.kind === "group" ? "private channel" : "channel"}`}>
+      <header class="bar">
+        <h1 class="bar-title">
+          {isApp ? <Avatar id={world.bot.user_id} size={24} /> : <Icon name={channel.kind === "group" ? "lock" : "hash"} />}
+          {name}
+        </h1>
+        {isApp ? <Tabs tab={tab} onTab={setTab} hasHome={world.app.home_tab} /> : <About channel={channel} world={world} />}
+        <span class="grow" />
+        {tools}
+      </header>
+      {isApp && tab === "home" ? <HomeTab world={world} /> : (
+        <>
+          <Timeline key={channel.id} world={world} channel={channel.id} messages={messages} label={`Messages in ${name}`}
+            readUpTo={readUpTo} target={target} onThread={onThread}>
+            <Beginning world={world} channel={channel} isApp={isApp} isEmpty={!messages.length} />
+          </Timeline>
+          <Composer world={world} channel={channel.id} label={isApp ? "Message Huisstijl" : `Message #${name}`} />
+        </>
+      )}
+    </main>
+  );
+}
+
+/** Where one had read to when the channel was opened; and what is on the screen counts as read. */
+function useReadMark(world: World, channel: string): string | undefined {
+  const { perform } = useActing();
+  const opened = useRef({ key: "", upTo: undefined as string | undefined });
+  const key = `${world.me}/${channel}`;
+  if (opened.current.key !== key) opened.current = { key, upTo: world.read[channel] ?? "" };
+  const newest = newestTs(world, channel);
+  useEffect(() => {
+    const mark = () => {
+      if (document.visibilityState === "visible" && newest && newest > (world.read[channel] ?? "")) {
+        void perform("mark_read", { channel, ts: newest });
+      }
+    };
+    mark();
+    document.addEventListener("visibilitychange", mark);
+    return () => document.removeEventListener("visibilitychange", mark);
+  }, [key, newest]);
+  return opened.current.upTo;
+}
+
+function Tabs({ tab, onTab, hasHome }: { tab: string; onTab: (tab: "home" | "messages") => void; hasHome: boolean }) {
+  const tabs = hasHome ? (["home", "messages"] as const) : (["messages"] as const);
+  return (
+    <div class="tabs" role="tablist" aria-label="Huisstijl" onKeyDown={(event) => void rove(event, "[role=tab]", { horizontal: true })}>
+      {tabs.map((one) => (
+        <button key={one} type="button" role="tab" id={`tab-${one}`} aria-selected={tab === one} tabIndex={tab === one ? 0 : -1}
+          aria-controls={`panel-${one}`} class="tab" onClick={() => onTab(one)} onFocus={() => onTab(one)}>
+          {one === "home" ? "Home" : "Messages"}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function About({ channel, world }: { channel: Channel; world: World }) {
+  const { perform } = useActing();
+  const people = channel.members?.length ?? 0;
+  return (
+    <>
+      <span class="about">
+        {people === 1 ? "1 member" : `${people} members`}
+        {channel.is_ext_shared && " · shared with another company"}
+        {channel.topic ? ` · ${channel.topic}` : ""}
+      </span>
+      {channel.members && !channel.members.includes(world.bot.user_id) && (
+        <button type="button" class="button button-small" onClick={() => void perform("invite", { channel: channel.id, user: world.bot.user_id })}>
+          <Icon name="plus" size={14} /> Invite Huisstijl
+        </button>
+      )}
+    </>
+  );
+}
+
+/** What stands above the first message. */
+function Beginning({ world, channel, isApp, isEmpty }: { world: World; channel: Channel; isApp: boolean; isEmpty: boolean }) {
+  const names = useContext(Directory);
+  if (!isApp) {
+    return (
+      <div class="beginning">
+        <h2>{channel.kind === "group" ? "A private channel" : "A channel for everyone"}: {channel.name}</h2>
+        <p>{channel.purpose || "Point at a message and choose “Teach house style”, mention @huisstijl, or type / for a command."}</p>
+      </div>
+    );
+  }
+  return (
+    <div class="beginning">
+      <h2>Hello {names.userName(world.me).split(" ")[0]}, what shall I write?</h2>
+      <p>I write drafts in your house style, learnt from examples that your team approved.</p>
+      {isEmpty && <SuggestedPrompts world={world} />}
+    </div>
+  );
+}
+
+function SuggestedPrompts({ world }: { world: World }) {
+  const { perform } = useActing();
+  const told = world.prompts[world.bot.dm];
+  const prompts = told?.prompts ?? world.app.suggested_prompts ?? [];
+  const choose = (message: string) => {
+    // A prompt that ends openly waits for its end.
+    if (/\s$/.test(message)) window.dispatchEvent(new CustomEvent("huisstijl:compose", { detail: { channel: world.bot.dm, text: message } }));
+    else void perform("post", { channel: world.bot.dm, text: message });
+  };
+  if (!prompts.length) return null;
+  return (
+    <div class="prompts" role="group" aria-label={told?.title ?? "Suggested prompts"}>
+      {told?.title && <p>{told.title}</p>}
+      {prompts.map((prompt) => (
+        <button key={prompt.title} type="button" class="prompt" onClick={() => choose(prompt.message)}>
+          <Icon name="spark" size={16} /> {prompt.title}
+        </button>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,30 @@
+// A thread beside its channel.
+import { useContext } from "preact/hooks";
+import type { Channel } from "../slack";
+import { Directory } from "../state/directory";
+import { thread, type World } from "../state/world";
+import { Icon } from "../ui/icons";
+import { Composer } from "./composer";
+import { Timeline } from "./timeline";
+
+interface Props { world: World; channel: Channel; root: string; target?: string; onClose: () => void }
+
+export function ThreadPane({ world, channel, root, target, onClose }: Props) {
+  const names = useContext(Directory);
+  const messages = thread(world, channel.id, root);
+  const title = world.sessions[`${channel.id}/${root}`]?.title || "Thread";
+  const where = channel.kind === "im" ? "Huisstijl" : `#${names.channelName(channel.id)}`;
+  return (
+    <aside class="pane thread" aria-label={`${title} in ${where}`}
+      onKeyDown={(event) => { if (event.key === "Escape" && !event.defaultPrevented) onClose(); }}>
+      <header class="bar">
+        <h2 class="bar-title">{title}</h2>
+        <span class="about">{where}</span>
+        <span class="grow" />
+        <button type="button" class="icon-button" aria-label="Close the thread" title="Close the thread" onClick={onClose}><Icon name="close" /></button>
+      </header>
+      <Timeline key={root} world={world} channel={channel.id} messages={messages} label={`Thread in ${where}`} inThread target={target} />
+      <Composer world={world} channel={channel.id} thread={root} label="Reply" focusKey={root} />
+    </aside>
+  );
+}
