@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from babel.dates import format_date
+
 from bot.domain.spend import Spend
-from bot.language import money, say
+from bot.language import money, say, spoken_language
 
 
 def kept_back(style_name: str, spend: Spend, cost: float) -> str:
@@ -23,13 +25,9 @@ def over_budget(style_name: str, spend: Spend, cost: float) -> str:
     )  # fmt: skip
 
 
-#: Slack's own mark for a date: the seconds since 1970, how to write it, and what to write where that is not known.
-_DAY = "<!date^{at}^{{date_long}}|{otherwise}>"
-
-
 def day(spend: Spend) -> str:
-    """The day on which the budget begins anew, as each reader's own calendar writes it."""
-    return _DAY.format(at=int(spend.renews_at.timestamp()), otherwise=spend.renews_at.date().isoformat())
+    """The day on which the budget begins anew."""
+    return str(format_date(spend.renews_at.date(), "d MMMM", locale=spoken_language()))
 
 
 def spent(spent_so_far: float, limit: float | None, currency: str) -> str:

@@ -115,8 +115,12 @@ def listen(app: App, told: queue.Queue[Any]) -> None:
         ack()
         client.views_push(trigger_id=body["trigger_id"], view=PUSHED)
 
+    def hear(ack: Any, action: Json) -> None:
+        ack()
+        told.put(action)
+
     for action in ("menu", "pick", "sure", "rate"):
-        app.action(action)(lambda ack, action: (ack(), told.put(action)))
+        app.action(action)(hear)
 
     @app.view("form")
     def submitted(ack: Any, view: Json) -> None:

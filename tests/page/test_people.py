@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
 from bot.rehearsal.seed import ANA, BRAND, GENERAL, GUEST, LEADS, MIA, NOOR, RAVI
 from bot.rehearsal.workspace import Workspace
@@ -105,11 +105,11 @@ def test_a_file_and_a_picture_are_shown(tab: Tab, workspace: Workspace) -> None:
         "01d3a35e52a90000000049454e44ae426082"
     )
     chooser = tab.page.locator("input[type=file]")
-    chooser.set_input_files([{"name": "dot.png", "mimeType": "image/png", "buffer": dot}])
+    chooser.set_input_files(FilePayload(name="dot.png", mimeType="image/png", buffer=dot))
     picture = tab.channel.get_by_role("img", name="dot.png")
     expect(picture).to_be_visible()
     wait_until(lambda: picture.evaluate("image => image.naturalWidth") == 1)
-    chooser.set_input_files([{"name": "notes.txt", "mimeType": "text/plain", "buffer": b"some notes"}])
+    chooser.set_input_files(FilePayload(name="notes.txt", mimeType="text/plain", buffer=b"some notes"))
     expect(tab.channel.get_by_role("link", name=re.compile("notes.txt"))).to_be_visible()
 
 

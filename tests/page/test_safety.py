@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import expect
 
@@ -11,7 +13,7 @@ from tests.support.bolt_apps import web_client
 from tests.support.browser import Tab
 
 EVIL = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>'
-BLOCKS = [
+BLOCKS: list[dict[str, Any]] = [
     {"type": "section", "text": {"type": "mrkdwn", "text": "<javascript:alert(1)|press> <data:text/html,x|me>"}},
     {"type": "markdown", "text": f"{EVIL}\n\n[press](javascript:alert(1)) [fine](https://example.org)"},
     {"type": "section", "text": {"type": "plain_text", "text": EVIL}},
