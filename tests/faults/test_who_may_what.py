@@ -12,12 +12,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import inspect, select, update
 
-from bot.app import Bot
+from bot.app import Bot, build_app
 from bot.rehearsal.seed import ANA, BRAND, GUEST, LEFT, MIA, NOOR, RAVI, STRANGER, TEAM_ID
 from bot.rehearsal.workspace import Workspace
 from config.rungs import Rung
+from config.settings import Settings
 from db.audit import AuditEntry
 from db.base import Base, now_in_database
 from db.drafts import Draft
@@ -145,6 +147,39 @@ def test_exactly_the_documented_people_may_use_each_command(
     assert len(COMMANDS) * len(PEOPLE) == 54
 
 
+def test_while_the_user_group_cannot_be_asked_nobody_is_an_admin(
+    bot_settings: Settings, workspace: Workspace, model: Any  # noqa: F811
+) -> None:  # fmt: skip
+    from bot.rehearsal.options import InstalledApp
+    from config.slack_manifest import build_manifest
+
+    with Workspace(app=InstalledApp.from_manifest(build_manifest(with_usergroup=True))) as slack:
+        running = build_app(
+            bot_settings.model_copy(
+                update={
+                    "admin_usergroup": "S0REVIEWERS",
+                    "slack_api_url": slack.api_url,
+                    "slack_bot_token": SecretStr(slack.bot_token),
+                    "slack_app_token": SecretStr(slack.app_token),
+                }
+            )
+        )
+        running.start()
+        try:
+            wait_until(lambda: slack.connections > 0, seconds=10)
+            assert type_command(slack, RAVI, "style new") == "a window"  # in the group
+            assert type_command(slack, MIA, "style new").startswith("Only ")
+            forget_roles(running)
+            slack.fail("usergroups.users.list", times=99, status=500)
+            for user_id in (RAVI, ANA):
+                before = refusals_on_record(running, user_id)
+                assert type_command(slack, user_id, "style new").startswith("Slack did not tell me your role")
+                assert refusals_on_record(running, user_id) == before + 1
+        finally:
+            slack.drop_connections()
+            running.stop()
+
+
 def forget_roles(bot: Bot) -> None:  # noqa: F811
     """As after a minute."""
     with bot.services.database.write() as session:
@@ -230,6 +265,40 @@ def wait_until_worked_off(bot: Bot) -> None:  # noqa: F811
             return count_unfinished_events(session) == 0
 
     wait_until(is_done, seconds=60)
+
+
+def test_one_click_delivered_fifty_times_is_one_vote(
+    bot: Bot, workspace: Workspace, style: Style  # noqa: F811
+) -> None:  # fmt: skip
+    with bot.services.database.write() as session:
+        session.execute(update(Style).values(approvals_required=2))
+    example_id = new_example(bot, style, ExampleStatus.PROPOSED)
+    payload = click(workspace, RAVI, "approve_example", f"{example_id}/1")
+    sent = [workspace.deliver_interaction("interactive", payload) for _ in range(50)]
+    for _ in range(10):  # and ten clicks of the same person
+        again = click(workspace, RAVI, "approve_example", f"{example_id}/1")
+        sent.append(workspace.deliver_interaction("interactive", again))
+    wait_until(lambda: all(one.settled.is_set() for one in sent), seconds=30)
+    wait_until_worked_off(bot)
+    with bot.services.database.read() as session:
+        assert len(session.scalars(select(Review)).all()) == 1
+        assert session.get_one(Example, example_id).status is ExampleStatus.PROPOSED
+
+
+def test_who_was_removed_decides_nothing_any_more(
+    bot: Bot, workspace: Workspace, style: Style  # noqa: F811
+) -> None:  # fmt: skip
+    example_id = new_example(bot, style, ExampleStatus.PROPOSED)
+    workspace.change_user(RAVI, deleted=True)
+    workspace.change_user(ANA, is_admin=False)
+    forget_roles(bot)
+    before = everything(bot)
+    for user_id in (RAVI, ANA):
+        payload = click(workspace, user_id, "approve_example", f"{example_id}/1")
+        assert workspace.deliver_interaction("interactive", payload).settled.wait(10)
+    wait_until_worked_off(bot)
+    assert everything(bot) == before
+    assert refusals_on_record(bot, RAVI) == refusals_on_record(bot, ANA) == 1
 
 
 # A flood
