@@ -59,7 +59,7 @@ class HuisstijlError(Exception):
 
 
 class Refused(HuisstijlError):
-    """You may not do this here."""
+    """You may not do this here. Ask a workspace admin."""
 
 
 class AdminsOnly(Refused):
@@ -85,7 +85,8 @@ class RoleUnknown(Refused):
 
 
 class OutOfScope(Refused):
-    """What is said in a private place stays there: this style cannot learn from or be used in this conversation."""
+    """What is said in a private place stays there: this style cannot learn from or be used in this conversation. Use
+    one of this channel's own styles, or ask in another channel."""
 
 
 class BadInput(HuisstijlError):
@@ -151,7 +152,7 @@ class StyleUnknown(TransferRefused):
 
 
 class NotYet(HuisstijlError):
-    """That is not possible at the moment."""
+    """That is not possible at the moment. Try again later."""
 
 
 class TooFewExamples(NotYet):
@@ -179,11 +180,12 @@ class NotMeasuredYet(NotYet):
 
 
 class AlreadyDecided(NotYet):
-    """Somebody decided about this a moment ago, so your click changed nothing."""
+    """Somebody decided about this a moment ago, so your click changed nothing. The message shows what they chose."""
 
 
 class MessageGone(NotYet):
-    """The message this example came from was deleted, so the example was withdrawn. Nothing was learnt from it."""
+    """The message this example came from was deleted, so the example was withdrawn. Nothing was learnt
+    from it; teach another message instead."""
 
 
 class QuoteGone(NotYet):
@@ -240,7 +242,7 @@ class ModelBroke(ModelError):
 
 
 class SlackError(HuisstijlError):
-    """Slack did not take the message."""
+    """Slack did not take the message. Try again in a minute."""
 
     log_level = logging.WARNING
 
@@ -262,7 +264,7 @@ class SlackUnavailable(SlackError):
 
 
 class SlackRefused(SlackError):
-    """Slack refused the call for good."""
+    """Slack refused the call for good. Tell your operator: the bot's log says why."""
 
     log_level = logging.ERROR
 

@@ -176,7 +176,7 @@ def _upload_image(slack: SlackGateway, a: dict[str, Any]) -> None:
 
 
 class PictureMissing(HuisstijlError):
-    """The picture is not in the artifact store."""
+    """The picture is not in the artifact store. Look whether the trainer and the bot use the same one."""
 
 
 #: Every verb an outbox row may carry. `post_message` with `ts_from` posts into the thread of that message.

@@ -51,7 +51,7 @@ CHANNEL_AGE_SECONDS = 60.0
 
 
 class StreamStopped(SlackRefused):
-    """A person pressed Stop."""
+    """A person pressed Stop. Ask again for a whole draft."""
 
 
 class StreamLost(SlackRefused):
@@ -543,7 +543,7 @@ class SlackGateway:
 
 
 class MessageMissing(SlackRefused):
-    """The message no longer exists."""
+    """The message no longer exists. Choose another one."""
 
 
 def make_web_client(token: str, base_url: str, timeout_seconds: float) -> WebClient:

@@ -96,7 +96,8 @@ class ExampleNotFound(Exception):
 
 
 class ExampleChanged(Exception):
-    """Somebody else decided about this example a moment ago; nothing was changed by this click."""
+    """Somebody else decided about this example a moment ago; nothing was changed by this click. Look at the
+    card again to see what they chose."""
 
 
 def get_example(session: Session, example_id: str) -> Example:

@@ -67,7 +67,7 @@ BY_NAME: dict[str, type[Exception]] = {kind.__name__: kind for kind in [*OURS, *
 WHAT_TO_DO = re.compile(
     r"\b(again|ask|try|use|choose|check|correct|change|shorten|approve|wait|start|list|look|lower|raise|free|name|copy|"
     r"find|see|report|publish|train|invite|reload|read|create|add|remove|by itself|meanwhile|can|give|lists?|shows?|"
-    r"measures|serves|names|install|only|drive|set|run)\b",
+    r"tell|teach|measures|serves|names|install|only|drive|set|run)\b",
     re.IGNORECASE,
 )
 

@@ -23,6 +23,7 @@ WEEKS = tuple(date(2026, 11, 16) - timedelta(weeks=back) for back in range(11, -
 words = st.text(min_size=0, max_size=200)
 #: What we name ourselves.
 ours = st.text("abcdefg-v0123456789", max_size=128)
+cents = st.integers(0, 10**10).map(lambda one: one / 100)
 counts = st.integers(0, 10**7)
 shares = st.floats(0, 1)
 series = st.lists(st.none() | shares, min_size=12, max_size=12).map(lambda v: WeekSeries(weeks=WEEKS, values=tuple(v)))
@@ -39,8 +40,8 @@ ranks = st.none() | st.just(
 contributors = st.lists(st.builds(Contributor, user_id=words, name=words, count=counts), max_size=30).map(tuple)
 drafts = st.builds(DraftCounts, made=counts, kept=counts, edited=counts, discarded=counts)
 spends = st.builds(
-    Spend, spent=st.floats(0, 1e9), limit=st.none() | st.floats(0, 1e9), team_spent=st.floats(0, 1e9),
-    team_limit=st.none() | st.floats(0, 1e9), currency=st.sampled_from(["EUR", "USD"]), renews_at=st.just(NOW),
+    Spend, spent=st.floats(0, 1e9), limit=st.none() | cents, team_spent=st.floats(0, 1e9),
+    team_limit=st.none() | cents, currency=st.sampled_from(["EUR", "USD"]), renews_at=st.just(NOW),
 )  # fmt: skip
 overviews = st.builds(
     StyleOverview,
