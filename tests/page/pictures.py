@@ -96,7 +96,7 @@ def take(workspace: Workspace, model: ScriptedModel) -> None:
 
         tab.page.get_by_role("button", name="What happened underneath").click()
         expect(tab.panel.locator("details").first).to_be_visible()
-        tab.panel.locator("details[data-kind=prompt] summary").last.click()
+        tab.panel.locator("details[data-kind=delivery] summary").last.click()
         tab.picture(PICTURES / "underneath.png")
         context.close()
 
