@@ -22,7 +22,7 @@ from tests.architecture.generated_docs import ROOT
 
 TEXTS = ROOT / "bot/texts"
 #: The command line's own: in English only.
-ENGLISH_ONLY = ("terminal", "variants", "first_start", "setup")
+ENGLISH_ONLY = ("terminal", "setup")
 #: Call → how many of its first arguments are sentences.
 KEYWORDS = {"sentence": 1, "say": 1, "note": 1, "say_count": 2}
 #: What a say_count says is the second and third argument.
