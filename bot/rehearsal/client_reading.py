@@ -94,7 +94,9 @@ def options(state: State, user: str, args: Json) -> Json | list[Json]:
     if len(found) > MAX_OPTIONS:
         raise PersonError("Results could not be loaded")
     with state.transaction():
-        element["_offered"] = found
+        # Every list that was shown can be chosen from: the answers to what was typed meet in any order.
+        earlier = {option["value"]: option for option in element.get("_offered") or ()}
+        element["_offered"] = list((earlier | {option["value"]: option for option in found}).values())
     return offered["options"] if "options" in offered else {"option_groups": offered["option_groups"]}
 
 

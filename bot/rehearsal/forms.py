@@ -66,7 +66,7 @@ def _inputs(blocks: list[Json]) -> list[tuple[Json, Json]]:
 
 
 def options_of(element: Json) -> list[Json]:
-    """Its options; of an external select those that the app last offered."""
+    """Its options; of an external select those that the app has offered."""
     options: list[Json] = [*(element.get("options") or ()), *(element.get("_offered") or ())]
     for group in element.get("option_groups") or ():
         options += group["options"]

@@ -49,7 +49,7 @@ def bot_settings(settings: Settings, workspace: Workspace, model: ScriptedModel,
 def bot(bot_settings: Settings, workspace: Workspace) -> Iterator[Bot]:
     running = build_app(bot_settings)
     running.start()
-    wait_until(lambda: workspace.connections > 0, seconds=10)
+    wait_until(lambda: workspace.connections > 0, seconds=30)
     yield running
     workspace.drop_connections()  # closing a silent connection would wait out a read of three seconds
     running.stop()

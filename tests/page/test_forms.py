@@ -170,7 +170,7 @@ def test_every_input_sends_what_was_put_in(form: Tab, heard: queue.Queue[Any]) -
     inside.get_by_label("Hour").fill("09:30")
     form.submit()
     expect(form.modal).to_have_count(0)
-    values = heard.get(timeout=10)
+    values = heard.get(timeout=20)
     assert values["line"]["value"] == "hello"
     assert values["lines"]["value"] == "one\ntwo"
     assert values["number"]["value"] == "42"
@@ -225,16 +225,16 @@ def test_clicks_in_a_message_reach_the_app_after_their_question(
     said = tab.message("Choose")
     said.get_by_role("button", name="More choices").click()
     page.get_by_role("menuitem", name="Second").click()
-    assert heard.get(timeout=10)["selected_option"]["value"] == "second"
+    assert heard.get(timeout=20)["selected_option"]["value"] == "second"
     said.get_by_role("combobox", name="Pick one").click()
     page.get_by_role("option", name="Down").click()
-    assert heard.get(timeout=10)["selected_option"]["value"] == "down"
+    assert heard.get(timeout=20)["selected_option"]["value"] == "down"
     said.get_by_role("button", name="Bad", exact=True).click()
-    assert heard.get(timeout=10)["value"] == "bad"
+    assert heard.get(timeout=20)["value"] == "bad"
     said.get_by_role("button", name="Delete it").click()
     page.get_by_role("alertdialog").get_by_role("button", name="No").click()
     said.get_by_role("button", name="Delete it").click()
     expect(page.get_by_role("alertdialog")).to_contain_text("It cannot be undone.")
     page.get_by_role("alertdialog").get_by_role("button", name="Yes").click()
-    assert heard.get(timeout=10)["action_id"] == "sure"
+    assert heard.get(timeout=20)["action_id"] == "sure"
     assert heard.empty(), "a No was sent"

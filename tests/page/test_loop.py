@@ -101,7 +101,7 @@ def test_a_member_teaches_and_a_reviewer_approves(tab: Tab, bot: Bot, style: Sty
 
 
 def test_a_draft_appears_as_it_is_written_and_is_kept(tab: Tab, bot: Bot, model: ScriptedModel, style: Style) -> None:
-    model.enqueue("Our **desk** closes at noon.\n\n- See you on Monday", delay=0.25)
+    model.enqueue("Our **desk** closes at noon.\n\n- See you on Monday", delay=0.5)
     tab.open(MIA, BRAND).write("/draft brand-voice: say that we close early")
     answer = tab.thread.get_by_role("article").last
     expect(answer).to_contain_text("Our desk")  # its thread opens by itself, and the text grows in it

@@ -56,7 +56,7 @@ def test_a_message_is_taught_with_the_keyboard_alone(tab: Tab, bot: Bot, style: 
     expect(tab.page.get_by_role("menuitem").first).to_be_focused()
     assert "Teach house style" in focused(tab)
     keys.press("Enter")
-    expect(tab.modal).to_be_visible()
+    expect(tab.modal.locator("input, textarea").first).to_be_focused()
     tab_to(tab, "What was asked")
     keys.type("Say that we close early")
     tab_to(tab, "Propose")

@@ -18,7 +18,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 #: Nothing leaves this machine, and the sandbox needs rights that containers do not give.
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--no-proxy-server")
 #: What a page of ours may take to show something on a busy machine.
-PATIENCE_MS = 10_000
+PATIENCE_MS = 20_000
 
 
 def find_chromium() -> str:

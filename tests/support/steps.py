@@ -46,7 +46,7 @@ def cards(person: Person, channel: str = BRAND) -> list[Json]:
     return [message for message in person.messages(channel) if "xample for " in message["text"]]
 
 
-def wait_for_card(person: Person, channel: str = BRAND, *, containing: str = "", seconds: float = 10.0) -> Json:
+def wait_for_card(person: Person, channel: str = BRAND, *, containing: str = "", seconds: float = 20.0) -> Json:
     """The newest review card in the channel whose blocks contain this text."""
 
     def newest() -> Json | None:

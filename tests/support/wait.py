@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def wait_until(predicate: Callable[[], T | None], *, seconds: float = 10.0, what: str = "") -> T:
+def wait_until(predicate: Callable[[], T | None], *, seconds: float = 20.0, what: str = "") -> T:
     """Return the predicate's first truthy value; fail with a sentence when the deadline passes."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()

@@ -44,13 +44,13 @@ export function ChannelView({ world, channel, target, onThread, tools }: Props) 
         {tools}
       </header>
       {isApp && tab === "home" ? <HomeTab world={world} /> : (
-        <>
+        <div class="channel-body" {...(isApp && { role: "tabpanel", id: "panel-messages", "aria-labelledby": "tab-messages" })}>
           <Timeline key={channel.id} world={world} channel={channel.id} messages={messages} label={`Messages in ${name}`}
             readUpTo={readUpTo} target={target} onThread={onThread}>
             <Beginning world={world} channel={channel} isApp={isApp} isEmpty={!messages.length} />
           </Timeline>
           <Composer world={world} channel={channel.id} label={isApp ? "Message Huisstijl" : `Message #${name}`} />
-        </>
+        </div>
       )}
     </main>
   );
@@ -82,7 +82,7 @@ function Tabs({ tab, onTab, hasHome }: { tab: string; onTab: (tab: "home" | "mes
     <div class="tabs" role="tablist" aria-label="Huisstijl" onKeyDown={(event) => void rove(event, "[role=tab]", { horizontal: true })}>
       {tabs.map((one) => (
         <button key={one} type="button" role="tab" id={`tab-${one}`} aria-selected={tab === one} tabIndex={tab === one ? 0 : -1}
-          aria-controls={`panel-${one}`} class="tab" onClick={() => onTab(one)} onFocus={() => onTab(one)}>
+          aria-controls={tab === one ? `panel-${one}` : undefined} class="tab" onClick={() => onTab(one)} onFocus={() => onTab(one)}>
           {one === "home" ? "Home" : "Messages"}
         </button>
       ))}

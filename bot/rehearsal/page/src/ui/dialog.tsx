@@ -1,6 +1,6 @@
 // A modal dialog on the browser's own <dialog>: focus stays inside, Escape closes, focus goes back afterwards.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Confirm } from "../slack";
 import { textOf } from "../slack";
 import { TextObject } from "../text/plain";
@@ -15,7 +15,8 @@ interface Props {
 
 export function Dialog({ labelledBy, onEscape, className = "", role = "dialog", children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before any effect of the content: what is inside a closed dialog takes no focus.
+  useLayoutEffect(() => {
     const dialog = ref.current!;
     const before = document.activeElement as HTMLElement | null;
     dialog.showModal();
