@@ -105,7 +105,7 @@ def test_a_failing_model_server_means_one_sentence_within_the_deadline(
     began = time.monotonic()
     asked = workspace.person(MIA).mention_bot(BRAND, "hello there")
     draft = wait_for_end(bot.services.database)
-    assert time.monotonic() - began < bot.services.settings.draft_deadline_seconds + 1.5
+    assert time.monotonic() - began < bot.services.settings.draft_deadline_seconds + 4
     assert draft.status is DraftStatus.FAILED
     assert draft.error
     assert expected in draft.error
