@@ -29,6 +29,7 @@ from bot.rehearsal.seed import ANA, BRAND, MIA, TEAM_ID
 from bot.rehearsal.workspace import Workspace
 from bot.routing import Route, action, command, event, read_message, view
 from bot.services import Services
+from bot.texts import drafting
 from config.settings import Settings
 from db.base import now_in_database
 from db.runs import RunStatus
@@ -279,6 +280,7 @@ def test_every_error_of_the_model_server_becomes_a_sentence_in_the_thread(
     assert len(answers) >= 6
     create_style(workspace.person(ANA))
     sentences = [explain(make(kind)).sentence for kind in OURS if issubclass(kind, errors.ModelError)]
+    sentences += [drafting.BASE_MODEL_UNKNOWN(), drafting.KEY_REFUSED(), drafting.MODEL_LOADING()]
     mia = workspace.person(MIA)
     for status, code in sorted(answers):
         model.fail(status, code=code, times=20)

@@ -237,7 +237,7 @@ def test_a_click_that_nobody_acknowledges_says_so(workspace: Workspace, mia: Tab
     result = mia.act("click", channel=BRAND, ts=ts, action_id="go", block_id="b")
     assert result == {"ok": False, "error": "operation_timeout"}
     assert mia.act("slash", command="/huisstijl", text="", channel=BRAND)["error"] == "operation_timeout"
-    mia.sees(lambda s: "operation_timeout" in s["ephemerals"][BRAND][-1]["text"])
+    mia.sees(lambda s: "operation_timeout" in str(s["ephemerals"].get(BRAND)))
 
 
 def test_an_external_select_offers_what_the_app_answers(app: App, mia: Tab) -> None:
