@@ -62,6 +62,11 @@ def claim_events(session: Session, *, owner: str, lease_seconds: float, limit: i
     )
 
 
+def find_received_at(session: Session, event_key: str) -> datetime | None:
+    """When this delivery came, however much later it is worked on; None once it is purged."""
+    return session.scalar(select(InboxEvent.received_at).where(InboxEvent.event_key == event_key))
+
+
 def count_unfinished_events(session: Session) -> int:
     waiting = InboxEvent.status.in_([InboxStatus.PENDING, InboxStatus.CLAIMED])
     return session.scalar(select(func.count()).select_from(InboxEvent).where(waiting)) or 0

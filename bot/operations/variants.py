@@ -28,6 +28,7 @@ from db.drafts import (
     list_family,
     lock_draft,
 )  # fmt: skip
+from db.inbox import find_received_at
 from db.session import Database
 from db.styles import get_style
 
@@ -75,7 +76,7 @@ def request_variant(
         known = find_draft_by_request(session, request_key)
         if known is not None:
             return Requested(draft_id=known.draft_id, style_name=style_name)
-        if _is_under_way(session, parent, variant):
+        if _is_under_way(session, parent, variant, request_key):
             return UnderWay()
         throttled = check_load_of(session, actor)
         if throttled is not None:
@@ -96,12 +97,17 @@ def request_variant(
         return Requested(draft_id=new_draft_id, style_name=style_name)
 
 
-def _is_under_way(session: Session, parent: Draft, variant: Variant) -> bool:
-    just_now = now_in_database(session) - timedelta(seconds=DOUBLE_CLICK_SECONDS)
+def _is_under_way(session: Session, parent: Draft, variant: Variant, request_key: str) -> bool:
+    """Is this version being written, or was it asked for when the click was made, give or take a double click?
+
+    The click's own time counts: after a bot that died, both clicks are worked on long after they were made.
+    """
+    clicked_at = find_received_at(session, request_key) or now_in_database(session)
+    just_before = clicked_at - timedelta(seconds=DOUBLE_CLICK_SECONDS)
     return any(
         one.parent_id == parent.draft_id
         and one.variant is variant
-        and (one.status in OPEN or one.requested_at > just_now)
+        and (one.status in OPEN or one.requested_at > just_before)
         for one in list_family(session, parent.family_id)
     )
 

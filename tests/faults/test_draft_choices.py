@@ -97,10 +97,11 @@ def shown(bot_settings: Settings, workspace: Workspace, model: ScriptedModel, sq
 def click_and_die(
     settings: Settings, workspace: Workspace, failpoint: str, message: Json, action: str, **more: Any
 ) -> None:
-    """Click at a bot that dies of it."""
+    """Click three times at a bot that dies of the first."""
     with bot_process(settings, workspace, failpoint) as process:
-        with suppress(PersonError):
-            workspace.person(NOOR).click(BRAND, message["ts"], action, **more)
+        for _ in range(3):
+            with suppress(PersonError):
+                workspace.person(NOOR).click(BRAND, message["ts"], action, **more)
         wait_until(lambda: not process.is_alive(), seconds=20, what="the bot is killed")
 
 
