@@ -126,6 +126,3 @@ BETTER_LABEL = sentence("As it should be")
 BETTER_HINT = sentence("Optional. With your version I learn from the difference, and it is proposed as an example.")
 BETTER_IS_THE_SAME = sentence("This is the draft as it is. Change it, or leave this empty.")
 NOTED = sentence("Thank you, noted. It will not be learnt from.")
-NOT_LEARNT_HERE = sentence(
-    "Noted for this draft. What is said in this conversation stays in it, so nothing else is stored."
-)
