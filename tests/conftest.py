@@ -17,6 +17,11 @@ import pytest
 for _name in [name for name in os.environ if name.startswith(("HUISSTIJL_", "SLACK_"))]:
     del os.environ[_name]
 
+# Tests run beside each other, and tiny models are fastest on one thread; waiting threads of OpenMP eat whole cores.
+os.environ["OMP_NUM_THREADS"] = "1"
+# Processes that tests start import what the tests do; Python's fork server hands its path on in no other way.
+os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])
+
 # The same examples every time: a run that fails here fails everywhere.
 hypothesis.settings.register_profile("repeatable", derandomize=True)
 hypothesis.settings.load_profile("repeatable")

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.faults
 
 Json = dict[str, Any]
 FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["bot.app", "db.models"])
+FORK.set_forkserver_preload(["tests.support.warm_bot"])
 TEXT = "Dear all, we close at noon on Friday. Team Office"
 OTHER = "At noon on Friday we go home. Team Office"
 #: Before anything is done; done but not noted; owed but not posted.

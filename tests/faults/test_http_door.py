@@ -228,6 +228,7 @@ def chunked(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield f"{len(piece):x}\r\n".encode() + piece + b"\r\n"
 
 
+@pytest.mark.alone
 def test_fifty_megabytes_are_refused_at_once_and_kept_nowhere(
     http_settings: Settings, workspace: Workspace, database: Database  # noqa: F811
 ) -> None:  # fmt: skip
@@ -266,6 +267,7 @@ def test_a_gzip_bomb_is_never_unpacked(
         assert rows(database) == (0, 0)
 
 
+@pytest.mark.alone
 def test_who_sends_a_byte_at_a_time_is_let_go_and_holds_up_nobody(
     http_settings: Settings, workspace: Workspace, database: Database  # noqa: F811
 ) -> None:  # fmt: skip

@@ -49,6 +49,7 @@ def mentions(workspace: Workspace) -> list[dict[str, Any]]:  # noqa: F811
     return events
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("weather", list(WEATHER.values()), ids=list(WEATHER))
 def test_a_bad_web_api_delays_answers_and_nothing_else(
     http_settings: Settings, workspace: Workspace, database: Database, weather: dict[str, Any]  # noqa: F811

@@ -88,6 +88,7 @@ CUTS: dict[str, Callable[[Workspace, SilentProxy], None]] = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("cut", list(CUTS.values()), ids=list(CUTS))
 def test_a_connection_that_dies_is_noticed_in_time_and_no_event_is_lost(
     bot: Bot, workspace: Workspace, proxy: SilentProxy, cut: Callable[[Workspace, SilentProxy], None]

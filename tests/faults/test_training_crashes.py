@@ -17,6 +17,8 @@ from trainer import checkpoints
 
 pytestmark = [pytest.mark.faults, pytest.mark.training]
 
+#: Where a training is killed while it writes checkpoints: this many places, spread over all of its file operations.
+FILE_KILLS = 50
 STEPS = 12  # 22 pairs in batches of 4: two epochs of six; measured and kept at 4, 8 and 12, so 8 is mid-epoch
 KILLS = [
     *[f"train.step:{step}" for step in range(1, STEPS + 1)],
@@ -66,6 +68,17 @@ def test_a_killed_training_ends_with_the_same_weights_to_the_bit(
     reached = int(nth) if name == "train.step" else 4 * int(nth)
     lost = reached - resumed["resumed_from_step"]
     assert 0 <= lost <= 4, "more than one checkpoint interval was lost"
+
+
+@pytest.mark.parametrize("place", range(FILE_KILLS))
+def test_a_training_killed_between_two_file_operations_ends_with_the_same_weights(
+    place: int, nursery: Nursery, base: Path, tmp_path: Path, undisturbed: tuple[Path, dict[str, Any]]
+) -> None:
+    operations = undisturbed[1]["file_operations"]
+    assert operations > 2 * FILE_KILLS
+    killed = nursery.train(base, tmp_path, f"file.operation:{1 + place * (operations - 1) // (FILE_KILLS - 1)}")
+    assert killed == {"signal": signal.SIGKILL}
+    same_end(tmp_path, nursery.train(base, tmp_path), undisturbed)
 
 
 def test_a_training_killed_again_and_again_still_ends_the_same(

@@ -23,7 +23,7 @@ def run_together(function: Callable[..., T], arguments: Sequence[tuple[Any, ...]
     barrier = context.Barrier(len(arguments))
     with ProcessPoolExecutor(len(arguments), context, initializer=_keep_barrier, initargs=(barrier,)) as pool:
         futures = [pool.submit(_when_all_are_there, function, one) for one in arguments]
-        return [future.result(timeout=120) for future in futures]
+        return [future.result(timeout=300) for future in futures]
 
 
 def _keep_barrier(barrier: Barrier) -> None:

@@ -3,6 +3,7 @@ another that can be killed."""
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
@@ -105,11 +106,9 @@ def execute_here(
 
     `meanwhile(stage, fraction)` is called whenever the run says where it is: for what others do at that moment.
     """
-    import torch
-
     from trainer.run import execute_run
 
-    torch.set_num_threads(1)  # a tiny model is fastest on one, and other tests keep the other core busy
+    gc.freeze()  # accelerate collects garbage often, and need not look through all modules each time
     hold = claim(database, settings, meanwhile=meanwhile)
     with hold:
         execute_run(database, settings, hold)

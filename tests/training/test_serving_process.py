@@ -77,6 +77,7 @@ def _serving(model: Path, data_dir: Path) -> Iterator[Served]:
         process.wait()
 
 
+@pytest.mark.alone
 def test_it_answers_while_it_loads_and_ends_well_with_a_stream_under_way(long_winded: Path, tmp_path: Path) -> None:
     with _serving(long_winded, tmp_path) as served:
         first = wait_until(served.status, seconds=30)
@@ -98,6 +99,7 @@ def test_it_answers_while_it_loads_and_ends_well_with_a_stream_under_way(long_wi
         assert (exit_code, seconds < 9) == (0, True), seconds
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_it_ends_at_once_when_it_is_idle_or_still_loading(long_winded: Path, tmp_path: Path, number: int) -> None:
     for awaited in ("loading", "ready"):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
+
 from bot.ingress import RightOfWay
 from tests.support.wait import wait_until
 
 
+@pytest.mark.alone
 def test_work_goes_on_at_once_when_nothing_is_being_acknowledged() -> None:
     right_of_way = RightOfWay()
     with right_of_way:
@@ -35,6 +38,7 @@ def test_work_waits_for_an_acknowledgement_under_way_and_goes_on_when_it_is_done
     wait_until(went_on.is_set, seconds=5)
 
 
+@pytest.mark.alone
 def test_a_stream_of_deliveries_holds_work_up_for_a_moment_only() -> None:
     right_of_way = RightOfWay()
     with right_of_way:

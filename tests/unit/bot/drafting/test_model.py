@@ -90,6 +90,7 @@ def test_a_server_that_is_not_there_is_down(client: ModelClient, server: Scripte
     assert not client.is_up()
 
 
+@pytest.mark.alone
 def test_silence_is_slow_within_the_first_token_deadline(client: ModelClient, server: ScriptedModel) -> None:
     server.hang()
     began = time.monotonic()
@@ -98,6 +99,7 @@ def test_silence_is_slow_within_the_first_token_deadline(client: ModelClient, se
     assert time.monotonic() - began < 0.9
 
 
+@pytest.mark.alone
 def test_a_dripping_server_is_cut_off_at_the_deadline(client: ModelClient, server: ScriptedModel) -> None:
     server.drip(seconds=0.1)
     began = time.monotonic()
@@ -107,6 +109,7 @@ def test_a_dripping_server_is_cut_off_at_the_deadline(client: ModelClient, serve
     assert time.monotonic() - began < 1.0
 
 
+@pytest.mark.alone
 def test_a_server_that_falls_silent_in_mid_stream_is_cut_off_at_the_deadline(
     client: ModelClient, server: ScriptedModel
 ) -> None:
