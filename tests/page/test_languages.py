@@ -119,7 +119,7 @@ def test_what_the_page_says_is_written_out_where_it_is_said() -> None:
 _SPOKEN = (
     re.compile(r'\b(?:aria-label|title|placeholder|label|alt|heading|detail)=(?:"[^"]*[A-Za-z]|\{`[^`]*[A-Za-z]{2})'),
     re.compile(r'\b(?:label|detail|note|kindName): (?:"[^"]*[A-Za-z]|`[^`$]*[A-Za-z]{2})'),
-    re.compile(r">\s*[A-Z][a-z]+(?: [a-z]+)*[^<>{}=;()]*</"),
+    re.compile(r">\s*[A-Za-z]{2,}[^<>{}=;()]*</"),
     re.compile(r'(?<!say\()(?<!sentence\()"[A-Z][a-z]+ [a-z]+[^"]*"'),
 )
 
