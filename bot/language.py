@@ -171,11 +171,11 @@ def moment(at: datetime) -> str:
 # ------------------------------------------------------------------------------------------------- catalogues
 
 
-def read_catalogue(language: str) -> Catalog:
-    """Every translated sentence of a language, of all topics."""
+def read_catalogue(language: str, topic: str = "") -> Catalog:
+    """Every translated sentence of a language, of one topic or of all."""
     merged = Catalog(locale=language)
     for path in sorted(files("bot.texts").joinpath(language).iterdir(), key=lambda path: path.name):
-        if path.name.endswith(".po"):
+        if path.name == f"{topic}.po" or (not topic and path.name.endswith(".po")):
             for message in read_po(BytesIO(path.read_bytes()), locale=language):
                 if message.id:
                     merged.add(message.id, message.string)

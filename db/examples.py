@@ -6,11 +6,11 @@ proposed → approved | rejected;   approved → withdrawn | retired. Every tran
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, func, select, update
+from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, String, Text, false, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from db.base import ID, SLACK_ID, Base, now_in_database, words
@@ -152,6 +152,55 @@ def list_waiting_examples(
     if before is not None:
         query = query.where(Example.proposed_at < before)
     return list(session.scalars(query.order_by(Example.proposed_at, Example.example_id)))
+
+
+def _waiting_in(styles: Sequence[tuple[str, Scope]], proposed_by: str, before: datetime | None) -> ColumnElement[bool]:
+    """Proposals of these styles, each in its scope."""
+    places = [(Example.style_id == style_id) & (Example.scope_key == scope.key) for style_id, scope in styles]
+    found = or_(false(), *places) & (Example.status == ExampleStatus.PROPOSED)
+    if proposed_by:
+        found &= Example.proposed_by == proposed_by
+    return found if before is None else found & (Example.proposed_at < before)
+
+
+def count_waiting(
+    session: Session, styles: Sequence[tuple[str, Scope]], *, proposed_by: str = "", before: datetime | None = None
+) -> int:
+    """How many proposals of these styles wait; no text is read."""
+    query = select(func.count()).select_from(Example).where(_waiting_in(styles, proposed_by, before))
+    return int(session.scalar(query) or 0)
+
+
+def list_waiting_page(
+    session: Session, styles: Sequence[tuple[str, Scope]], *, offset: int, limit: int, proposed_by: str = "",
+    before: datetime | None = None,
+) -> list[Example]:  # fmt: skip
+    """Some of the proposals of these styles that wait, oldest first."""
+    query = select(Example).where(_waiting_in(styles, proposed_by, before))
+    query = query.order_by(Example.proposed_at, Example.example_id).offset(offset).limit(limit)
+    return list(session.scalars(query))
+
+
+def list_waiting_proposers(session: Session, styles: Sequence[tuple[str, Scope]]) -> set[str]:
+    """Who proposed what waits in these styles."""
+    return set(session.scalars(select(Example.proposed_by).where(_waiting_in(styles, "", None)).distinct()))
+
+
+def count_waiting_imports(session: Session, styles: Sequence[tuple[str, Scope]]) -> dict[str, tuple[int, str]]:
+    """style_id → how much of what waits came from files and was not edited since, and the newest one's id."""
+    untouched = (Example.source == ExampleSource.IMPORT) & (Example.version == 1)
+    query = select(Example.style_id, func.count(), func.max(Example.example_id))
+    query = query.where(_waiting_in(styles, "", None), untouched)
+    return {row[0]: (int(row[1]), row[2]) for row in session.execute(query.group_by(Example.style_id))}
+
+
+def count_imports_approved_by(session: Session, style_id: str, scope: Scope, user_id: str, since: datetime) -> int:
+    """Examples from files that this person's approval has made count since then."""
+    query = select(func.count()).select_from(Example).where(
+        Example.style_id == style_id, Example.scope_key == scope.key, Example.status == ExampleStatus.APPROVED,
+        Example.source == ExampleSource.IMPORT, Example.decided_by == user_id, Example.approved_at >= since,
+    )  # fmt: skip
+    return int(session.scalar(query) or 0)
 
 
 def lock_example(session: Session, example_id: str) -> Example:

@@ -16,6 +16,8 @@ from bot.texts import review as texts
 
 #: Slack's limit for a select.
 MAX_OPTIONS = 100
+#: Each is compared with everything that its style has: so many at most while somebody waits for the answer.
+MAX_LOOKED_AT = 500
 #: Stands for "no filter": an option's value cannot be empty.
 ANY = "-"
 PROMPT_SHOWN = 140
@@ -84,6 +86,8 @@ class ReviewQueue:
     items: tuple[QueueItem, ...] = ()
     total: int = 0
     waiting: int = 0
+    #: With `only_warned`: how many were looked at for it; fewer than wait when very many do.
+    looked_at: int = 0
     page: int = 0
     pages: int = 1
     wanted: QueueFilter = field(default_factory=QueueFilter)
@@ -140,9 +144,11 @@ def review_queue_view(queue: ReviewQueue, state: QueueState, notice: str = "") -
     blocks: list[Block] = [section(notice)] if notice else []
     blocks += _filters(queue)
     filtered = queue.wanted != QueueFilter()
-    blocks.append(
-        context(texts.queue_found(queue.total, queue.waiting) if filtered else texts.queue_count(queue.total))
-    )
+    if queue.wanted.only_warned and queue.looked_at == MAX_LOOKED_AT < queue.waiting:
+        found = texts.queue_looked_at(queue.total, queue.looked_at, queue.waiting)
+    else:
+        found = texts.queue_found(queue.total, queue.waiting) if filtered else texts.queue_count(queue.total)
+    blocks.append(context(found))
     blocks += [_item(item) for item in queue.items]
     blocks += _elsewhere(queue)
     blocks += _paging(queue)
@@ -220,10 +226,16 @@ def _import(batch: ImportBatch) -> Block:
 
 
 def bulk_view(batch: ImportBatch, warned: int, newest_id: str, under: str, state: QueueState) -> dict[str, Any]:
-    """The modal that asks before many examples are approved at once."""
+    """The modal that asks before many examples are approved at once. `warned` is -1 where nobody has looked yet."""
     metadata = {"style_id": batch.style_id, "newest_id": newest_id, "under": under, "queue": asdict(state)}
     option = {"text": plain(texts.BULK_TRUST(), 75), "value": "yes"}
-    blocks: list[Block] = [section(texts.bulk_question(escape(batch.style_name), batch.count - warned, warned))]
+    name = escape(batch.style_name)
+    question = (
+        texts.bulk_question_of_many(name, batch.count)
+        if warned < 0
+        else texts.bulk_question(name, batch.count - warned, warned)
+    )
+    blocks: list[Block] = [section(question)]
     if batch.count > warned:
         blocks.append(
             {

@@ -44,6 +44,7 @@ LEARNING: tuple[Route, ...] = (
     action("queue_previous", review_queue.turn_page),
     action("queue_next", review_queue.turn_page),
     action("bulk_open:*", review_queue.open_bulk),
+    action("bulk_approve", review_queue.approve_bulk),
     view("approve_imports", review_queue.submit_bulk),
     event("message:message_deleted", teach.forget_message, lambda body, services: slack.read_deletion(body)),
 )

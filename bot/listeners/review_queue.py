@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 from bot.blocks.review_queue import ANY, QueueAge, QueueFilter, QueueState, bulk_view, review_queue_view
+from bot.domain.safe_text import escape
 from bot.domain.values import Actor, Click, Command, Submission
 from bot.errors import MembersOnly, ReviewersOnly
-from bot.operations.bulk_reviews import approve_imports, find_imports
+from bot.operations.bulk_reviews import approve_imports, begin_bulk_approval, find_imports
 from bot.operations.review_queue import read_review_queue
 from bot.operations.styles import find_named_style
 from bot.routing import FieldErrors
 from bot.services import Services
+from bot.slack import own_click
 from bot.texts import review as texts
 
 
@@ -71,14 +75,32 @@ def submit_bulk(services: Services, submission: Submission) -> FieldErrors | Non
     about = json.loads(submission.metadata)
     if not submission.choices("trust"):
         return {"trust": texts.BULK_UNTRUSTED()}
-    state = QueueState.from_dict(about["queue"])
+    state = replace(QueueState.from_dict(about["queue"]), page=0)
+
+    def order(ordered_at: datetime) -> dict[str, Any]:
+        value = {"style_id": about["style_id"], "newest_id": about["newest_id"], "at": ordered_at.isoformat()}
+        return own_click(
+            actor.team_id, actor.user_id, "bulk_approve", json.dumps(value), view_id=about["under"],
+            metadata=state.as_metadata(),
+        )  # fmt: skip
+
+    name = begin_bulk_approval(services.database, actor, about["style_id"], place=state.place, body=order)
+    services.wakeups.inbox.ring()
+    show(services, actor, state, view_id=about["under"], said=texts.bulk_begun(escape(name)))
+    return None
+
+
+def approve_bulk(services: Services, click: Click) -> None:
+    """What was ordered a moment ago; who ordered it sees the end where they are, and in a direct message."""
+    actor = services.people.get_actor(click.team_id, click.user_id)
+    state, about = QueueState.from_metadata(click.metadata), json.loads(click.value)
     outcome = approve_imports(
-        services.database, actor, about["style_id"], place=state.place, newest_id=about["newest_id"]
-    )
+        services.database, actor, about["style_id"], place=state.place, newest_id=about["newest_id"],
+        ordered_at=datetime.fromisoformat(about["at"]),
+    )  # fmt: skip
     services.wakeups.embeddings.ring()
     services.wakeups.outbox.ring()
-    show(services, actor, replace(state, page=0), view_id=about["under"], said=outcome.sentence)
-    return None
+    show(services, actor, state, view_id=click.view_id, said=outcome.sentence)
 
 
 def nothing_to_do(services: Services, click: Click) -> None:

@@ -6,11 +6,14 @@ the question was asked.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from bot.blocks.review_queue import ImportBatch
+from bot.blocks.review_queue import MAX_LOOKED_AT, ImportBatch
 from bot.domain.reviewing import is_reviewer, may_approve
 from bot.domain.safe_text import escape
 from bot.domain.values import Actor
@@ -20,9 +23,22 @@ from bot.operations.people import refuse
 from bot.operations.review_queue import is_untouched_import, list_unwarned
 from bot.texts import review as texts
 from db.audit import record
-from db.examples import Example, ExampleStatus, list_waiting_examples, lock_example
+from db.base import new_id, now_in_database
+from db.examples import (
+    Example,
+    ExampleStatus,
+    count_imports_approved_by,
+    count_waiting_imports,
+    list_waiting_examples,
+    lock_example,
+)
+from db.inbox import InboxStatus, store_events
+from db.outbox import owe
 from db.session import Database
 from db.styles import Style, StyleNotFound, get_style, lock_style
+
+#: Examples in one transaction.
+AT_A_TIME = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,40 +59,79 @@ class BulkOutcome:
 def find_imports(database: Database, actor: Actor, style_id: str, *, place: str) -> tuple[ImportBatch, int, str]:
     """What came from files for this style and waits, how many of it need a look first, and the newest one's id.
 
-    Raises StyleNotFound, MembersOnly, ReviewersOnly, OutOfScope.
+    Of very many it is not known yet how many need a look: then that is -1. Raises StyleNotFound, MembersOnly,
+    ReviewersOnly, OutOfScope.
     """
     style = _as_reviewer_of(database, actor, style_id, place)
     with database.read() as session:
-        waiting = _list_imports(session, style)
-        warned = len(waiting) - len(list_unwarned(session, style, waiting))
-    batch = ImportBatch(style_id=style_id, style_name=style.name, count=len(waiting))
-    return batch, warned, max((example.example_id for example in waiting), default="")
+        count, newest_id = count_waiting_imports(session, [(style_id, style.scope)]).get(style_id, (0, ""))
+        warned = -1
+        if count <= MAX_LOOKED_AT:
+            warned = count - len(list_unwarned(session, style, _list_imports(session, style)))
+    return ImportBatch(style_id=style_id, style_name=style.name, count=count), warned, newest_id
 
 
-def approve_imports(database: Database, actor: Actor, style_id: str, *, place: str, newest_id: str) -> BulkOutcome:
-    """Approve what was asked about, up to `newest_id`. Doing it twice counts once. Raises as `find_imports`."""
-    _as_reviewer_of(database, actor, style_id, place)
+def begin_bulk_approval(
+    database: Database, actor: Actor, style_id: str, *, place: str, body: Callable[[datetime], dict[str, Any]]
+) -> str:
+    """Order the approval of what was asked about, and answer at once; returns the style's name. Raises as
+    `find_imports`. `body`: the delivery that does it, given the moment of the order; it waits in the inbox, so that
+    neither a person's patience nor a restart cuts it short."""
+    style = _as_reviewer_of(database, actor, style_id, place)
     with database.write() as session:
-        style = lock_style(session, style_id)
+        ordered_at = now_in_database(session)
+        inbox_id = new_id("in")
+        row = {
+            "inbox_id": inbox_id, "event_key": f"bulk:{inbox_id}", "team_id": actor.team_id, "kind": "block_actions",
+            "body": body(ordered_at), "status": InboxStatus.PENDING, "fence": 0, "attempts": 0,
+            "received_at": ordered_at,
+        }  # fmt: skip
+        store_events(session, [row])
+    return style.name
+
+
+def approve_imports(
+    database: Database, actor: Actor, style_id: str, *, place: str, newest_id: str, ordered_at: datetime
+) -> BulkOutcome:
+    """Approve what was asked about, up to `newest_id`, a few at a time: others can write in between. Begun again after
+    a crash it goes on where it was. The person hears of the end in a direct message. Raises as `find_imports`."""
+    style = _as_reviewer_of(database, actor, style_id, place)
+    with database.read() as session:
         asked = [example for example in _list_imports(session, style) if example.example_id <= newest_id]
-        approved = counted = 0
-        for example in list_unwarned(session, style, asked):
-            if not may_approve(actor, policy_of(style), example.proposed_by):
-                continue
-            example = lock_example(session, example.example_id)
-            if not is_untouched_import(example) or actor.user_id in voters_of(session, example):
-                continue
-            count_approval(session, actor, style, example)
-            owe_card_update(session, style, example)
-            approved += example.status is ExampleStatus.APPROVED
-            counted += example.status is not ExampleStatus.APPROVED
-        record(
-            session, team_id=style.team_id, actor=actor.user_id, action="examples.bulk_approved", subject=style_id,
-            approved=approved, counted=counted, newest_id=newest_id,
+        clear = [
+            example.example_id
+            for example in list_unwarned(session, style, asked)
+            if may_approve(actor, policy_of(style), example.proposed_by)
+        ]
+    for start in range(0, len(clear), AT_A_TIME):
+        with database.write() as session:
+            style = lock_style(session, style_id)
+            for example_id in clear[start : start + AT_A_TIME]:
+                _approve_one(session, actor, style, example_id)
+    with database.write() as session:
+        waiting = [example for example in _list_imports(session, style) if example.example_id <= newest_id]
+        counted = sum(actor.user_id in voters_of(session, example) for example in waiting)
+        outcome = BulkOutcome(
+            style_name=style.name, counted=counted, left=len(waiting) - counted,
+            approved=count_imports_approved_by(session, style_id, style.scope, actor.user_id, ordered_at),
         )  # fmt: skip
-        return BulkOutcome(
-            style_name=style.name, approved=approved, counted=counted, left=len(asked) - approved - counted
-        )
+        key = f"bulk_done:{style_id}:{actor.user_id}:{ordered_at.isoformat()}"
+        text = {"user_id": actor.user_id, "text": outcome.sentence}
+        if owe(session, team_id=style.team_id, dedupe_key=key, verb="post_direct", arguments=text):
+            record(
+                session, team_id=style.team_id, actor=actor.user_id, action="examples.bulk_approved",
+                subject=style_id, approved=outcome.approved, counted=counted, newest_id=newest_id,
+            )  # fmt: skip
+    return outcome
+
+
+def _approve_one(session: Session, actor: Actor, style: Style, example_id: str) -> None:
+    """Unless it has changed since it was looked at, or counts already."""
+    example = lock_example(session, example_id)
+    is_waiting = example.status is ExampleStatus.PROPOSED and is_untouched_import(example)
+    if is_waiting and actor.user_id not in voters_of(session, example):
+        count_approval(session, actor, style, example)
+        owe_card_update(session, style, example)
 
 
 def _list_imports(session: Session, style: Style) -> list[Example]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from bot.blocks.review_queue import ImportBatch, QueueFilter, QueueItem, ReviewQueue
+from bot.blocks.review_queue import MAX_LOOKED_AT, ImportBatch, QueueFilter, QueueItem, ReviewQueue
 from bot.domain.clashes import Clash, ClashKind, find_clashes
 from bot.domain.redaction import redact_pair
 from bot.domain.reviewing import is_reviewer
@@ -19,7 +19,15 @@ from bot.domain.similarity import NormalPair, normal_pair
 from bot.domain.values import Actor
 from bot.operations.examples import voters_of
 from db.base import now_in_database
-from db.examples import Example, ExampleSource, list_live_pairs, list_waiting_examples
+from db.examples import (
+    Example,
+    ExampleSource,
+    count_waiting,
+    count_waiting_imports,
+    list_live_pairs,
+    list_waiting_page,
+    list_waiting_proposers,
+)
 from db.people import list_people
 from db.session import Database
 from db.styles import Style, StyleKind, list_styles
@@ -44,26 +52,44 @@ def read_review_queue(
     with database.read() as session:
         mine = [style for style in list_styles(session, actor.team_id) if is_reviewer(actor, style.reviewer_ids)]
         here = [style for style in mine if style.scope.covers(actor.team_id, place)]
-        waiting = [(style, example) for style in here for example in _list_waiting(session, style)]
-        waiting.sort(key=lambda row: (row[1].proposed_at, row[1].example_id))
-        known = _Known(session)
-        found = [row for row in waiting if _is_wanted(session, row[1], wanted)]
+        by_id = {style.style_id: style for style in here}
+        everything = [(style.style_id, style.scope) for style in here]
+        chosen = [place for place in everything if wanted.style_id in ("", place[0])]
+        known, now = _Known(session), now_in_database(session)
+        days = int(wanted.age.value)
+        before = now - timedelta(days=days) if days else None
+        waiting = count_waiting(session, everything)
+        total = count_waiting(session, chosen, proposed_by=wanted.proposed_by, before=before)
+
+        def take(offset: int, limit: int) -> list[Example]:
+            return list_waiting_page(
+                session, chosen, offset=offset, limit=limit, proposed_by=wanted.proposed_by, before=before
+            )
+
+        warned, looked_at = None, 0
         if wanted.only_warned:
-            found = [row for row in found if _look(known, *row).has_warnings]
-        pages = max(1, -(-len(found) // page_size))
+            looked_at = min(total, MAX_LOOKED_AT)
+            warned = [
+                one for one in take(0, MAX_LOOKED_AT) if _look(known, by_id[one.style_id], one).has_warnings
+            ]  # fmt: skip
+            total = len(warned)
+        pages = max(1, -(-total // page_size))
         page = min(max(page, 0), pages - 1)
-        shown = found[page * page_size : (page + 1) * page_size]
-        now = now_in_database(session)
+        start = page * page_size
+        shown = take(start, page_size) if warned is None else warned[start : start + page_size]
         return ReviewQueue(
             items=tuple(
-                _item(session, actor, style, example, _look(known, style, example), (now - example.proposed_at).days)
-                for style, example in shown
+                _item(session, actor, by_id[one.style_id], one, _look(known, by_id[one.style_id], one), now)
+                for one in shown
             ),
-            total=len(found), waiting=len(waiting), page=page, pages=pages, wanted=wanted,
+            total=total, waiting=waiting, looked_at=looked_at, page=page, pages=pages, wanted=wanted,
             styles=tuple((style.style_id, style.name) for style in here),
-            proposers=_names(session, actor.team_id, {example.proposed_by for _, example in waiting}),
+            proposers=_names(session, actor.team_id, list_waiting_proposers(session, everything)),
             elsewhere=tuple(_elsewhere(session, actor, mine, place)),
-            imports=tuple(_imports(waiting)),
+            imports=tuple(
+                ImportBatch(style_id=style_id, style_name=by_id[style_id].name, count=count)
+                for style_id, (count, _) in count_waiting_imports(session, everything).items()
+            ),
             is_reviewer=bool(mine),
         )  # fmt: skip
 
@@ -114,24 +140,11 @@ def _look(known: _Known, style: Style, example: Example) -> Look:
     return Look(clashes=tuple(clashes), sensitive=sum(redact_pair(example.prompt, example.completion).counts.values()))
 
 
-def _list_waiting(session: Session, style: Style) -> list[Example]:
-    return list_waiting_examples(session, style.style_id, style.scope)
-
-
-def _is_wanted(session: Session, example: Example, wanted: QueueFilter) -> bool:
-    days = int(wanted.age.value)
-    return (
-        wanted.style_id in ("", example.style_id)
-        and wanted.proposed_by in ("", example.proposed_by)
-        and (days == 0 or example.proposed_at < now_in_database(session) - timedelta(days=days))
-    )
-
-
-def _item(session: Session, actor: Actor, style: Style, example: Example, look: Look, age_days: int) -> QueueItem:
+def _item(session: Session, actor: Actor, style: Style, example: Example, look: Look, now: datetime) -> QueueItem:
     voters = voters_of(session, example)
     return QueueItem(
         example_id=example.example_id, version=example.version, style_name=style.name, prompt=example.prompt,
-        completion=example.completion, proposed_by=example.proposed_by, age_days=age_days,
+        completion=example.completion, proposed_by=example.proposed_by, age_days=(now - example.proposed_at).days,
         approvals=len(voters), approvals_required=style.approvals_required, has_voted=actor.user_id in voters,
         is_own=example.proposed_by == actor.user_id, contradictions=look.count(ClashKind.CONTRADICTION),
         lookalikes=look.count(ClashKind.LOOKALIKE), sensitive=look.sensitive,
@@ -149,7 +162,7 @@ def _elsewhere(session: Session, actor: Actor, mine: Sequence[Style], place: str
     for style in mine:
         channel_id = style.scope.channel_id
         if channel_id not in (None, place) and actor.user_id in style.reviewer_ids:
-            count = len(_list_waiting(session, style))
+            count = count_waiting(session, [(style.style_id, style.scope)])
             if channel_id and count:
                 yield channel_id, count
 
@@ -157,13 +170,3 @@ def _elsewhere(session: Session, actor: Actor, mine: Sequence[Style], place: str
 def is_untouched_import(example: Example) -> bool:
     """From a file, and nobody has edited it since."""
     return example.source is ExampleSource.IMPORT and example.version == 1
-
-
-def _imports(waiting: Sequence[tuple[Style, Example]]) -> Iterable[ImportBatch]:
-    counts: dict[str, int] = {}
-    names = {style.style_id: style.name for style, _ in waiting}
-    for style, example in waiting:
-        if is_untouched_import(example):
-            counts[style.style_id] = counts.get(style.style_id, 0) + 1
-    for style_id, count in counts.items():
-        yield ImportBatch(style_id=style_id, style_name=names[style_id], count=count)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.rehearsal.errors import PersonError
 from bot.rehearsal.forms import TEXT_INPUTS, options_of
+from bot.texts import workspace as texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ def find_click(blocks: list[Json], user: str, args: Json) -> Json:
             "block_id": block["block_id"],
         }
         return action | _chosen(element, args.get("value"), args.get("selected"))
-    raise PersonError(f"{user} sees nothing to click named {args['action_id']}")
+    raise PersonError(texts.nothing_to_click(str(args["action_id"])))
 
 
 def interactive_elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:

@@ -17,6 +17,7 @@ from bot.rehearsal.methods_chat import react as add_reaction
 from bot.rehearsal.methods_chat import unreact as take_reaction
 from bot.rehearsal.methods_conversations import add_member
 from bot.rehearsal.state import channel_kind, public
+from bot.texts import workspace as texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ def active(state: State, user: str) -> Json:
     if person is None or person.get("is_bot"):
         raise PersonError(f"there is no person {user} here")
     if person["deleted"]:
-        raise PersonError(f"{user} is deactivated")
+        raise PersonError(texts.is_deactivated(user))
     return person
 
 
@@ -41,7 +42,7 @@ def seen_channel(state: State, user: str, ref: Any) -> Json:
     """A channel that this person is in."""
     channel = state.find_channel(ref)
     if channel is None or user not in state.members(channel):
-        raise PersonError(f"{user} is not in {ref}")
+        raise PersonError(texts.not_in_channel(user, str(ref)))
     return channel
 
 
@@ -52,7 +53,7 @@ def seen_message(state: State, channel: Json, user: str, ts: Any) -> Json:
         if ephemeral["ts"] == ts and ephemeral["_for"] == user and ephemeral["channel"] == channel["id"]:
             found = ephemeral
     if found is None:
-        raise PersonError(f"there is no message {ts} in {channel['id']}")
+        raise PersonError(texts.NO_SUCH_MESSAGE())
     return found
 
 
@@ -84,10 +85,10 @@ def post(state: State, user: str, args: Json) -> Json:
     with state.transaction():
         channel = seen_channel(state, user, args["channel"])
         if channel["is_archived"]:
-            raise PersonError(f"{args['channel']} is archived")
+            raise PersonError(texts.is_archived(channel["name"]))
         text = str(args["text"])
         if not text.strip() or len(text) > messages.MAX_TEXT_CHARS:
-            raise PersonError(f"a message has 1 to {messages.MAX_TEXT_CHARS} characters")
+            raise PersonError(texts.message_length(messages.MAX_TEXT_CHARS))
         thread_ts = args.get("thread_ts")
         if thread_ts is not None:
             thread_ts = messages.check_thread(state, channel["id"], thread_ts)
@@ -123,7 +124,7 @@ def _own(state: State, user: str, args: Json) -> tuple[Json, Json]:
     channel = seen_channel(state, user, args["channel"])
     message = state.find_message(channel["id"], args["ts"])
     if message is None or message["user"] != user:
-        raise PersonError("only one's own messages can be changed")
+        raise PersonError(texts.ONLY_ONES_OWN())
     return channel, message
 
 
@@ -140,12 +141,12 @@ def slash(state: State, user: str, args: Json) -> Json:
         channel = seen_channel(state, user, args["channel"])
         command = str(args["command"])
         if state.app.commands and command not in state.app.commands:
-            raise PersonError(f"{command} is not a command here")
+            raise PersonError(texts.not_a_command(command))
         delivery = interactions.send_slash(state, user, command, str(args.get("text", "")), channel)
     delivery.settled.wait(state.options.ack_seconds + 5)
     with state.transaction():
         if delivery.state != "acked":
-            text = f"{command} failed with the error “{_TROUBLE}”"
+            text = texts.command_failed(command, _TROUBLE)
             told = interactions.add_ephemeral(state, channel["id"], user, {"text": text}, sender="USLACKBOT")
             return {"ok": False, "error": _TROUBLE, "response": None, "message": public(told)}
         return _said_in_ack(state, channel, user, delivery.response)
@@ -168,7 +169,7 @@ def shortcut(state: State, user: str, args: Json) -> Json:
     with state.transaction():
         callback_id = str(args["callback_id"])
         if state.app.shortcuts and callback_id not in state.app.shortcuts:
-            raise PersonError(f"the app has no shortcut {callback_id}")
+            raise PersonError(texts.no_such_shortcut(callback_id))
         channel = message = None
         if args.get("channel"):
             channel = seen_channel(state, user, args["channel"])
@@ -229,7 +230,7 @@ def join(state: State, user: str, args: Json) -> None:
         channel, person = state.find_channel(args["channel"]), state.get_user(user)
         is_outsider = person["is_restricted"] or person.get("is_stranger")
         if channel is None or state.is_closed(channel) or is_outsider:
-            raise PersonError(f"{user} cannot join {args['channel']}")
+            raise PersonError(texts.cannot_join(user, str(args["channel"])))
         add_member(state, channel, user, None)
 
 
@@ -265,7 +266,7 @@ def stop_stream(state: State, user: str, args: Json) -> None:
         channel = seen_channel(state, user, args["channel"])
         message = seen_message(state, channel, user, args["ts"])
         if message.get("_stream") != "open" or not events.hears(state, "agent_session_stopped"):
-            raise PersonError("there is no stop button on this message")
+            raise PersonError(texts.NO_STOP_ON_MESSAGE())
         message["_stream"] = "stopped_by_user"
         state.save_message(channel["id"], message)
         events.session_stopped(state, channel["id"], message["thread_ts"], user, [message["ts"]])
@@ -278,7 +279,7 @@ def stop_session(state: State, user: str, args: Json) -> None:
         thread_ts = str(args["thread_ts"])
         session = state.sessions.get(f"{channel['id']}/{thread_ts}", {})
         if session.get("status") != "processing" or not events.hears(state, "agent_session_stopped"):
-            raise PersonError("there is no stop button in this thread")
+            raise PersonError(texts.NO_STOP_IN_THREAD())
         streams = [m for m in state.thread(channel["id"], thread_ts) if m.get("_stream") == "open"]
         for message in streams:
             message["_stream"] = "stopped_by_user"

@@ -9,14 +9,13 @@ from bot.rehearsal.clicks import find_click
 from bot.rehearsal.errors import ApiError, PersonError
 from bot.rehearsal.forms import fill
 from bot.rehearsal.state import public
+from bot.texts import workspace as texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.rehearsal.options import Json
     from bot.rehearsal.state import State
-
-_TROUBLE = "We had some trouble connecting. Try again?"
 
 
 def open_view(state: State, user: str, args: Json) -> Json | None:
@@ -42,20 +41,20 @@ def submit(state: State, user: str, args: Json) -> Json:
         delivery = interactions.send_submission(state, user, view)
     delivery.settled.wait(state.options.ack_seconds + 5)
     if delivery.state != "acked":
-        raise PersonError(_TROUBLE)
+        raise PersonError(texts.TROUBLE())
     try:
         with state.transaction():
             errors = _after_submission(state, user, view, delivery.response or {})
             shown = public(methods_views.top(state, user))
     except ApiError as error:
-        raise PersonError(f"{_TROUBLE} (the app answered {error})") from error
+        raise PersonError(texts.odd_answer(str(error))) from error
     return {"errors": errors, "view": shown, "sent": True}
 
 
 def _top(state: State, user: str, args: Json) -> Json:
     view = methods_views.top(state, user)
     if view is None or view["id"] != args["view_id"]:
-        raise PersonError("this modal is not open, or not on top")
+        raise PersonError(texts.NOT_ON_TOP())
     return view
 
 

@@ -17,6 +17,7 @@ from bot.rehearsal.client_actions import CLIENT_VERBS, as_typed, seen_channel, s
 from bot.rehearsal.client_modals import shown_view
 from bot.rehearsal.errors import PersonError
 from bot.rehearsal.state import public
+from bot.texts import workspace as texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ def upload(state: State, user: str, args: Json) -> Json:
     except binascii.Error:
         raise PersonError("this file arrived damaged") from None
     if not 0 < len(content) <= MAX_FILE_BYTES:
-        raise PersonError(f"a file has 1 to {MAX_FILE_BYTES} bytes here")
+        raise PersonError(texts.file_size(MAX_FILE_BYTES))
     with state.transaction():
         channel = seen_channel(state, user, args["channel"])
         thread_ts = args.get("thread_ts")
@@ -89,10 +90,10 @@ def options(state: State, user: str, args: Json) -> Json | list[Json]:
     delivery.settled.wait(state.options.ack_seconds + 5)
     offered = delivery.response if delivery.state == "acked" else None
     if not isinstance(offered, dict) or not ("options" in offered or "option_groups" in offered):
-        raise PersonError("Results could not be loaded")
+        raise PersonError(texts.NO_RESULTS())
     found = [*(offered.get("options") or ()), *(o for g in offered.get("option_groups") or () for o in g["options"])]
     if len(found) > MAX_OPTIONS:
-        raise PersonError("Results could not be loaded")
+        raise PersonError(texts.NO_RESULTS())
     with state.transaction():
         # Every list that was shown can be chosen from: the answers to what was typed meet in any order.
         earlier = {option["value"]: option for option in element.get("_offered") or ()}

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot.rehearsal.errors import PersonError
+from bot.texts import workspace as texts
 
 if TYPE_CHECKING:
     from bot.rehearsal.options import Json
 
-_MISSING = "This is a required field"
 #: Selects of things in the workspace: element type -> name of the state value.
 _PICKS = {
     "users_select": "selected_user",
@@ -118,14 +118,14 @@ def _complaint(block: Json, element: Json, filled: Json) -> str | None:
     value = next((v for k, v in filled.items() if k != "type"), None)
     if value in (None, [], ""):
         required = block["type"] == "input" and not block.get("optional")
-        return _MISSING if required else None
+        return texts.REQUIRED() if required else None
     if element["type"] != "plain_text_input":
         return None
     if not value.strip() and not block.get("optional"):
-        return _MISSING
+        return texts.REQUIRED()
     least, most = element.get("min_length") or 0, element.get("max_length") or 3000
     if len(value) < least:
-        return f"Must be at least {least} characters"
+        return texts.at_least(least)
     if len(value) > most:
-        return f"Must be at most {most} characters ({len(value) - most} too many)"
+        return texts.at_most(most, len(value) - most)
     return None

@@ -41,6 +41,13 @@ def queue_found(found: int, waiting: int) -> str:
     return say("Showing {found} of {waiting} that wait for review.", found=found, waiting=waiting)
 
 
+def queue_looked_at(found: int, looked_at: int, waiting: int) -> str:
+    return say(
+        "Showing {found} with something to look at, of the oldest {looked_at} of {waiting} that wait for review.",
+        found=found, looked_at=looked_at, waiting=waiting,
+    )  # fmt: skip
+
+
 def queue_item(style: str, proposed_by: str, age_days: int, approvals: int, required: int) -> str:
     return figures([f"*{style}*", proposed_by, _age(age_days), approvals_of(approvals, required)])
 
@@ -121,6 +128,23 @@ def bulk_question(style: str, count: int, warned: int) -> str:
         "{count} more have something to look at and stay in the queue.",
     )
     return lines(question, left)
+
+
+def bulk_begun(style: str) -> str:
+    return say(
+        "I am approving what came from files for *{style}*. You can close this: I tell you in a direct message when it "
+        "is done.",
+        style=style,
+    )
+
+
+def bulk_question_of_many(style: str, count: int) -> str:
+    """Where it would take too long to look at each before asking."""
+    return say(
+        "Approve up to {count} imported examples for *{style}* without reading each of them?\n"
+        "What has something to look at stays in the queue; how much that is, I say when it is done.",
+        style=style, count=count,
+    )  # fmt: skip
 
 
 def bulk_done(style: str, approved: int, counted: int, left: int) -> str:

@@ -1,4 +1,4 @@
-"""The catalogues of bot/texts: every sentence that the sources say, and its translations.
+"""The catalogues of bot/texts: every sentence that the sources say, the page's too, and its translations.
 
 `python -m tests.architecture.catalogues` (part of `make docs`) writes what is new into bot/texts/<language>/<topic>.po
 with an empty translation, and takes out what nobody says any more. A person fills in the rest.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -21,6 +23,7 @@ from bot.language import TRANSLATIONS
 from tests.architecture.generated_docs import ROOT
 
 TEXTS = ROOT / "bot/texts"
+PAGE = ROOT / "bot/rehearsal/page/src"
 #: The command line's own: in English only.
 ENGLISH_ONLY = ("terminal", "setup")
 #: Call → how many of its first arguments are sentences.
@@ -52,6 +55,29 @@ def said_in_sources() -> list[Said]:
     found += [*_said_in(ROOT / "bot/errors.py", "errors"), *_said_by_errors()]
     for path in sorted((ROOT / "trainer").glob("*.py")):
         found += _said_in(path, "trainer")
+    return [*found, *said_on_the_page()]
+
+
+_STRING = r'"(?:[^"\\\n]|\\.)*"'
+_ON_THE_PAGE = re.compile(
+    rf"\b(?:say|sentence)\(\s*(?P<one>{_STRING})|\bsayCount\([^\"]*?,\s*(?P<first>{_STRING})\s*,\s*(?P<many>{_STRING})"
+)
+
+
+def page_sources() -> list[Path]:
+    """Every source of the page that can say something; words.ts only defines how."""
+    return sorted(path for path in PAGE.rglob("*.ts*") if path.name != "words.ts")
+
+
+def said_on_the_page() -> list[Said]:
+    """What the page says: the sentences of every say, sayCount and sentence in its TypeScript."""
+    found = []
+    for path in page_sources():
+        text = path.read_text()
+        for said in _ON_THE_PAGE.finditer(text):
+            written = [json.loads(said[name]) for name in ("one", "first", "many") if said[name]]
+            line = text.count("\n", 0, said.start()) + 1
+            found.append(Said("page", tuple(written) if len(written) > 1 else written[0], path, line))
     return found
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -22,6 +20,7 @@ from db.inbox import count_unfinished_events
 from db.preferences import Preference
 from db.session import Database
 from tests.acceptance.conftest import bot_settings, model  # noqa: F401 - fixtures
+from tests.support.bot_process import FORK, kill, run_one_bot
 from tests.support.factories import make_promotion, make_style
 from tests.support.model_server import ScriptedModel
 from tests.support.wait import wait_until
@@ -29,8 +28,6 @@ from tests.support.wait import wait_until
 pytestmark = pytest.mark.faults
 
 Json = dict[str, Any]
-FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["tests.support.warm_bot"])
 TEXT = "Dear all, we close at noon on Friday. Team Office"
 OTHER = "At noon on Friday we go home. Team Office"
 #: Before anything is done; done but not noted; owed but not posted.
@@ -43,17 +40,6 @@ def workspace() -> Iterator[Workspace]:
         yield running
 
 
-def run_one_bot(settings: Settings, failpoint: str) -> None:
-    """What a bot process does; the failpoint kills it as a power cut would."""
-    from bot.app import run_bot
-    from config import failpoints
-    from config.logs import configure_logging
-
-    configure_logging(settings)
-    failpoints.arm(failpoint)
-    run_bot(settings)
-
-
 @contextmanager
 def bot_process(
     settings: Settings, workspace: Workspace, failpoint: str = ""
@@ -64,9 +50,7 @@ def bot_process(
         wait_until(lambda: workspace.connections > 0, seconds=30, what="the bot is connected")
         yield process
     finally:
-        if process.is_alive():
-            os.kill(process.pid or 0, signal.SIGKILL)
-        process.join(20)
+        kill(process)
         wait_until(lambda: workspace.connections == 0, seconds=10, what="the bot is gone")
 
 

@@ -5,20 +5,14 @@ The effect counted is the sentence that an empty mention gets: one owed message 
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
 import random
 import signal
-import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from bot.rehearsal.burst import deliver_many, percentile
@@ -29,53 +23,11 @@ from config.settings import Settings
 from db.inbox import InboxEvent, InboxStatus, count_unfinished_events
 from db.outbox import OutboxMessage, OutboxStatus
 from db.session import Database
+from tests.support.bot_process import bot_process, free_port, http_settings_for, kill, resident_bytes, url_of
 from tests.support.model_server import ScriptedModel
 from tests.support.wait import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
-
-FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["tests.support.warm_bot"])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def run_one_bot(settings: Settings, failpoint: str) -> None:
-    """What a bot process does; the failpoint kills it as a power cut would."""
-    from bot.app import run_bot
-    from config import failpoints
-    from config.logs import configure_logging
-
-    configure_logging(settings)
-    failpoints.arm(failpoint)
-    run_bot(settings)
-
-
-@contextlib.contextmanager
-def bot_process(settings: Settings, failpoint: str = "") -> Iterator[multiprocessing.process.BaseProcess]:
-    process = FORK.Process(target=run_one_bot, args=(settings, failpoint), daemon=True)
-    process.start()
-    try:
-        wait_until(lambda: accepts(settings.http_port) or not process.is_alive(), seconds=30, what="bot listens")
-        yield process
-    finally:
-        kill(process)
-
-
-def kill(process: multiprocessing.process.BaseProcess) -> None:
-    """Kill it, unless it died by itself a moment ago; returns when it is gone."""
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
-    process.join(20)
-
-
-def accepts(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
@@ -92,24 +44,8 @@ def model() -> Iterator[ScriptedModel]:
 
 @pytest.fixture
 def http_settings(settings: Settings, workspace: Workspace, model: ScriptedModel, database: Database) -> Settings:
-    """A bot over HTTP on either database; short leases, so that a dead one's work is taken up soon."""
-    return settings.model_copy(
-        update={
-            "slack_bot_token": SecretStr(workspace.bot_token),
-            "slack_signing_secret": SecretStr(workspace.signing_secret),
-            "slack_mode": "http",
-            "http_port": free_port(),
-            "slack_api_url": workspace.api_url,
-            "model_url": model.url,
-            "database_url": database.url.render_as_string(hide_password=False),
-            "log_level": "CRITICAL",
-            "poll_seconds": 0.5,  # bells wake the workers; polling would only take turns from them
-        }
-    )
-
-
-def url_of(settings: Settings) -> str:
-    return f"http://127.0.0.1:{settings.http_port}/slack/events"
+    """A bot over HTTP on either database."""
+    return http_settings_for(settings, workspace, model, database)
 
 
 def empty_mentions(workspace: Workspace, number: int) -> list[dict[str, Any]]:
@@ -223,7 +159,3 @@ def test_a_burst_of_ten_thousand_events_is_acknowledged_in_time_and_handled_once
     answered = effects(database)
     assert len(answered) == posts(workspace) == 10_000
     assert set(answered.values()) == {1}
-
-
-def resident_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -32,15 +32,13 @@ from db.inbox import InboxEvent
 from db.outbox import OutboxMessage
 from db.session import Database
 from tests.faults.test_events import (  # noqa: F401 - fixtures
-    bot_process,
     empty_mentions,
     everything_is_done,
     http_settings,
     model,
-    resident_bytes,
-    url_of,
     workspace,
 )
+from tests.support.bot_process import bot_process, resident_bytes, url_of
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.parametrize("database", ["sqlite"], indirect=True)]

@@ -14,14 +14,13 @@ from bot.rehearsal.workspace import Workspace
 from config.settings import Settings
 from db.session import Database
 from tests.faults.test_events import (  # noqa: F401 - fixtures
-    bot_process,
     effects,
     everything_is_done,
     http_settings,
     model,
-    url_of,
     workspace,
 )
+from tests.support.bot_process import bot_process, url_of
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.parametrize("database", ["sqlite"], indirect=True)]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -299,45 +298,3 @@ def test_who_was_removed_decides_nothing_any_more(
     wait_until_worked_off(bot)
     assert everything(bot) == before
     assert refusals_on_record(bot, RAVI) == refusals_on_record(bot, ANA) == 1
-
-
-# A flood
-
-
-def seconds_to_answer(bot: Bot, user_id: str) -> list[float]:  # noqa: F811
-    with bot.services.database.read() as session:
-        found = session.scalars(select(Draft).where(Draft.requested_by == user_id)).all()
-    return [(draft.finished_at - draft.requested_at).total_seconds() for draft in found if draft.finished_at]
-
-
-def test_one_person_who_floods_is_held_back_and_the_others_are_not(
-    bot: Bot, workspace: Workspace, model: Any, style: Style  # noqa: F811
-) -> None:  # fmt: skip
-    """Two hundred questions at once by one, three by each of two others in the middle of it."""
-    from bot.domain import throttle
-
-    workspace.person(NOOR).mention_bot(BRAND, "unloaded")
-    wait_until(lambda: len(seconds_to_answer(bot, NOOR)) == 1, seconds=10)
-    mia = workspace.person(MIA)
-    most_open: list[int] = []
-
-    def watch(task: Callable[[], object]) -> None:
-        task()
-        with bot.services.database.read() as session:
-            most_open.append(len([d for d in session.scalars(select(Draft)) if d.finished_at is None]))
-
-    for number in range(200):
-        watch(lambda number=number: mia.mention_bot(BRAND, f"flood {number}"))  # type: ignore[misc]
-        if number in (60, 100, 140):
-            for user_id in (NOOR, RAVI):
-                workspace.person(user_id).mention_bot(BRAND, f"hello {number}")
-    wait_until_worked_off(bot)
-    wait_until(lambda: len(seconds_to_answer(bot, NOOR)) == 4 and len(seconds_to_answer(bot, RAVI)) == 3, seconds=20)
-    with bot.services.database.read() as session:
-        mine = session.scalars(select(Draft).where(Draft.requested_by == MIA)).all()
-    minutes = {draft.requested_at.replace(second=0, microsecond=0) for draft in mine}
-    assert throttle.PER_PERSON <= len(mine) <= throttle.PER_PERSON * len(minutes)
-    notices = [message for message in mia.ephemerals(BRAND) if "within a minute" in message["text"]]
-    assert 1 <= len(notices) <= len(minutes) + 1  # one a minute, and a minute may end while the rest is refused
-    assert max(most_open) <= throttle.OPEN_PER_WORKSPACE
-    assert max(seconds_to_answer(bot, NOOR) + seconds_to_answer(bot, RAVI)) < 5.0

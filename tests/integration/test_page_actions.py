@@ -83,13 +83,25 @@ def test_a_message_and_its_thread_appear_for_everybody_there(workspace: Workspac
             wait_until(partial(tab.find, GENERAL, text="and more", thread_ts=root["ts"]))
 
 
+def test_a_refusal_is_said_in_the_language_of_who_tried(workspace: Workspace, mia: Tab) -> None:
+    workspace.state.users[MIA]["locale"] = "nl-NL"
+    said = mia.try_to("post", channel=GENERAL, text="a" * 50_000)
+    assert said == {"ok": False, "error": "Een bericht heeft 1 tot 40.000 tekens."}
+    thread = mia.try_to("post", channel=GENERAL, text="hallo", thread_ts="1.0")
+    assert thread["error"].startswith("De workspace weigerde dat met Slacks fout `")
+    with Tab(workspace, NOOR) as noor:
+        assert (
+            noor.try_to("post", channel=GENERAL, text="a" * 50_000)["error"] == "A message has 1 to 40,000 characters."
+        )
+
+
 def test_only_ones_own_messages_are_edited_and_deleted(workspace: Workspace, mia: Tab) -> None:
     said = mia.act("post", channel=GENERAL, text="helo")
     mia.act("edit", channel=GENERAL, ts=said["ts"], text="hello")
     mia.sees(lambda _: mia.find(GENERAL, text="hello"))
     with Tab(workspace, NOOR) as noor:
         refused = noor.try_to("delete", channel=GENERAL, ts=said["ts"])
-        assert refused == {"ok": False, "error": "only one's own messages can be changed"}
+        assert refused == {"ok": False, "error": "Only one's own messages can be changed."}
         mia.act("delete", channel=GENERAL, ts=said["ts"])
         noor.sees(lambda _: noor.find(GENERAL, ts=said["ts"]) is None)
 

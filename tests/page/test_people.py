@@ -39,7 +39,7 @@ def test_each_person_sees_their_own_channels(tab: Tab) -> None:
 def test_a_member_of_a_private_channel_sees_only_that(tab: Tab, workspace: Workspace) -> None:
     workspace.person(ANA).post(LEADS, "The margins are confidential")
     tab.open(MIA)
-    tab.act_as("Pim Bakker")
+    tab.act_as("Pim Bakker", says="Je bent nu")
     tab.page.wait_for_function("document.querySelectorAll('.channel[data-channel]').length === 2")
     assert "leads" not in places(tab)
     assert "The margins" not in tab.page.content()
@@ -74,7 +74,7 @@ def test_messages_are_edited_deleted_and_reacted_to(tab: Tab, workspace: Workspa
     lunch = tab.message("Lunch at one?")
     lunch.hover()
     lunch.get_by_role("button", name="Add a reaction").click()
-    tab.page.get_by_role("menuitem", name=re.compile("tada")).click()
+    tab.page.get_by_role("menuitem", name=re.compile("hooray")).click()
     expect(lunch.get_by_role("button", name=re.compile("^tada, 1: Mia"))).to_have_attribute("aria-pressed", "true")
     tab.shortcut(tab.message("see you there"), "Delete message")
     expect(tab.channel.get_by_role("article")).to_have_count(1)

@@ -83,10 +83,11 @@ class Tab:
     def go(self, channel: str) -> None:
         self.page.get_by_role("navigation").get_by_role("button", name=re.compile(f"^{re.escape(channel)},")).click()
 
-    def act_as(self, name: str) -> None:
+    def act_as(self, name: str, *, says: str = "Act as") -> None:
+        """`says`: what the switch is called in the language of that person."""
         self.page.get_by_role("button", name=re.compile("^Act as")).click()
         self.page.get_by_role("menuitemradio", name=re.compile(re.escape(name))).click()
-        expect(self.page.get_by_role("button", name=f"Act as: {name}")).to_be_visible()
+        expect(self.page.get_by_role("button", name=f"{says}: {name}")).to_be_visible()
 
     def write(self, text: str) -> None:
         box = self.channel.get_by_role("textbox", name=re.compile("^Message "))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from config.rungs import Rung
@@ -120,3 +122,26 @@ def _saved(session: Session, row: R) -> R:
     session.add(row)
     session.flush()
     return row
+
+
+def make_examples(session: Session, style: Style, number: int, *, ending: str = "", **different: Any) -> list[str]:
+    """So many proposed examples at once, no two alike, oldest first; returns their ids. `ending`: of every output."""
+    now = now_in_database(session)
+    rows = [
+        {
+            "example_id": new_id("ex"), "style_id": style.style_id, "team_id": style.team_id,
+            "scope_key": style.scope_key, "status": ExampleStatus.PROPOSED, "source": ExampleSource.IMPORT,
+            "prompt": _words(f"prompt {n}", 8), "completion": _words(f"completion {n}", 12) + ending,
+            "author_id": "operator", "proposed_by": "operator", "proposed_at": now + timedelta(milliseconds=n),
+            "content_hash": f"sha256:{n}",
+        } | different
+        for n in range(number)
+    ]  # fmt: skip
+    session.execute(insert(Example), rows)
+    return [str(row["example_id"]) for row in rows]
+
+
+def _words(of: str, number: int) -> str:
+    """Words that look like none of another text's."""
+    digest = hashlib.shake_128(of.encode()).digest(3 * number)
+    return " ".join("".join(chr(97 + byte % 26) for byte in digest[n::number]) for n in range(number))

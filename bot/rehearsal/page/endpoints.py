@@ -19,11 +19,14 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
+from bot.language import speaking
 from bot.rehearsal.client_actions import active
 from bot.rehearsal.client_reading import ALL_VERBS
-from bot.rehearsal.errors import WorkspaceError
+from bot.rehearsal.errors import ApiError, WorkspaceError
 from bot.rehearsal.page.guard import is_local, is_own_page
 from bot.rehearsal.page.sight import Sight, may_see_file
+from bot.rehearsal.page.words import words
+from bot.texts import workspace as texts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -76,6 +79,7 @@ class Page:
         return [
             Route("/", _local(self._index)),
             Route("/archives/{channel}/p{digits:int}", _local(self._permalink)),
+            Route("/page/words", _local(self._words)),
             Route("/page/state", _local(self._whole)),
             Route("/page/act", _own(self._act), methods=["POST"]),
             Route("/page/file/{file_id}", _local(self._file)),
@@ -103,6 +107,9 @@ class Page:
         kept = "public, max-age=31536000, immutable" if is_fixed else "no-cache"
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         return Response(path.read_bytes(), media_type=kind, headers={"Cache-Control": kept})
+
+    async def _words(self, request: Request) -> Response:
+        return JSONResponse(words(), headers={"Cache-Control": "no-cache"})
 
     async def _permalink(self, request: Request) -> Response:
         digits = str(request.path_params["digits"])
@@ -196,12 +203,19 @@ class Page:
         user, action = str(args.pop("as", "")), str(args.pop("action", ""))
         if action not in ACTIONS:
             return _refusal(f"there is no action {action}")
+        # A refusal is read by whoever tried.
+        with speaking(self._state.users.get(user, {}).get("locale")):
+            return await self._try(user, action, args)
+
+    async def _try(self, user: str, action: str, args: Json) -> Response:
         try:
             active(self._state, user)
             # A thread, because the action may wait for the app, which calls this server meanwhile.
             result = await run_in_threadpool(ALL_VERBS[action], self._state, user, args)
         except KeyError as error:
             return _refusal(f"missing argument {error}")
+        except ApiError as error:
+            return _refusal(texts.refused(str(error)))
         except WorkspaceError as error:
             return _refusal(str(error))
         return JSONResponse({"ok": True, "result": result})

@@ -13,6 +13,7 @@ import { Directory, namesOf } from "./state/directory";
 import { useWorld } from "./state/live";
 import type { World } from "./state/world";
 import { Icon } from "./ui/icons";
+import { loadWords, say, speak } from "./words";
 import "./style.css";
 
 /** Where one is: a channel, perhaps a thread in it, perhaps one message to look at. */
@@ -31,17 +32,21 @@ function App() {
   if (!world) {
     return (
       <main class="waiting">
-        <p role="status">{connection === "lost" ? "The workspace does not answer. Is `huisstijl up` running? Trying again…" : "Opening the workspace…"}</p>
+        <p role="status">{connection === "lost" ? say("The workspace does not answer. Is `huisstijl up` running? Trying again…") : say("Opening the workspace…")}</p>
         {connection === "lost" && person !== FIRST_PERSON && (
-          <button type="button" class="button" onClick={() => switchTo(FIRST_PERSON)}>Act as the first person</button>
+          <button type="button" class="button" onClick={() => switchTo(FIRST_PERSON)}>{say("Act as the first person")}</button>
         )}
       </main>
     );
   }
-  return <Page world={world} isLost={connection === "lost"} onPerson={switchTo} />;
+  // Before anything of the page is drawn: what it says is said to whom one acts as.
+  const language = speak(world.people.find((one) => one.id === world.me)?.locale ?? "");
+  return <Page world={world} language={language} isLost={connection === "lost"} onPerson={switchTo} />;
 }
 
-function Page({ world, isLost, onPerson }: { world: World; isLost: boolean; onPerson: (id: string) => void }) {
+interface PageProps { world: World; language: string; isLost: boolean; onPerson: (id: string) => void }
+
+function Page({ world, language, isLost, onPerson }: PageProps) {
   const [wanted, setPlace] = useState<Place>({
     channel: params.get("channel") ?? "", thread: params.get("thread_ts"), target: params.get("ts") ?? undefined,
   });
@@ -76,10 +81,10 @@ function Page({ world, isLost, onPerson }: { world: World; isLost: boolean; onPe
       try {
         const result = await act<T>(world.me, action, args);
         const outcome = result as { ok?: boolean; error?: string } | null;
-        if (action === "slash" && outcome?.ok === false) tell(`The command failed with the error “${outcome.error}”.`);
+        if (action === "slash" && outcome?.ok === false) tell(say("The command failed with the error “{error}”.", { error: outcome.error ?? "" }));
         return result;
       } catch (error) {
-        tell(error instanceof Refused ? error.message : "That did not work.");
+        tell(error instanceof Refused ? error.message : say("That did not work."));
         return undefined;
       }
     },
@@ -94,7 +99,7 @@ function Page({ world, isLost, onPerson }: { world: World; isLost: boolean; onPe
     <>
       <ThemeSwitch />
       <button type="button" class={`icon-button${isInspecting ? " is-on" : ""}`} aria-pressed={isInspecting}
-        aria-label="What happened underneath" title="What happened underneath" onClick={() => setInspecting(!isInspecting)}>
+        aria-label={say("What happened underneath")} title={say("What happened underneath")} onClick={() => setInspecting(!isInspecting)}>
         <Icon name="layers" />
       </button>
     </>
@@ -103,8 +108,9 @@ function Page({ world, isLost, onPerson }: { world: World; isLost: boolean; onPe
   return (
     <ActingContext.Provider value={acting}>
       <Directory.Provider value={names}>
-        <div class={`page${thread ? " has-thread" : ""}${isInspecting ? " has-inspector" : ""}${isNavOpen ? " nav-open" : ""}`}>
-          <button type="button" class="icon-button nav-toggle" aria-label="Channels" aria-expanded={isNavOpen} onClick={() => setNavOpen(!isNavOpen)}><Icon name="menu" /></button>
+        {/* In another language everything is drawn anew, also what else would stay as it is. */}
+        <div key={language} class={`page${thread ? " has-thread" : ""}${isInspecting ? " has-inspector" : ""}${isNavOpen ? " nav-open" : ""}`}>
+          <button type="button" class="icon-button nav-toggle" aria-label={say("Channels")} aria-expanded={isNavOpen} onClick={() => setNavOpen(!isNavOpen)}><Icon name="menu" /></button>
           <Sidebar world={world} current={channel.id} onOpen={(id) => go({ channel: id, thread: null })} onPerson={onPerson} />
           <ChannelView world={world} channel={channel} target={thread ? undefined : target} onThread={openThread} tools={tools} />
           {thread && <ThreadPane world={world} channel={channel} root={thread} target={target} onClose={() => go({ channel: channel.id, thread: null })} />}
@@ -112,7 +118,7 @@ function Page({ world, isLost, onPerson }: { world: World; isLost: boolean; onPe
         </div>
         <ModalStack world={world} />
         <Announcer world={world} channel={channel.id} thread={thread} names={names} />
-        {isLost && <p class="lost" role="status">The workspace does not answer; trying again…</p>}
+        {isLost && <p class="lost" role="status">{say("The workspace does not answer; trying again…")}</p>}
         <Toast sentence={toast} />
       </Directory.Provider>
     </ActingContext.Provider>
@@ -165,4 +171,4 @@ function useAnswersToMe(
   }, [world.messages[channel], thread]);
 }
 
-render(<App />, document.getElementById("app")!);
+void loadWords().then(() => render(<App />, document.getElementById("app")!));

@@ -116,6 +116,7 @@ export interface Person {
   id: string;
   name: string;
   real_name: string;
+  locale?: string;
   deleted?: boolean;
   is_bot?: boolean;
   is_admin?: boolean;

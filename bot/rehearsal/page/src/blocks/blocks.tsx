@@ -10,6 +10,7 @@ import { RichText } from "../text/richtext";
 import { Button, FeedbackButtons, IconButton, Overflow } from "./buttons";
 import { Input } from "./inputs";
 import { useSurface } from "./surface";
+import { say } from "../words";
 
 export const Blocks = memo(function Blocks({ blocks }: { blocks: Block[] }) {
   return <div class="blocks">{blocks.map((block, n) => <OneBlock key={block.block_id ?? n} block={block} />)}</div>;
@@ -17,7 +18,7 @@ export const Blocks = memo(function Blocks({ blocks }: { blocks: Block[] }) {
 
 function OneBlock({ block }: { block: Block }) {
   const Kind = KINDS[block.type];
-  return Kind ? <Kind block={block} /> : <p class="block-unknown">This page cannot show a {block.type} block.</p>;
+  return Kind ? <Kind block={block} /> : <p class="block-unknown">{say("This page cannot show a {kind} block.", { kind: block.type })}</p>;
 }
 
 function Section({ block }: { block: Block }) {
@@ -64,7 +65,7 @@ function InputBlock({ block }: { block: Block }) {
     <div class={`block-input${error ? " has-error" : ""}`} data-block={block.block_id}>
       <label for={id} class="input-label">
         <TextObject text={block.label} />
-        {block.optional && <span class="optional"> (optional)</span>}
+        {block.optional && <span class="optional"> {say("(optional)")}</span>}
       </label>
       <Input block={block} element={block.element!} label={label} id={id} describedBy={describedBy} invalid={Boolean(error)} />
       {error && <p id={`${id}-error`} class="field-error" role="alert"><span aria-hidden="true">!</span> {error}</p>}
@@ -80,7 +81,7 @@ function Picture({ image, small }: { image: Element | Block; small?: boolean }) 
   const alt = image.alt_text ?? "";
   // Pictures of other servers would tell them who is looking: only our own and inline ones are loaded.
   const ours = url && (url.startsWith("/") || url.startsWith("data:image/") || url.startsWith(location.origin));
-  if (!ours || broken) return <span class="picture-missing">Picture: {alt}</span>;
+  if (!ours || broken) return <span class="picture-missing">{say("Picture: {description}", { description: alt })}</span>;
   return <img src={url} alt={alt} class={small ? "picture-small" : "picture"} onError={() => setBroken(true)} loading="lazy" />;
 }
 
@@ -92,7 +93,7 @@ const ImageBlock = ({ block }: { block: Block }) => (
 );
 
 const TableBlock = ({ block }: { block: Block }) => (
-  <div class="table-scroll" tabIndex={0} role="region" aria-label="Table">
+  <div class="table-scroll" tabIndex={0} role="region" aria-label={say("Table")}>
     <table><tbody>
       {(block.rows as { type: string; text?: string; elements?: unknown[] }[][]).map((row, n) => (
         <tr key={n}>{row.map((cell, m) => <td key={m}>{cell.elements ? <RichText elements={cell.elements} /> : cell.text}</td>)}</tr>
@@ -110,7 +111,7 @@ export function Interactive({ block, element }: { block: Block; element: Element
     case "icon_button": return <IconButton block={block} element={element} />;
     case "overflow": return <Overflow block={block} element={element} />;
     case "image": return <Picture image={element} />;
-    default: return <Input block={block} element={element} label={element.placeholder?.text ?? (textOf(block.text).slice(0, 80) || "Choose")} />;
+    default: return <Input block={block} element={element} label={element.placeholder?.text ?? (textOf(block.text).slice(0, 80) || say("Choose"))} />;
   }
 }
 

@@ -8,6 +8,7 @@ import { ConfirmDialog } from "../ui/dialog";
 import { Icon } from "../ui/icons";
 import { MenuButton } from "../ui/menu";
 import { type Click, useSurface } from "./surface";
+import { say } from "../words";
 
 /** Send clicks of one element: busy while the app has not acknowledged, failed when it did not. */
 export function useClick(block: Block, element: Element) {
@@ -39,7 +40,7 @@ export function useConfirmed(confirm: Confirm | undefined) {
 }
 
 export const Failed = ({ failed }: { failed: boolean }) =>
-  failed ? <span class="click-failed" role="status"><span aria-hidden="true">⚠</span> The app did not answer in time</span> : null;
+  failed ? <span class="click-failed" role="status"><span aria-hidden="true">⚠</span> {say("The app did not answer in time")}</span> : null;
 
 export function Button({ block, element }: { block: Block; element: Element }) {
   const { click, busy, failed } = useClick(block, element);
@@ -69,7 +70,7 @@ export function FeedbackButtons({ block, element }: { block: Block; element: Ele
     { side: element.negative_button, icon: "thumbDown" as const },
   ];
   return (
-    <span class="feedback" role="group" aria-label="Feedback">
+    <span class="feedback" role="group" aria-label={say("Feedback")}>
       {sides.map(({ side, icon }) => side && (
         <button key={side.value} type="button" class="icon-button" aria-pressed={given === side.value} aria-busy={busy}
           aria-label={side.accessibility_label ?? textOf(side.text)} title={textOf(side.text)} data-action={element.action_id}
@@ -108,7 +109,7 @@ export function Overflow({ block, element }: { block: Block; element: Element })
   }));
   return (
     <>
-      <MenuButton label="More choices" items={items} className="button button-square"><Icon name="more" /></MenuButton>
+      <MenuButton label={say("More choices")} items={items} className="button button-square"><Icon name="more" /></MenuButton>
       <Failed failed={failed} />
       {dialog}
     </>

@@ -7,6 +7,7 @@ import { TextObject } from "../text/plain";
 import { matching, Picker, type Choice } from "../ui/picker";
 import { Failed, useClick, useConfirmed } from "./buttons";
 import { choicesOf, tellsAtOnce, toChoice, useSurface, useValue } from "./surface";
+import { say, sentence, type Sentence } from "../words";
 
 export interface InputProps {
   block: Block;
@@ -54,7 +55,7 @@ function TextInput({ block, element, label, id, describedBy, invalid }: InputPro
             inputMode={element.type === "number_input" ? (element.is_decimal_allowed ? "decimal" : "numeric") : undefined}
             onInput={(event) => setValue(event.currentTarget.value)} />}
       {most !== undefined && value.length > most * 0.9 && (
-        <small class={`counter${value.length > most ? " is-over" : ""}`} role="status">{value.length} of {most} characters</small>
+        <small class={`counter${value.length > most ? " is-over" : ""}`} role="status">{say("{length} of {most} characters", { length: value.length, most })}</small>
       )}
       <Failed failed={failed} />
     </>
@@ -166,7 +167,7 @@ function Select({ block, element, label, id, describedBy, invalid }: InputProps)
       <Picker id={id} label={label} placeholder={element.placeholder?.text} chosen={chosen} many={many} most={element.max_selected_items}
         describedBy={describedBy} invalid={invalid} compact={!form || block.type !== "input"} autofocus={element.focus_on_load}
         find={find} onChoose={choose} />
-      {busy && <span class="sr-only" role="status">Sending</span>}
+      {busy && <span class="sr-only" role="status">{say("Sending")}</span>}
       <Failed failed={failed} />
       {dialog}
     </>
@@ -196,5 +197,9 @@ function conversationChoices(channels: Channel[], element: Element, kind: string
   return channels
     .filter((c) => !c.is_archived && (wanted ? wanted.includes(kindOf(c)) : true))
     .filter((c) => !(c.kind === "im" && element.filter?.exclude_bot_users))
-    .map((c) => ({ value: c.id, label: c.kind === "im" ? "Huisstijl" : c.name, detail: { channel: "Channel", group: "Private channel", im: "Direct message", mpim: "Group" }[c.kind] }));
+    .map((c) => ({ value: c.id, label: c.kind === "im" ? "Huisstijl" : c.name, detail: KIND_NAMES[c.kind]() }));
 }
+
+const KIND_NAMES: Record<Channel["kind"], Sentence> = {
+  channel: sentence("Channel"), group: sentence("Private channel"), im: sentence("Direct message"), mpim: sentence("Group"),
+};

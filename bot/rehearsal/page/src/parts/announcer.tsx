@@ -4,6 +4,7 @@ import type { Message } from "../slack";
 import type { Names } from "../state/directory";
 import type { World } from "../state/world";
 import { spoken } from "./message";
+import { say } from "../words";
 
 export function Announcer({ world, channel, thread, names }: { world: World; channel: string; thread: string | null; names: Names }) {
   const [said, setSaid] = useState("");
@@ -20,7 +21,7 @@ export function Announcer({ world, channel, thread, names }: { world: World; cha
     const news = before.place === place
       ? here.map((m) => newsOf(m, before.seen, world.me, names)).filter(Boolean)
       : here.filter((m) => m.stream === "open").map((m) => newsOf(m, new Map(), world.me, names));
-    if (news.length) setSaid(news.slice(-3).join(". "));
+    if (news.length) setSaid(news.slice(-3).join("\n"));
   }, [world, channel, thread]);
 
   return <div class="sr-only" aria-live="polite" data-announcer>{said}</div>;
@@ -30,8 +31,8 @@ function newsOf(message: Message, seen: Map<string, string>, me: string, names: 
   const who = names.userName(message.user);
   const before = seen.get(message.ts);
   if (before === undefined && message.user !== me) {
-    return message.stream === "open" ? `${who} is writing a draft` : `${who}: ${spoken(message)}`;
+    return message.stream === "open" ? say("{who} is writing a draft", { who }) : say("{who}: {said}", { who, said: spoken(message) });
   }
-  if (before === "open" && message.stream !== "open") return `${who} has finished: ${spoken(message)}`;
+  if (before === "open" && message.stream !== "open") return say("{who} has finished: {said}", { who, said: spoken(message) });
   return "";
 }

@@ -10,6 +10,7 @@ import { rove } from "../ui/roving";
 import { Composer } from "./composer";
 import { HomeTab } from "./home";
 import { Timeline } from "./timeline";
+import { listed, say, sayCount } from "../words";
 
 interface Props {
   world: World;
@@ -33,7 +34,7 @@ export function ChannelView({ world, channel, target, onThread, tools }: Props) 
   }, [isApp, tab, world.me, perform]);
 
   return (
-    <main class="channel-view" aria-label={isApp ? "Huisstijl, app" : `${name}, ${channel.kind === "group" ? "private channel" : "channel"}`}>
+    <main class="channel-view" aria-label={isApp ? say("Huisstijl, app") : listed(name, channel.kind === "group" ? say("private channel") : say("channel"))}>
       <header class="bar">
         <h1 class="bar-title">
           {isApp ? <Avatar id={world.bot.user_id} size={24} /> : <Icon name={channel.kind === "group" ? "lock" : "hash"} />}
@@ -45,11 +46,11 @@ export function ChannelView({ world, channel, target, onThread, tools }: Props) 
       </header>
       {isApp && tab === "home" ? <HomeTab world={world} /> : (
         <div class="channel-body" {...(isApp && { role: "tabpanel", id: "panel-messages", "aria-labelledby": "tab-messages" })}>
-          <Timeline key={channel.id} world={world} channel={channel.id} messages={messages} label={`Messages in ${name}`}
+          <Timeline key={channel.id} world={world} channel={channel.id} messages={messages} label={say("Messages in {place}", { place: name })}
             readUpTo={readUpTo} target={target} onThread={onThread}>
             <Beginning world={world} channel={channel} isApp={isApp} isEmpty={!messages.length} />
           </Timeline>
-          <Composer world={world} channel={channel.id} label={isApp ? "Message Huisstijl" : `Message #${name}`} />
+          <Composer world={world} channel={channel.id} label={isApp ? say("Message Huisstijl") : say("Message #{channel}", { channel: name })} />
         </div>
       )}
     </main>
@@ -83,7 +84,7 @@ function Tabs({ tab, onTab, hasHome }: { tab: string; onTab: (tab: "home" | "mes
       {tabs.map((one) => (
         <button key={one} type="button" role="tab" id={`tab-${one}`} aria-selected={tab === one} tabIndex={tab === one ? 0 : -1}
           aria-controls={tab === one ? `panel-${one}` : undefined} class="tab" onClick={() => onTab(one)} onFocus={() => onTab(one)}>
-          {one === "home" ? "Home" : "Messages"}
+          {one === "home" ? say("Home") : say("Messages")}
         </button>
       ))}
     </div>
@@ -96,13 +97,11 @@ function About({ channel, world }: { channel: Channel; world: World }) {
   return (
     <>
       <span class="about">
-        {people === 1 ? "1 member" : `${people} members`}
-        {channel.is_ext_shared && " · shared with another company"}
-        {channel.topic ? ` · ${channel.topic}` : ""}
+        {[sayCount(people, "1 member", "{count} members"), channel.is_ext_shared && say("shared with another company"), channel.topic].filter(Boolean).join(" · ")}
       </span>
       {channel.members && !channel.members.includes(world.bot.user_id) && (
         <button type="button" class="button button-small" onClick={() => void perform("invite", { channel: channel.id, user: world.bot.user_id })}>
-          <Icon name="plus" size={14} /> Invite Huisstijl
+          <Icon name="plus" size={14} /> {say("Invite Huisstijl")}
         </button>
       )}
     </>
@@ -115,15 +114,15 @@ function Beginning({ world, channel, isApp, isEmpty }: { world: World; channel: 
   if (!isApp) {
     return (
       <div class="beginning">
-        <h2>{channel.kind === "group" ? "A private channel" : "A channel for everyone"}: {channel.name}</h2>
-        <p>{channel.purpose || "Point at a message and choose “Teach house style”, mention @huisstijl, or type / for a command."}</p>
+        <h2>{channel.kind === "group" ? say("A private channel: {name}", { name: channel.name }) : say("A channel for everyone: {name}", { name: channel.name })}</h2>
+        <p>{channel.purpose || say("Point at a message and choose “Teach house style”, mention @huisstijl, or type / for a command.")}</p>
       </div>
     );
   }
   return (
     <div class="beginning">
-      <h2>Hello {names.userName(world.me).split(" ")[0]}, what shall I write?</h2>
-      <p>I write drafts in your house style, learnt from examples that your team approved.</p>
+      <h2>{say("Hello {name}, what shall I write?", { name: names.userName(world.me).split(" ")[0]! })}</h2>
+      <p>{say("I write drafts in your house style, learnt from examples that your team approved.")}</p>
       {isEmpty && <SuggestedPrompts world={world} />}
     </div>
   );
@@ -140,7 +139,7 @@ function SuggestedPrompts({ world }: { world: World }) {
   };
   if (!prompts.length) return null;
   return (
-    <div class="prompts" role="group" aria-label={told?.title ?? "Suggested prompts"}>
+    <div class="prompts" role="group" aria-label={told?.title ?? say("Suggested prompts")}>
       {told?.title && <p>{told.title}</p>}
       {prompts.map((prompt) => (
         <button key={prompt.title} type="button" class="prompt" onClick={() => choose(prompt.message)}>

@@ -5,6 +5,7 @@ import { Directory } from "../state/directory";
 import type { World } from "../state/world";
 import { Icon } from "../ui/icons";
 import { typedMentions } from "./message";
+import { say } from "../words";
 
 interface Props { world: World; channel: string; thread?: string; label: string; focusKey?: string }
 
@@ -62,7 +63,7 @@ export function Composer({ world, channel, thread, label, focusKey }: Props) {
   const send = async () => {
     const said = text.trim();
     if (!said || busy) return;
-    if (command && thread) return tell("Slash commands do not work in threads. Write it in the channel.");
+    if (command && thread) return tell(say("Slash commands do not work in threads. Write it in the channel."));
     setBusy(true);
     change("");
     let done: unknown;
@@ -70,7 +71,7 @@ export function Composer({ world, channel, thread, label, focusKey }: Props) {
       const outcome = await perform<Outcome>("slash", { command: command.command, text: typedMentions(said.slice(command.command.length).trim(), world.people, world.channels), channel });
       done = outcome;
     } else if (/^\/\w+/.test(said)) {
-      tell(`${said.split(/\s/)[0]} is not a command here.`);
+      tell(say("{command} is not a command here.", { command: said.split(/\s/)[0]! }));
     } else {
       done = await perform("post", { channel, text: typedMentions(said, world.people, world.channels), ...(thread && { thread_ts: thread }) });
     }
@@ -110,7 +111,7 @@ export function Composer({ world, channel, thread, label, focusKey }: Props) {
   return (
     <div class="composer">
       {suggestions.length > 0 && (
-        <ul class="suggestions" role="listbox" id={listId} aria-label="Suggestions">
+        <ul class="suggestions" role="listbox" id={listId} aria-label={say("Suggestions")}>
           {suggestions.map((one, n) => (
             <li key={one.insert} id={`${listId}-${n}`} role="option" aria-selected={n === at} class={n === at ? "is-active" : ""}
               onPointerDown={(event) => { event.preventDefault(); accept(one); }}>
@@ -126,13 +127,13 @@ export function Composer({ world, channel, thread, label, focusKey }: Props) {
           onInput={(event) => change(event.currentTarget.value)} onKeyDown={onKeyDown} />
         <div class="composer-foot">
           <input ref={files} type="file" multiple hidden tabIndex={-1} aria-hidden="true" onChange={(event) => void attach(event.currentTarget.files)} />
-          <button type="button" class="icon-button" aria-label="Attach a file" title="Attach a file" onClick={() => files.current?.click()}>
+          <button type="button" class="icon-button" aria-label={say("Attach a file")} title={say("Attach a file")} onClick={() => files.current?.click()}>
             <Icon name="clip" />
           </button>
           <span id={`${listId}-hint`} class="composer-hint">
-            {command ? <><strong>{command.command}</strong> {command.usage_hint}</> : "Enter sends · Shift+Enter new line · / for commands"}
+            {command ? <><strong>{command.command}</strong> {command.usage_hint}</> : say("Enter sends · Shift+Enter new line · / for commands")}
           </span>
-          <button type="button" class="send" aria-label="Send" title="Send" disabled={!text.trim() || busy} onClick={() => void send()}>
+          <button type="button" class="send" aria-label={say("Send")} title={say("Send")} disabled={!text.trim() || busy} onClick={() => void send()}>
             <Icon name="send" />
           </button>
         </div>

@@ -5,11 +5,12 @@ import { SurfaceContext } from "../blocks/surface";
 import { useActing } from "../state/acting";
 import type { World } from "../state/world";
 import { useViewSurface } from "./modal";
+import { say } from "../words";
 
 export function HomeTab({ world }: { world: World }) {
   return (
     <div class="home" role="tabpanel" id="panel-home" aria-labelledby="tab-home" tabIndex={0}>
-      {world.home ? <Home world={world} key={world.home.id} /> : <p class="home-empty">Huisstijl has not published its Home tab yet.</p>}
+      {world.home ? <Home world={world} key={world.home.id} /> : <p class="home-empty">{say("Huisstijl has not published its Home tab yet.")}</p>}
     </div>
   );
 }

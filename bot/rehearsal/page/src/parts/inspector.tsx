@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { keepOpen } from "../state/live";
 import { Icon } from "../ui/icons";
 import { rove } from "../ui/roving";
+import { listed, locale, say, sayCount, sentence, type Sentence } from "../words";
 
 interface Attempt { number: number; reason: string; ms: number | null; failure: string | null }
 
@@ -15,7 +16,14 @@ type Entry = { key: string; at: number } & (
 type Kind = Entry["kind"];
 interface Sources { rows: boolean; prompts: boolean }
 
-const KINDS: [Kind | "all", string][] = [["all", "All"], ["delivery", "Events"], ["call", "Calls"], ["row", "Rows"], ["prompt", "Prompts"]];
+const KINDS: [Kind | "all", Sentence][] = [
+  ["all", sentence("All")], ["delivery", sentence("Events")], ["call", sentence("Calls")], ["row", sentence("Rows")],
+  ["prompt", sentence("Prompts")],
+];
+const CHANGES = { inserted: sentence("added"), updated: sentence("changed"), deleted: sentence("removed") };
+const ROLES: Record<string, Sentence> = {
+  system: sentence("Instructions"), user: sentence("Request"), assistant: sentence("Answer"),
+};
 const MOST = 400;
 
 function useEntries(): [Entry[], Sources] {
@@ -48,24 +56,24 @@ export function Inspector({ onClose }: { onClose: () => void }) {
   }, [shown.length]);
 
   return (
-    <aside class="pane inspector" aria-label="What happened underneath"
+    <aside class="pane inspector" aria-label={say("What happened underneath")}
       onKeyDown={(event) => { if (event.key === "Escape" && !event.defaultPrevented) onClose(); }}>
       <header class="bar">
-        <h2 class="bar-title"><Icon name="layers" /> Underneath</h2>
-        <span class="about">as the operator sees it</span>
+        <h2 class="bar-title"><Icon name="layers" /> {say("Underneath")}</h2>
+        <span class="about">{say("as the operator sees it")}</span>
         <span class="grow" />
-        <button type="button" class="icon-button" aria-label="Close the panel" title="Close the panel" onClick={onClose}><Icon name="close" /></button>
+        <button type="button" class="icon-button" aria-label={say("Close the panel")} title={say("Close the panel")} onClick={onClose}><Icon name="close" /></button>
       </header>
-      <div class="tabs tabs-small" role="tablist" aria-label="Kinds of entries" onKeyDown={(event) => void rove(event, "[role=tab]", { horizontal: true })}>
+      <div class="tabs tabs-small" role="tablist" aria-label={say("Kinds of entries")} onKeyDown={(event) => void rove(event, "[role=tab]", { horizontal: true })}>
         {KINDS.map(([one, words]) => (
           <button key={one} type="button" role="tab" class="tab" aria-selected={kind === one} tabIndex={kind === one ? 0 : -1}
-            aria-controls="inspector-list" onClick={() => setKind(one)}>{words}</button>
+            aria-controls="inspector-list" onClick={() => setKind(one)}>{words()}</button>
         ))}
       </div>
-      <div class="entries" id="inspector-list" role="tabpanel" aria-label="Entries, oldest first" tabIndex={0} ref={list}
+      <div class="entries" id="inspector-list" role="tabpanel" aria-label={say("Entries, oldest first")} tabIndex={0} ref={list}
         onScroll={() => { const box = list.current!; stick.current = box.scrollHeight - box.scrollTop - box.clientHeight < 80; }}>
-        {missing && <p class="entries-empty">Not available: the workspace runs without the bot's database beside it.</p>}
-        {!missing && !shown.length && <p class="entries-empty">Nothing yet. Write something, and see here what it sets in motion.</p>}
+        {missing && <p class="entries-empty">{say("Not available: the workspace runs without the bot's database beside it.")}</p>}
+        {!missing && !shown.length && <p class="entries-empty">{say("Nothing yet. Write something, and see here what it sets in motion.")}</p>}
         {shown.map((entry) => <EntryRow key={entry.key} entry={entry} />)}
       </div>
     </aside>
@@ -74,9 +82,10 @@ export function Inspector({ onClose }: { onClose: () => void }) {
 
 const timeOf = (at: number) => {
   const when = new Date(at * 1000);
-  return `${when.toLocaleTimeString(undefined, { hour12: false })}.${String(when.getMilliseconds()).padStart(3, "0")}`;
+  return `${when.toLocaleTimeString(locale(), { hour12: false })}.${String(when.getMilliseconds()).padStart(3, "0")}`;
 };
-const ms = (value: number | null) => (value === null ? "" : `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`);
+/** Milliseconds, as exact as one reads them. */
+const exact = (value: number | null) => (value === null ? "?" : value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
 
 function EntryRow({ entry }: { entry: Entry }) {
   const [open, setOpen] = useState(false);
@@ -98,22 +107,23 @@ function summary(entry: Entry): { kindName: string; title: string; note: string;
   switch (entry.kind) {
     case "delivery": {
       const { type, state, ack_ms, attempts } = entry.delivery;
-      const tries = attempts.length > 1 ? `, try ${attempts.length}` : "";
-      if (state === "acked") return { kindName: "event", title: type, note: `acknowledged in ${ms(ack_ms)}${tries}`, state: "good" };
-      if (state === "failed") return { kindName: "event", title: type, note: `not acknowledged${tries}`, state: "bad" };
-      return { kindName: "event", title: type, note: `waiting${tries}`, state: "open" };
+      const tries = attempts.length > 1 && say("try {number}", { number: attempts.length });
+      const told = { kindName: say("event"), title: type };
+      if (state === "acked") return { ...told, note: listed(say("acknowledged in {ms} ms", { ms: exact(ack_ms) }), tries), state: "good" };
+      if (state === "failed") return { ...told, note: listed(say("not acknowledged"), tries), state: "bad" };
+      return { ...told, note: listed(say("waiting"), tries), state: "open" };
     }
     case "call": {
       const { method, ok, error } = entry.call;
-      return { kindName: "call", title: method, note: ok ? `ok ${ms(entry.call.ms)}` : error ?? "failed", state: ok ? "good" : "bad" };
+      return { kindName: say("call"), title: method, note: ok ? say("ok in {ms} ms", { ms: exact(entry.call.ms) }) : error ?? say("failed"), state: ok ? "good" : "bad" };
     }
     case "row": {
       const { table, change, changed, columns } = entry.row;
       const what = change === "updated" ? (changed ?? Object.keys(columns)).join(", ") : "";
-      return { kindName: "row", title: table, note: what ? `${change}: ${what}` : change, state: "plain" };
+      return { kindName: say("row"), title: table, note: what ? say("changed: {columns}", { columns: what }) : CHANGES[change](), state: "plain" };
     }
     case "prompt":
-      return { kindName: "prompt", title: entry.prompt.model, note: entry.prompt.messages.length === 1 ? "1 message" : `${entry.prompt.messages.length} messages`, state: "plain" };
+      return { kindName: say("prompt"), title: entry.prompt.model, note: sayCount(entry.prompt.messages.length, "1 message", "{count} messages"), state: "plain" };
   }
 }
 
@@ -124,14 +134,17 @@ function Detail({ entry }: { entry: Entry }) {
         <div class="entry-detail">
           <ol class="attempts">
             {entry.delivery.attempts.map((one) => (
-              <li key={one.number}>{one.ms === null ? one.failure ?? "no acknowledgement yet" : `acknowledged after ${ms(one.ms)}`}{one.reason && ` (sent again: ${one.reason})`}</li>
+              <li key={one.number}>
+                {one.ms === null ? one.failure ?? say("no acknowledgement yet") : say("acknowledged after {ms} ms", { ms: exact(one.ms) })}
+                {one.reason && <small> {say("(sent again: {reason})", { reason: one.reason })}</small>}
+              </li>
             ))}
           </ol>
           <Json value={entry.delivery.payload} />
         </div>
       );
     case "call":
-      return <div class="entry-detail"><h3>Asked</h3><Json value={entry.call.args} /><h3>Answered {entry.call.status}</h3><Json value={entry.call.result} /></div>;
+      return <div class="entry-detail"><h3>{say("Asked")}</h3><Json value={entry.call.args} /><h3>{say("Answered {status}", { status: String(entry.call.status) })}</h3><Json value={entry.call.result} /></div>;
     case "row":
       return (
         <div class="entry-detail">
@@ -147,7 +160,7 @@ function Detail({ entry }: { entry: Entry }) {
       return (
         <div class="entry-detail">
           {entry.prompt.messages.map((message, n) => (
-            <section key={n} class={`said said-${message.role}`}><h3>{message.role}</h3><pre tabIndex={0}>{message.content}</pre></section>
+            <section key={n} class={`said said-${message.role}`}><h3>{ROLES[message.role]?.() ?? message.role}</h3><pre tabIndex={0}>{message.content}</pre></section>
           ))}
         </div>
       );

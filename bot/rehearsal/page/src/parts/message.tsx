@@ -15,6 +15,7 @@ import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icons";
 import { MenuButton, type MenuItem } from "../ui/menu";
 import { clockTime, Time } from "./when";
+import { listed, say, sayCount } from "../words";
 
 interface Props {
   message: Message;
@@ -40,18 +41,18 @@ export const MessageRow = memo(function MessageRow(props: Props) {
   const name = userName(message.user);
   return (
     <article class={`message${follows ? " follows" : ""}${isTarget ? " is-target" : ""}${held ? " is-held" : ""}${message.is_ephemeral ? " is-ephemeral" : ""}`}
-      tabIndex={-1} data-ts={message.ts} aria-label={`${name}, ${clockTime(message.ts)}`} aria-busy={streaming}>
+      tabIndex={-1} data-ts={message.ts} aria-label={listed(name, clockTime(message.ts))} aria-busy={streaming}>
       <div class="message-side">{follows ? <Time ts={message.ts} /> : <Avatar id={message.user} />}</div>
       <div class="message-main">
         {!follows && (
           <header class="message-head">
             <strong class="author">{name}</strong>
-            {isBot && message.user !== "USLACKBOT" && <span class="badge">App</span>}
+            {isBot && message.user !== "USLACKBOT" && <span class="badge">{say("App")}</span>}
             <Time ts={message.ts} />
           </header>
         )}
-        {message.is_ephemeral && <p class="only-you"><Icon name="lock" size={13} /> Only you can see this</p>}
-        {isGone ? <p class="gone">This message was deleted.</p>
+        {message.is_ephemeral && <p class="only-you"><Icon name="lock" size={13} /> {say("Only you can see this")}</p>}
+        {isGone ? <p class="gone">{say("This message was deleted.")}</p>
           : editing ? <EditBox message={message} channel={channel} onDone={() => setEditing(false)} />
           : <Content {...props} streaming={streaming} />}
         {!isGone && <Reactions {...props} />}
@@ -87,7 +88,7 @@ function Content(props: Props & { streaming: boolean }) {
       {streaming ? <Stream {...props} />
         : message.blocks?.length ? <Blocks blocks={message.blocks} />
         : message.text ? <div class="text"><Mrkdwn text={message.text} /></div> : null}
-      {message.edited && message.stream === undefined && <small class="edited">(edited)</small>}
+      {message.edited && message.stream === undefined && <small class="edited">{say("(edited)")}</small>}
       {message.files?.map((file) => <FileCard key={file.id} file={file} me={props.me} />)}
     </SurfaceContext.Provider>
   );
@@ -102,10 +103,10 @@ function Stream({ message, channel, app }: Props) {
       {message.text && <Markdown text={message.text} />}
       {message.stream_blocks && <Blocks blocks={message.stream_blocks} />}
       <div class="stream-foot">
-        <span class="writing"><span class="dots" aria-hidden="true"><i /><i /><i /></span> {stopped ? "Stopping…" : "Writing…"}</span>
+        <span class="writing"><span class="dots" aria-hidden="true"><i /><i /><i /></span> {stopped ? say("Stopping…") : say("Writing…")}</span>
         {!stopped && app.can_stop && (
           <button type="button" class="button button-small" onClick={() => void perform("stop_stream", { channel, ts: message.ts })}>
-            <Icon name="stop" size={13} /> Stop
+            <Icon name="stop" size={13} /> {say("Stop")}
           </button>
         )}
       </div>
@@ -115,7 +116,7 @@ function Stream({ message, channel, app }: Props) {
 
 function FileCard({ file, me }: { file: SlackFile; me: string }) {
   const url = file.page_url ?? `/page/file/${file.id}?as=${encodeURIComponent(me)}`;
-  const title = file.title || file.name || "File";
+  const title = file.title || file.name || say("File");
   if (file.mimetype?.startsWith("image/")) {
     return (
       <figure class="file-picture">
@@ -127,25 +128,29 @@ function FileCard({ file, me }: { file: SlackFile; me: string }) {
   return (
     <a class="file-card" href={url} target="_blank" rel="noopener noreferrer" download={file.name}>
       <Icon name="file" size={22} />
-      <span><strong>{title}</strong><small>{file.mimetype ?? "file"}{file.size ? `, ${sizeOf(file.size)}` : ""}</small></span>
+      <span><strong>{title}</strong><small>{listed(file.mimetype, file.size !== undefined && sizeOf(file.size))}</small></span>
     </a>
   );
 }
 
-const sizeOf = (bytes: number) => (bytes < 1024 ? `${bytes} bytes` : bytes < 1_048_576 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1_048_576).toFixed(1)} MB`);
+const sizeOf = (bytes: number) => (
+  bytes < 1024 ? sayCount(bytes, "{count} byte", "{count} bytes")
+  : bytes < 1_048_576 ? say("{size} KB", { size: Math.round(bytes / 1024) })
+  : say("{size} MB", { size: Math.round(bytes / 104_857.6) / 10 })
+);
 
 function Reactions({ message, channel, me }: Props) {
   const { perform } = useActing();
   const { userName } = useContext(Directory);
   if (!message.reactions?.length) return null;
   return (
-    <div class="reactions" role="group" aria-label="Reactions">
+    <div class="reactions" role="group" aria-label={say("Reactions")}>
       {message.reactions.map(({ name, users, count }) => {
         const mine = users.includes(me);
         const who = users.map(userName).join(", ");
         return (
-          <button key={name} type="button" class="reaction" aria-pressed={mine} title={`${who} reacted with :${name}:`}
-            aria-label={`${name}, ${count}: ${who}`} onClick={() => void perform("react", { channel, ts: message.ts, name, remove: mine })}>
+          <button key={name} type="button" class="reaction" aria-pressed={mine} title={say("{who} reacted with :{emoji}:", { who, emoji: name })}
+            aria-label={say("{emoji}, {count}: {who}", { emoji: name, count, who })} onClick={() => void perform("react", { channel, ts: message.ts, name, remove: mine })}>
             <span aria-hidden="true">{EMOJI[name] ?? `:${name}:`}</span> {count}
           </button>
         );
@@ -160,9 +165,9 @@ function ThreadLink({ message, onThread, status }: Props) {
   return (
     <button type="button" class="thread-link" onClick={() => onThread?.(message.ts)}>
       <Icon name="thread" size={15} />
-      {count > 0 && <span>{count === 1 ? "1 reply" : `${count} replies`}</span>}
+      {count > 0 && <span>{sayCount(count, "1 reply", "{count} replies")}</span>}
       {status ? <span class="thread-status">{status}</span>
-        : message.latest_reply && <small>last at {clockTime(message.latest_reply)}</small>}
+        : message.latest_reply && <small>{say("last at {time}", { time: clockTime(message.latest_reply) })}</small>}
     </button>
   );
 }
@@ -173,27 +178,27 @@ function Toolbar({ message, channel, me, app, inThread, onThread, onHold, onEdit
   const isMine = message.user === me;
   const shortcut = async (callback_id: string, name: string) => {
     const outcome = await perform<Outcome>("shortcut", { callback_id, channel, ts: message.ts });
-    if (outcome && !outcome.ok) tell(`“${name}” failed: the app did not answer in time.`);
+    if (outcome && !outcome.ok) tell(say("“{name}” failed: the app did not answer in time.", { name }));
   };
   const items: MenuItem[] = app.message_shortcuts.map((s) => ({
     label: s.name, detail: s.description, icon: <Icon name="spark" />, onPick: () => void shortcut(s.callback_id, s.name),
   }));
   if (isMine) {
-    items.push({ label: "Edit message", icon: <Icon name="edit" />, onPick: onEdit });
-    items.push({ label: "Delete message", icon: <Icon name="trash" />, danger: true, onPick: () => void perform("delete", { channel, ts: message.ts }) });
+    items.push({ label: say("Edit message"), icon: <Icon name="edit" />, onPick: onEdit });
+    items.push({ label: say("Delete message"), icon: <Icon name="trash" />, danger: true, onPick: () => void perform("delete", { channel, ts: message.ts }) });
   }
-  const reactions: MenuItem[] = REACTIONS.map((name) => ({
-    label: `${EMOJI[name]} ${name.replaceAll("_", " ")}`, onPick: () => void perform("react", { channel, ts: message.ts, name }),
+  const reactions: MenuItem[] = Object.entries(REACTIONS).map(([name, called]) => ({
+    label: called(), icon: <span aria-hidden="true">{EMOJI[name]}</span>, onPick: () => void perform("react", { channel, ts: message.ts, name }),
   }));
   return (
-    <div class="toolbar" role="toolbar" aria-label="Message actions">
-      {!message.is_ephemeral && <MenuButton label="Add a reaction" items={reactions} onToggle={onHold}><Icon name="smile" /></MenuButton>}
+    <div class="toolbar" role="toolbar" aria-label={say("Message actions")}>
+      {!message.is_ephemeral && <MenuButton label={say("Add a reaction")} items={reactions} onToggle={onHold}><Icon name="smile" /></MenuButton>}
       {!inThread && !message.is_ephemeral && (
-        <button type="button" class="icon-button" aria-label="Reply in thread" title="Reply in thread" onClick={() => onThread?.(message.ts)}>
+        <button type="button" class="icon-button" aria-label={say("Reply in thread")} title={say("Reply in thread")} onClick={() => onThread?.(message.ts)}>
           <Icon name="thread" />
         </button>
       )}
-      {items.length > 0 && <MenuButton label="More actions" heading="Message shortcuts" items={items} onToggle={onHold}><Icon name="more" /></MenuButton>}
+      {items.length > 0 && <MenuButton label={say("More actions")} heading={say("Message shortcuts")} items={items} onToggle={onHold}><Icon name="more" /></MenuButton>}
     </div>
   );
 }
@@ -208,15 +213,15 @@ function EditBox({ message, channel, onDone }: { message: Message; channel: stri
   };
   return (
     <form class="edit-box" onSubmit={(event) => { event.preventDefault(); void save(); }}>
-      <textarea ref={box} class="field" rows={3} aria-label="Edit message" value={text} autofocus
+      <textarea ref={box} class="field" rows={3} aria-label={say("Edit message")} value={text} autofocus
         onInput={(event) => setText(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === "Escape") onDone();
           if (event.key === "Enter" && !event.shiftKey) { event.preventDefault(); void save(); }
         }} />
       <div class="row">
-        <button type="button" class="button button-small" onClick={onDone}>Cancel</button>
-        <button type="submit" class="button button-small button-primary">Save</button>
+        <button type="button" class="button button-small" onClick={onDone}>{say("Cancel")}</button>
+        <button type="submit" class="button button-small button-primary">{say("Save")}</button>
       </div>
     </form>
   );

@@ -9,6 +9,7 @@ import type { World } from "../state/world";
 import { Dialog } from "../ui/dialog";
 import { Icon } from "../ui/icons";
 import { readOptions } from "./message";
+import { say } from "../words";
 
 type Errors = Record<string, string>;
 
@@ -91,16 +92,16 @@ function Modal({ view, me, isTop, isPushed, onClose }: ModalProps) {
     <form class="modal" novalidate onSubmit={(event) => { event.preventDefault(); void submit(); }} aria-busy={busy}>
       <header class="dialog-head">
         {isPushed && (
-          <button type="button" class="icon-button" aria-label="Back" title="Back" onClick={onClose}><span class="turn-left"><Icon name="chevron" /></span></button>
+          <button type="button" class="icon-button" aria-label={say("Back")} title={say("Back")} onClick={onClose}><span class="turn-left"><Icon name="chevron" /></span></button>
         )}
         <h2 id={isTop ? "modal-title" : undefined} class="dialog-title">{textOf(view.title)}</h2>
-        <button type="button" class="icon-button dialog-close" aria-label="Close" title="Close" onClick={onClose}><Icon name="close" /></button>
+        <button type="button" class="icon-button dialog-close" aria-label={say("Close")} title={say("Close")} onClick={onClose}><Icon name="close" /></button>
       </header>
       <div class="dialog-body" ref={body}>
         <SurfaceContext.Provider value={surface}><Blocks blocks={view.blocks} /></SurfaceContext.Provider>
       </div>
       <footer class="dialog-foot">
-        <button type="button" class="button" onClick={onClose}>{textOf(view.close) || (view.submit ? "Cancel" : "Close")}</button>
+        <button type="button" class="button" onClick={onClose}>{textOf(view.close) || (view.submit ? say("Cancel") : say("Close"))}</button>
         {view.submit && (
           <button type="submit" class="button button-primary" aria-busy={busy}>{textOf(view.submit)}</button>
         )}

@@ -8,6 +8,7 @@ import { Avatar } from "../ui/avatar";
 import { Icon, type IconName } from "../ui/icons";
 import { MenuButton } from "../ui/menu";
 import { rove } from "../ui/roving";
+import { listed, say, sentence, type Sentence } from "../words";
 
 interface Props {
   world: World;
@@ -26,29 +27,29 @@ export function Sidebar({ world, current, onOpen, onPerson }: Props) {
     if ((await perform("join", { channel: id })) !== undefined) onOpen(id);
   };
   return (
-    <nav class="sidebar" aria-label="Workspace" onKeyDown={(event) => void rove(event, ".channel", { wrap: false })}>
+    <nav class="sidebar" aria-label={say("Workspace")} onKeyDown={(event) => void rove(event, ".channel", { wrap: false })}>
       <header class="workspace">
         <span class="mark" aria-hidden="true"><Icon name="spark" size={20} /></span>
-        <span><strong>{world.team.name}</strong><small>on this machine</small></span>
+        <span><strong>{world.team.name}</strong><small>{say("on this machine")}</small></span>
       </header>
       <div class="sidebar-scroll">
-        <h2 class="sidebar-heading" id="nav-app">App</h2>
+        <h2 class="sidebar-heading" id="nav-app">{say("App")}</h2>
         <ul aria-labelledby="nav-app">
-          <Row world={world} id={world.bot.dm} label="Huisstijl" icon={<Avatar id={world.bot.user_id} size={20} />} current={current} onOpen={onOpen} />
+          <Row world={world} id={world.bot.dm} label="Huisstijl" icon={<Avatar id={world.bot.user_id} size={20} />} kind={say("direct message")} current={current} onOpen={onOpen} />
         </ul>
-        <h2 class="sidebar-heading" id="nav-channels">Channels</h2>
+        <h2 class="sidebar-heading" id="nav-channels">{say("Channels")}</h2>
         <ul aria-labelledby="nav-channels">
           {channels.map((c) => (
-            <Row key={c.id} world={world} id={c.id} label={c.name} icon={<Icon name={iconOf(c)} size={16} />} kind={kindOf(c)} current={current} onOpen={onOpen} />
+            <Row key={c.id} world={world} id={c.id} label={c.name} icon={<Icon name={iconOf(c)} size={16} />} kind={kindOf(c)} isShared={c.kind === "channel" && c.is_ext_shared} current={current} onOpen={onOpen} />
           ))}
         </ul>
         {joinable.length > 0 && (
           <>
-            <h2 class="sidebar-heading" id="nav-join">Not joined</h2>
+            <h2 class="sidebar-heading" id="nav-join">{say("Not joined")}</h2>
             <ul aria-labelledby="nav-join">
               {joinable.map((c) => (
                 <li key={c.id}>
-                  <button type="button" class="channel is-quiet" tabIndex={-1} onClick={() => void join(c.id)} aria-label={`Join ${c.name}`}>
+                  <button type="button" class="channel is-quiet" tabIndex={-1} onClick={() => void join(c.id)} aria-label={say("Join {channel}", { channel: c.name })}>
                     <Icon name="plus" size={16} /> <span class="channel-name">{c.name}</span>
                   </button>
                 </li>
@@ -63,49 +64,48 @@ export function Sidebar({ world, current, onOpen, onPerson }: Props) {
 }
 
 const iconOf = (c: Channel): IconName => (c.kind === "group" ? "lock" : "hash");
-const kindOf = (c: Channel) => (c.kind === "group" ? "private channel" : c.is_ext_shared ? "shared channel" : "channel");
+const kindOf = (c: Channel) => (c.kind === "group" ? say("private channel") : c.is_ext_shared ? say("shared channel") : say("channel"));
 
-interface RowProps { world: World; id: string; label: string; icon: preact.ComponentChild; kind?: string; current: string; onOpen: (id: string) => void }
+interface RowProps { world: World; id: string; label: string; icon: preact.ComponentChild; kind: string; isShared?: boolean; current: string; onOpen: (id: string) => void }
 
-function Row({ world, id, label, icon, kind = "direct message", current, onOpen }: RowProps) {
+function Row({ world, id, label, icon, kind, isShared, current, onOpen }: RowProps) {
   const { count, named } = unread(world, id);
   const isCurrent = id === current;
   const fresh = count > 0 && !isCurrent;
-  const news = fresh ? `, ${count} unread${named ? ", you are mentioned" : ""}` : "";
+  const unreadCount = fresh && say("{count} unread", { count });
   return (
     <li>
       <button type="button" class={`channel${isCurrent ? " is-current" : ""}${fresh ? " is-unread" : ""}`} tabIndex={isCurrent ? 0 : -1}
-        aria-current={isCurrent ? "page" : undefined} aria-label={`${label}, ${kind}${news}`} data-channel={id} onClick={() => onOpen(id)}>
+        aria-current={isCurrent ? "page" : undefined} aria-label={listed(label, kind, unreadCount, fresh && named && say("you are mentioned"))} data-channel={id} onClick={() => onOpen(id)}>
         {icon} <span class="channel-name">{label}</span>
-        {kind === "shared channel" && <span class="badge">Shared</span>}
+        {isShared && <span class="badge">{say("Shared")}</span>}
         {fresh && <span class={`count${named ? " is-named" : ""}`}>{count > 99 ? "99+" : count}</span>}
       </button>
     </li>
   );
 }
 
-const ROLES: Record<string, [role: string, what: string]> = {
-  member: ["Member", "teaches, asks for drafts, keeps them"],
-  reviewer: ["Reviewer", "approves, edits and rejects examples"],
-  admin: ["Admin", "styles, training, promotion, rollback"],
-  guest: ["Guest", "may look, and change nothing"],
-  private_member: ["Private channel only", "sees one private channel"],
-  stranger: ["Partner", "of another company, in a shared channel"],
+const ROLES: Record<string, [role: Sentence, what: Sentence]> = {
+  member: [sentence("Member"), sentence("Member: teaches, asks for drafts, keeps them")],
+  reviewer: [sentence("Reviewer"), sentence("Reviewer: approves, edits and rejects examples")],
+  admin: [sentence("Admin"), sentence("Admin: styles, training, promotion, rollback")],
+  guest: [sentence("Guest"), sentence("Guest: may look, and change nothing")],
+  private_member: [sentence("Private channel only"), sentence("Private channel only: sees one private channel")],
+  stranger: [sentence("Partner"), sentence("Partner: of another company, in a shared channel")],
 };
 
 function Persona({ world, onPerson }: { world: World; onPerson: (id: string) => void }) {
   const { userName } = useContext(Directory);
   const role = world.act_as.find((one) => one.id === world.me)?.role ?? "member";
   const items = world.act_as.map((one) => {
-    const [name, what] = ROLES[one.role] ?? [one.role, ""];
-    return { label: userName(one.id), detail: `${name}: ${what}`, icon: <Avatar id={one.id} size={28} />, checked: one.id === world.me, onPick: () => onPerson(one.id) };
+    return { label: userName(one.id), detail: ROLES[one.role]?.[1](), icon: <Avatar id={one.id} size={28} />, checked: one.id === world.me, onPick: () => onPerson(one.id) };
   });
   return (
     <div class="persona">
-      <MenuButton label={`Act as: ${userName(world.me)}`} heading="Act as" items={items} className="persona-button" align="start">
+      <MenuButton label={say("Act as: {name}", { name: userName(world.me) })} heading={say("Act as")} items={items} className="persona-button" align="start">
         <Avatar id={world.me} size={32} />
-        <span class="persona-words"><small>Acting as</small><strong>{userName(world.me)}</strong></span>
-        <span class="badge">{ROLES[role]?.[0] ?? role}</span>
+        <span class="persona-words"><small>{say("Acting as")}</small><strong>{userName(world.me)}</strong></span>
+        <span class="badge">{ROLES[role]?.[0]() ?? role}</span>
         <Icon name="chevron" size={14} />
       </MenuButton>
     </div>

@@ -2,9 +2,10 @@
 import { useEffect, useState } from "preact/hooks";
 import { Icon } from "../ui/icons";
 import { MenuButton } from "../ui/menu";
+import { say, sentence, type Sentence } from "../words";
 
 type Theme = "system" | "light" | "dark";
-const WORDS: Record<Theme, string> = { system: "As the system", light: "Light", dark: "Dark" };
+const WORDS: Record<Theme, Sentence> = { system: sentence("As the system"), light: sentence("Light"), dark: sentence("Dark") };
 
 function kept(): Theme {
   const value = localStorage.getItem("huisstijl.theme");
@@ -18,6 +19,6 @@ export function ThemeSwitch() {
     if (theme === "system") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
   }, [theme]);
-  const items = (Object.keys(WORDS) as Theme[]).map((one) => ({ label: WORDS[one], checked: one === theme, onPick: () => setTheme(one) }));
-  return <MenuButton label="Light or dark" items={items}><Icon name={theme === "dark" ? "moon" : "sun"} /></MenuButton>;
+  const items = (Object.keys(WORDS) as Theme[]).map((one) => ({ label: WORDS[one](), checked: one === theme, onPick: () => setTheme(one) }));
+  return <MenuButton label={say("Light or dark")} items={items}><Icon name={theme === "dark" ? "moon" : "sun"} /></MenuButton>;
 }

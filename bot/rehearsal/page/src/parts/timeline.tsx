@@ -6,6 +6,7 @@ import type { World } from "../state/world";
 import { rove } from "../ui/roving";
 import { MessageRow } from "./message";
 import { dayOf } from "./when";
+import { say } from "../words";
 
 interface Props {
   world: World;
@@ -66,7 +67,7 @@ export function Timeline({ world, channel, messages, label, inThread = false, re
           return (
             <div key={message.ts}>
               {newDay && <div class="day" role="separator" aria-label={dayOf(message.ts)}><span>{dayOf(message.ts)}</span></div>}
-              {isFirstNew && <div class="fresh" role="separator" aria-label="New messages"><span>New</span></div>}
+              {isFirstNew && <div class="fresh" role="separator" aria-label={say("New messages")}><span>{say("New")}</span></div>}
               <MessageRow message={message} channel={channel} me={world.me} app={world.app} follows={Boolean(follows)} inThread={inThread}
                 isTarget={message.ts === target} onThread={onThread} status={inThread ? undefined : statusText(world, channel, message.ts)} />
             </div>

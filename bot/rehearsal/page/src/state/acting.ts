@@ -1,6 +1,7 @@
 // What a person does. The effects come back over the live feed; only refusals and answers come back here.
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
+import { say } from "../words";
 
 export class Refused extends Error {}
 
@@ -14,9 +15,9 @@ export async function act<T = unknown>(as: string, action: string, args: object)
     });
     answer = await response.json();
   } catch {
-    throw new Refused("The workspace does not answer. Is `huisstijl up` still running?");
+    throw new Refused(say("The workspace does not answer. Is `huisstijl up` still running?"));
   }
-  if (!answer.ok) throw new Refused(answer.error ?? "That did not work.");
+  if (!answer.ok) throw new Refused(answer.error ?? say("That did not work."));
   return answer.result as T;
 }
 

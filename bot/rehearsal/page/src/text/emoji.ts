@@ -1,4 +1,5 @@
 // Slack writes emoji as :names:. These are the ones that people and the bot use here; others stay as they are written.
+import { sentence, type Sentence } from "../words";
 
 export const EMOJI: Record<string, string> = {
   "+1": "👍", thumbsup: "👍", "-1": "👎", thumbsdown: "👎", heart: "❤️", tada: "🎉", eyes: "👀", star: "⭐",
@@ -10,7 +11,10 @@ export const EMOJI: Record<string, string> = {
 };
 
 /** What people can add with two clicks. */
-export const REACTIONS = ["+1", "heart", "tada", "eyes", "star", "white_check_mark"];
+export const REACTIONS: Record<string, Sentence> = {
+  "+1": sentence("thumbs up"), heart: sentence("heart"), tada: sentence("hooray"), eyes: sentence("eyes"),
+  star: sentence("star"), white_check_mark: sentence("check mark"),
+};
 
 export const withEmoji = (text: string): string =>
   text.replace(/:([a-z0-9_+-]+):/g, (whole, name: string) => EMOJI[name] ?? whole);

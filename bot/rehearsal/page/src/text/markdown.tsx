@@ -3,6 +3,7 @@ import { lexer, type Token, type Tokens } from "marked";
 import type { ComponentChild } from "preact";
 import { useMemo } from "preact/hooks";
 import { Link } from "./links";
+import { say } from "../words";
 
 export function Markdown({ text }: { text: string }) {
   const tokens = useMemo(() => lexer(text, { gfm: true, breaks: true }), [text]);
@@ -28,7 +29,7 @@ function block(token: Token, key: number): ComponentChild {
     case "table": {
       const { header, rows } = token as Tokens.Table;
       return (
-        <div key={key} class="table-scroll" tabIndex={0} role="region" aria-label="Table">
+        <div key={key} class="table-scroll" tabIndex={0} role="region" aria-label={say("Table")}>
           <table>
             <thead><tr>{header.map((cell, n) => <th key={n}>{inline(cell.tokens)}</th>)}</tr></thead>
             <tbody>{rows.map((row, n) => <tr key={n}>{row.map((cell, m) => <td key={m}>{inline(cell.tokens)}</td>)}</tr>)}</tbody>
@@ -58,7 +59,7 @@ function inline(tokens: Token[]): ComponentChild[] {
       case "codespan": return <code key={key}>{token.text}</code>;
       case "br": return <br key={key} />;
       case "link": return <Link key={key} url={(token as Tokens.Link).href}>{spans(token)}</Link>;
-      case "image": return <Link key={key} url={(token as Tokens.Image).href}>{token.text || "picture"}</Link>;
+      case "image": return <Link key={key} url={(token as Tokens.Image).href}>{token.text || say("picture")}</Link>;
       case "text": return <span key={key}>{"tokens" in token && token.tokens ? inline(token.tokens) : unescape(token.text)}</span>;
       case "escape": return unescape(token.text);
       default: return token.raw;

@@ -5,6 +5,7 @@ import type { ComponentChild } from "preact";
 import { withEmoji } from "./emoji";
 import { Link } from "./links";
 import { ChannelName, UserName } from "./people";
+import { locale } from "../words";
 
 const unescape = (text: string) => text.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
 
@@ -70,8 +71,8 @@ function When({ spec, fallback }: { spec: string; fallback: string }) {
   const [, seconds, format = ""] = spec.split("^");
   const at = new Date(Number(seconds) * 1000);
   if (Number.isNaN(at.getTime())) return <>{unescape(fallback)}</>;
-  const date = at.toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
-  const time = at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+  const date = at.toLocaleDateString(locale(), { day: "numeric", month: "short", year: "numeric" });
+  const time = at.toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit" });
   const said = format.replace(/\{date[a-z_]*\}/g, date).replace(/\{time[a-z_]*\}/g, time) || date;
   return <time dateTime={at.toISOString()}>{said}</time>;
 }

@@ -3,6 +3,7 @@
 import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
 import { Icon } from "./icons";
 import { Popup } from "./popup";
+import { say } from "../words";
 
 export interface Choice { value: string; label: string; detail?: string; group?: string }
 
@@ -90,7 +91,7 @@ export function Picker(props: Props) {
       {many && chosen.map((choice) => (
         <span key={choice.value} class="chip">
           {choice.label}
-          <button type="button" aria-label={`Remove ${choice.label}`} onClick={(event) => { event.stopPropagation(); onChoose(chosen.filter((c) => c !== choice)); }}>
+          <button type="button" aria-label={say("Remove {choice}", { choice: choice.label })} onClick={(event) => { event.stopPropagation(); onChoose(chosen.filter((c) => c !== choice)); }}>
             <Icon name="close" size={12} />
           </button>
         </span>
@@ -99,8 +100,8 @@ export function Picker(props: Props) {
         aria-expanded={open} aria-controls={open ? listId : undefined} aria-autocomplete="list"
         aria-activedescendant={open && choices[at] ? `${listId}-${at}` : undefined}
         aria-describedby={props.describedBy} aria-invalid={props.invalid} data-autofocus={props.autofocus}
-        size={props.compact ? Math.max(6, (single ?? props.placeholder ?? "Choose").length) : undefined}
-        placeholder={many && chosen.length ? "" : open && single ? single : props.placeholder ?? "Choose"}
+        size={props.compact ? Math.max(6, (single ?? props.placeholder ?? say("Choose")).length) : undefined}
+        placeholder={many && chosen.length ? "" : open && single ? single : props.placeholder ?? say("Choose")}
         value={open ? typed : single ?? ""}
         onInput={(event) => {
           // Closed, the box shows the choice; what is typed then starts a new search.
@@ -116,7 +117,7 @@ export function Picker(props: Props) {
               <ChoiceRow key={choice.value} id={`${listId}-${n}`} choice={choice} heading={choice.group !== choices[n - 1]?.group ? choice.group : undefined}
                 active={n === at} selected={isChosen(choice)} onPick={() => choose(choice)} onHover={() => setAt(n)} />
             ))}
-            {!choices.length && <li class="listbox-empty" role="presentation">{busy ? "Searching…" : "Nothing found"}</li>}
+            {!choices.length && <li class="listbox-empty" role="presentation">{busy ? say("Searching…") : say("Nothing found")}</li>}
           </ul>
         </Popup>
       )}
