@@ -60,7 +60,7 @@ def test_a_member_is_forgotten_and_no_reviewer_sees_the_text_any_more(
 
 def test_who_may_not_reads_why_and_who_cancels_keeps_everything(tab: Tab, bot: Bot, proposed: Example) -> None:
     tab.open(GUEST, BRAND).write("/huisstijl forget")
-    expect(tab.message("full members")).to_contain_text("Only you can see this")
+    expect(tab.message("Guests")).to_contain_text("Only you can see this")
     tab.act_as("Mia de Wit")
     tab.go("brand")
     tab.write("/huisstijl forget @noor")
