@@ -100,26 +100,35 @@ def confirm_forgetting(database: Database, settings: Settings, actor: Actor, quo
         style_ids = list(_by_style(list_examples_of_person(session, actor.team_id, user_id)))
     if done is not None:
         return done
-    examples: list[str] = []
-    adapters: list[str] = []
     for style_id in sorted(style_ids):
-        ids, names = _forget_in_style(database, settings, actor, user_id, style_id)
-        examples += ids
-        adapters += names
+        _forget_in_style(database, settings, actor, user_id, style_id, quote_id)
         failpoints.visit("erase.half")
+    done = _conclude(database, actor, user_id, quote_id)
+    finish_erasure(database, settings)
+    log.info("person.forgotten", examples=done.examples, drafts=done.drafts, adapters=len(done.adapter_names))
+    return done
+
+
+def _conclude(database: Database, actor: Actor, user_id: str, quote_id: str) -> Forgotten:
+    """The drafts, and the record of it all: added up from what each style's transaction put down, whoever made it."""
     with database.write() as session:
+        audit.lock_entry(session, quote_id)  # of two clicks at once, one concludes and the other reads what it wrote
+        done = _find_done(session, actor, user_id, quote_id)
+        if done is not None:
+            return done
+        parts = _entries(session, user_id, "examples.forgotten", quote_id)
+        adapters = [name for part in parts for name in part["adapters"]]
+        examples = sum(part["examples"] for part in parts)
         drafts = erase_drafts_of_person(session, actor.team_id, user_id)
         erase_failed_payloads(session, actor.team_id, [user_id, *drafts])
         audit.record(
             session, team_id=actor.team_id, actor=actor.user_id, action="person.forgotten", subject=user_id,
-            quote=quote_id, examples=len(examples), styles=len(style_ids), drafts=len(drafts), adapters=adapters,
+            quote=quote_id, examples=examples, styles=len(parts), drafts=len(drafts), adapters=adapters,
         )  # fmt: skip
-    finish_erasure(database, settings)
-    log.info("person.forgotten", examples=len(examples), drafts=len(drafts), adapters=len(adapters))
-    return Forgotten(
-        user_id=user_id, is_own=user_id == actor.user_id, examples=len(examples), styles=len(style_ids),
-        drafts=len(drafts), adapter_names=tuple(adapters),
-    )  # fmt: skip
+        return Forgotten(
+            user_id=user_id, is_own=user_id == actor.user_id, examples=examples, styles=len(parts),
+            drafts=len(drafts), adapter_names=tuple(adapters),
+        )  # fmt: skip
 
 
 def decline_forgetting(database: Database, actor: Actor, quote_id: str) -> None:
@@ -131,14 +140,14 @@ def decline_forgetting(database: Database, actor: Actor, quote_id: str) -> None:
 
 
 def _forget_in_style(
-    database: Database, settings: Settings, actor: Actor, user_id: str, style_id: str
-) -> tuple[list[str], list[str]]:
-    """Everything of theirs in this style, and what follows from it. Returns the examples' ids, the adapters' names."""
+    database: Database, settings: Settings, actor: Actor, user_id: str, style_id: str, quote_id: str
+) -> None:
+    """Everything of theirs in this style, and what follows from it."""
     with database.write() as session:
         style = lock_style(session, style_id)
         found = _by_style(list_examples_of_person(session, actor.team_id, user_id)).get(style_id, [])
         if not found:
-            return [], []
+            return
         examples = lock_examples(session, found)
         adapters = list_adapters_trained_on_any(session, found)
         withdraw_in_any_state(session, examples, decided_by=actor.user_id)
@@ -148,7 +157,10 @@ def _forget_in_style(
             is_retrained = has_enough_examples(session, settings, style)
             why = NoRetrain.PERSON_FORGOTTEN if is_retrained else NoRetrain.TOO_FEW_EXAMPLES
             stop_serving_tainted(session, style, actor=actor.user_id, why=why)
-        return found, [adapter.name for adapter in adapters]
+        audit.record(
+            session, team_id=actor.team_id, actor=actor.user_id, action="examples.forgotten", subject=user_id,
+            quote=quote_id, style_id=style_id, examples=len(found), adapters=[adapter.name for adapter in adapters],
+        )  # fmt: skip
 
 
 def _by_style(examples: list[Example]) -> dict[str, list[str]]:
@@ -190,11 +202,15 @@ def _quoted(database: Database, actor: Actor, quote_id: str) -> str:
 
 
 def _find_done(session: Session, actor: Actor, user_id: str, quote_id: str) -> Forgotten | None:
-    for entry in audit.list_audit(session, user_id):
-        if entry.action == "person.forgotten" and entry.detail["quote"] == quote_id:
-            return Forgotten(
-                user_id=user_id, is_own=user_id == actor.user_id, examples=entry.detail["examples"],
-                styles=entry.detail["styles"], drafts=entry.detail["drafts"],
-                adapter_names=tuple(entry.detail["adapters"]),
-            )  # fmt: skip
+    for detail in _entries(session, user_id, "person.forgotten", quote_id):
+        return Forgotten(
+            user_id=user_id, is_own=user_id == actor.user_id, examples=detail["examples"], styles=detail["styles"],
+            drafts=detail["drafts"], adapter_names=tuple(detail["adapters"]),
+        )  # fmt: skip
     return None
+
+
+def _entries(session: Session, user_id: str, action: str, quote_id: str) -> list[dict[str, Any]]:
+    """What is on record of this person under this quote."""
+    found = [entry for entry in audit.list_audit(session, user_id) if entry.action == action]
+    return [entry.detail for entry in found if entry.detail["quote"] == quote_id]
