@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bot.domain.values import Actor
 from bot.errors import AdminsOnly, ForgetQuoteGone, MembersOnly
-from bot.operations.forget import confirm_forgetting, quote_forgetting
+from bot.operations.forget import Forgotten, confirm_forgetting, quote_forgetting
 from bot.operations.runs import queue_due_runs
 from config.rungs import Rung
 from config.settings import Settings
@@ -175,3 +178,27 @@ def test_who_may_not_is_refused_on_record_and_a_quote_is_its_askers_alone(
     with database.read() as session:
         refused = session.scalars(select(AuditEntry).where(AuditEntry.action == "forget.refused")).all()
     assert [entry.actor for entry in refused] == ["U0GUEST", "U0NOOR", "U0MIA"]
+
+
+def test_two_clicks_at_once_on_one_quote_are_one_record_with_all_its_figures(
+    database: Database, settings: Settings
+) -> None:
+    with database.write() as session:
+        for name in ("brand", "legal", "support"):
+            style = factories.make_style(session, name=name)
+            for _ in range(3):
+                factories.make_example(session, style, proposed_by="U0MIA")
+    quote = quote_forgetting(database, MIA, MIA.user_id)
+    assert quote.blocks is not None
+    quote_id, start = quote.blocks[-1]["elements"][0]["value"], threading.Barrier(3)
+
+    def click() -> Forgotten:
+        start.wait()
+        return confirm_forgetting(database, settings, MIA, quote_id)
+
+    with ThreadPoolExecutor(3) as pool:
+        answers = [one.result() for one in [pool.submit(click) for _ in range(3)]]
+    assert {(one.examples, one.styles) for one in answers} == {(9, 3)}
+    with database.read() as session:
+        (entry,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "person.forgotten"))
+    assert (entry.detail["examples"], entry.detail["styles"]) == (9, 3)
