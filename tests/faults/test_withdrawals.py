@@ -87,10 +87,13 @@ def test_a_message_deleted_at_a_random_moment_is_in_no_adapter_and_one_clean_ret
     tiny = run_settings(settings, database, base)
     prepared, example_id = prepare(database, tiny)
     moment, seen = random.Random(seed).randint(1, 18), 0
+    with database.read() as session:
+        text, runs = get_example(session, example_id).completion.encode(), tiny.data_dir / "runs"
 
     def meanwhile(stage: str, fraction: float) -> None:
         nonlocal seen
         seen += 1
+        assert not [path for path in runs.rglob("*") if path.is_file() and text in path.read_bytes()], "kept in a file"
         if seen == moment:
             delete_message(database, tiny)
 

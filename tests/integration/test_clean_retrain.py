@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from bot.domain.values import Actor
 from bot.errors import AdapterWithdrawn, NothingToRollBackTo
 from bot.operations.examples import withdraw_example, withdraw_examples_of_message
+from bot.operations.overview import read_overview
 from bot.operations.promotions import promote_by_hand, roll_back
 from bot.operations.runs import look_at_policy, queue_due_runs
 from bot.operations.status import get_status
@@ -151,6 +152,8 @@ def test_an_owed_retrain_waits_for_the_styles_hours_and_says_so(database: Databa
     assert queue_due_runs(database, settings, NOON) == []
     reason = waits_for(database, settings, style_id)
     assert reason.startswith("a clean retrain is owed") and "between 22:00 and 06:00 UTC" in reason
+    with database.read() as session:  # what the Home tab shows
+        assert read_overview(session, settings, get_style(session, style_id), NOON).next_training == reason
     assert len(queue_due_runs(database, settings, NOON.replace(hour=23))) == 1
 
 
