@@ -23,7 +23,10 @@ from db.scope import Scope
 from db.session import Database
 from db.styles import get_style
 from db.teams import get_team
-from tests.support.runs import Prepared, execute_here, make_base_model, prepare_run, run_settings
+from tests.support.runs import Prepared, execute_here, make_base_model, prepare_run, run_settings, working
+from tests.support.wait import wait_until
+from trainer.artifacts import list_adapters as list_stored
+from trainer.launchers.local import LocalLauncher
 
 pytestmark = [pytest.mark.faults, pytest.mark.training]
 
@@ -158,6 +161,10 @@ def test_a_clean_retrain_replaces_the_champion_and_is_byte_for_byte_a_run_that_n
         assert unlearnt == weights(elsewhere, f"support-v1{tail}")
         assert unlearnt != weights(tiny, f"support-v1{tail}")
     never.dispose()
+
+    with working(database, tiny, LocalLauncher(tiny), trainer_id="here:2"):
+        what = "the tainted weights deleted from the store"
+        wait_until(lambda: list_stored(tiny.resolved_artifact_url) == ["support-v2", "support-v2-retrieved"], what=what)
 
 
 def weights(settings: Settings, name: str) -> bytes:
