@@ -16,7 +16,7 @@ HuisstijlError
 ├── NotYet                       right, but too early or too late
 │   ├── TooFewExamples  RunAlreadyActive  TermsNotAccepted  NothingToRollBackTo  NotMeasuredYet  AlreadyDecided
 │   ├── OverBudget
-│   └── MessageGone  QuoteGone  RunHasEnded  AdapterWithdrawn  AlreadyChampion
+│   └── MessageGone  QuoteGone  ForgetQuoteGone  RunHasEnded  AdapterWithdrawn  AlreadyChampion
 ├── ModelError                   the model server did not deliver
 │   └── ModelDown  ModelSlow  ModelBusy  AdapterUnavailable  PromptTooLong  ModelBroke
 ├── SlackError                   Slack did not take what we sent
@@ -190,6 +190,10 @@ class MessageGone(NotYet):
 
 class QuoteGone(NotYet):
     """I no longer know this quote. Ask for a new one with `/huisstijl train`."""
+
+
+class ForgetQuoteGone(NotYet):
+    """I no longer know what this question was about. Ask for a new one with `/huisstijl forget`."""
 
 
 class RunHasEnded(NotYet):

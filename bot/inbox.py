@@ -51,9 +51,11 @@ class InboxWorkers(Workers):
         if results:
             with self._database.write() as session:
                 for event, (status, error) in results:
+                    # What is worked off keeps its key and its time, and no text.
+                    emptied: dict[str, Any] = {"body": {}} if status is InboxStatus.DONE else {}
                     write_fenced(
                         session, InboxEvent, event.inbox_id, event.fence,
-                        status=status, error=error, finished_at=now_in_database(session),
+                        status=status, error=error, finished_at=now_in_database(session), **emptied,
                     )  # fmt: skip
                     if status is InboxStatus.FAILED:
                         _owe_apology(session, event)

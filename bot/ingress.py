@@ -149,7 +149,8 @@ def _as_row(body: dict[str, Any], *, at_once: bool) -> dict[str, Any]:
         "event_key": slack.event_key(body),
         "team_id": slack.team_of(body),
         "kind": slack.kind_of(body),
-        "body": {key: value for key, value in body.items() if key != "token"},
+        # What is answered at once is not worked off from here, so its texts need not be kept.
+        "body": {} if at_once else {key: value for key, value in body.items() if key != "token"},
         "status": InboxStatus.DONE if at_once else InboxStatus.PENDING,
         "fence": 0,
         "attempts": 0,

@@ -13,6 +13,9 @@ from db.base import ID, SLACK_ID, Base, words
 from db.datasets import Dataset, DatasetExample
 from db.scope import Scope
 
+#: As an adapter's reason: why it must not serve any more, as a cause and not as a sentence in some language.
+EXAMPLES_WITHDRAWN = "examples_withdrawn"
+
 
 class AdapterStatus(StrEnum):
     PUBLISHED = "published"  #: In the store, complete and signed.
@@ -71,6 +74,12 @@ def list_adapters_trained_on(session: Session, example_id: str) -> list[Adapter]
         .where(DatasetExample.example_id == example_id, Adapter.status == AdapterStatus.PUBLISHED)
     )
     return list(session.scalars(query.order_by(Adapter.version.desc())))
+
+
+def list_names_to_delete(session: Session) -> list[str]:
+    """Adapters that learnt from what was withdrawn: their weights have no business in the store any more."""
+    query = select(Adapter.name).where(Adapter.status == AdapterStatus.WITHDRAWN, Adapter.reason == EXAMPLES_WITHDRAWN)
+    return list(session.scalars(query.order_by(Adapter.name)))
 
 
 def withdraw_adapter(session: Session, adapter_id: str, reason: str) -> None:

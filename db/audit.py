@@ -43,6 +43,11 @@ def find_entry(session: Session, audit_id: str, action: str) -> AuditEntry | Non
     return entry if entry is not None and entry.action == action else None
 
 
+def lock_entry(session: Session, audit_id: str) -> None:
+    """Others who ask for the same wait until this transaction ends."""
+    session.scalars(select(AuditEntry.audit_id).where(AuditEntry.audit_id == audit_id).with_for_update()).all()
+
+
 def list_newest_entries(session: Session, team_id: str, actions: Collection[str], *, limit: int) -> list[AuditEntry]:
     """The team's latest entries of these actions, newest first."""
     query = select(AuditEntry).where(AuditEntry.team_id == team_id, AuditEntry.action.in_(actions))

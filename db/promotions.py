@@ -23,6 +23,7 @@ class PromotionKind(StrEnum):
     GATE = "gate"  #: The gate found the challenger better beyond the noise.
     COMMAND = "command"  #: An admin promoted by hand.
     ROLLBACK = "rollback"  #: An admin went back.
+    WITHDRAWAL = "withdrawal"  #: What the champion had learnt from was withdrawn; a prompt took its place.
 
 
 class Promotion(Base):
@@ -38,7 +39,7 @@ class Promotion(Base):
     #: The promotion this one replaced.
     replaced_id: Mapped[str | None] = mapped_column(ID, default=None)
     run_id: Mapped[str | None] = mapped_column(ID, default=None)
-    #: A user id, or `gate`.
+    #: A user id, or `gate`; for a withdrawal also `clock` and the like.
     actor: Mapped[str] = mapped_column(SLACK_ID)
     reason: Mapped[str] = mapped_column(Text)
     promoted_at: Mapped[datetime]

@@ -21,6 +21,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+#: How long a statement waits for the lock of another process.
+_BUSY_SECONDS = 15.0
+#: Emptying the log holds up writers, so each try is short.
+_TRUNCATIONS, _TRUNCATION_MILLISECONDS = 20, 100
 #: Below this SQLite can corrupt a WAL database that several processes reset at the same moment.
 SAFE_SQLITE = (3, 51, 3)
 
@@ -94,6 +98,26 @@ class Database:
             _, in_log, moved = connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").one()
         return in_log, moved
 
+    def truncate_log(self) -> bool:
+        """Move all of SQLite's log into the file and empty it, so that no earlier version of a row is left in it.
+
+        False when readers or writers of other processes kept it in use; then try again later. Nobody is kept waiting
+        for longer than a moment. Without SQLite there is nothing to do. Raises DatabaseUnavailable.
+        """
+        if not self.is_sqlite:
+            return True
+        for _ in range(_TRUNCATIONS):
+            with _telling_faults_apart(), self._one_writer.turn(goes_first=False), self.engine.connect() as connection:
+                connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={_TRUNCATION_MILLISECONDS}")
+                try:
+                    is_busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+                finally:
+                    connection.exec_driver_sql(f"PRAGMA busy_timeout={int(1000 * _BUSY_SECONDS)}")
+            if not is_busy:
+                return True
+        return False
+
     def dispose(self) -> None:
         self.engine.dispose()
 
@@ -165,7 +189,7 @@ def _sqlite_engine(database: str | None, url: str, echo: bool, log_pages: int) -
     if database and database != ":memory:":
         Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        url, echo=echo, module=_sqlite_module(), connect_args={"timeout": 15.0, "check_same_thread": False}
+        url, echo=echo, module=_sqlite_module(), connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}
     )
 
     @event.listens_for(engine, "connect")

@@ -47,6 +47,8 @@ class Style(Base):
     recipe: Mapped[str] = mapped_column(String(255), default="")
     #: The promotion that made the candidate now serving; moved by compare-and-swap only.
     champion_promotion_id: Mapped[str | None] = mapped_column(ID, default=None)
+    #: Since when a clean retrain is owed: something was withdrawn that an adapter had learnt from (db/taint.py).
+    clean_retrain_owed_at: Mapped[datetime | None] = mapped_column(default=None)
     created_by: Mapped[str] = mapped_column(SLACK_ID)
     created_at: Mapped[datetime]
     is_archived: Mapped[bool] = mapped_column(default=False)
@@ -56,6 +58,11 @@ class Style(Base):
     @property
     def scope(self) -> Scope:
         return Scope.from_key(self.scope_key)
+
+    @property
+    def home_channel_id(self) -> str:
+        """Where what concerns it is said: a private style never speaks outside its own channel."""
+        return self.scope.channel_id or self.channel_id
 
     @property
     def reviewer_ids(self) -> frozenset[str]:

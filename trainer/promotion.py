@@ -8,7 +8,7 @@ them does not promote more by luck. A champion may be a prompt without an adapte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from config.sentences import Note, note
@@ -95,6 +95,44 @@ def decide(champion: Scorecard, challengers: Sequence[Scorecard], policy: Policy
             rung=winners[0].rung, why=_why_better(champion.rung, winners[0], len(challengers)), comparisons=comparisons
         )
     return Keep(rung=champion.rung, why=_why_not(champion.rung, ranked[0], policy), comparisons=comparisons)
+
+
+def replace_tainted(
+    champion: Scorecard, challengers: Sequence[Scorecard], policy: Policy, *, prompts: Collection[str]
+) -> Promote:
+    """The champion learnt from something that was withdrawn, so it has to go, also to one that is no better.
+
+    The best challenger that is not worse beyond the noise takes its place; otherwise, or where too few unseen pairs
+    could tell, the best prompt without an adapter does, which `prompts` names. ValueError when there is none.
+    """
+    comparisons = tuple(_compare(champion, challengers, policy))
+    ranked = sorted(comparisons, key=lambda comparison: -comparison.gain.mean)
+    if champion.n >= policy.min_pairs:
+        equal = [one for one in ranked if one.gain.high >= 0]
+        if equal:
+            return Promote(rung=equal[0].rung, why=_why_clean(champion.rung, equal[0]), comparisons=comparisons)
+    best = next((one for one in ranked if one.rung in prompts), None)
+    if best is None:
+        raise ValueError("no prompt was measured")
+    return Promote(rung=best.rung, why=_why_prompt(champion.rung, best), comparisons=comparisons)
+
+
+def _why_clean(champion: str, best: Comparison) -> Note:
+    gain = best.gain
+    return note(
+        "Promoted {best} over {champion}, which learnt from something that was withdrawn: against it {mean:.2f} bits "
+        "per byte, interval {low} to {high}, so it is not worse beyond the noise (n={n}).",
+        best=best.rung, champion=champion, mean=gain.mean, low=gain.low, high=gain.high, n=gain.n,
+    )  # fmt: skip
+
+
+def _why_prompt(champion: str, best: Comparison) -> Note:
+    gain = best.gain
+    return note(
+        "Went back to {best}: {champion} learnt from something that was withdrawn, and no adapter trained without it "
+        "is certain to be as good (n={n}).",
+        best=best.rung, champion=champion, n=gain.n,
+    )  # fmt: skip
 
 
 def _compare(champion: Scorecard, challengers: Sequence[Scorecard], policy: Policy) -> list[Comparison]:

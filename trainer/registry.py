@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -27,11 +28,14 @@ from db.scope import Scope
 from db.scorecards import ScorecardRow, list_scorecards
 from db.search import bytes_to_vector
 from db.styles import Style
+from db.taint import list_tainted_adapters, settle_clean_retrain, take_out_of_use
 from trainer.artifacts import PublishedAdapter
 from trainer.dataset import Split, TrainingExample
 from trainer.errors import ExampleWithdrawn
 from trainer.evaluate import to_json
 from trainer.metrics import Scorecard
+
+log = structlog.get_logger()
 
 _LIBRARIES = ("torch", "transformers", "peft", "trl", "tokenizers", "numpy")
 
@@ -293,6 +297,21 @@ def move_champion(session: Session, run: Run, style: Style, winner: Standing, *,
         session, team_id=run.team_id, actor="gate", action="candidate.promoted", subject=style.style_id,
         promotion_id=promotion.promotion_id, run_id=run.run_id, candidate=winner.key, replaced=over.standing.key,
     )  # fmt: skip
+
+
+def is_champion_tainted(session: Session, style: Style) -> bool:
+    """Did what serves now learn from something that was withdrawn since?"""
+    promotion = promotions.find_promotion(session, style.champion_promotion_id)
+    tainted = {adapter.adapter_id for adapter in list_tainted_adapters(session, style.style_id)}
+    return promotion is not None and promotion.adapter_id in tainted
+
+
+def settle_withdrawals(session: Session, style: Style) -> None:
+    """This run is clean, so nothing is owed any more; earlier adapters that are not must never serve again."""
+    gone = take_out_of_use(session, style, actor="gate", reason="It learnt from something that was withdrawn.")
+    settle_clean_retrain(session, style.style_id)
+    if gone.adapter_names:
+        log.info("adapters.taken_out_of_use", style_id=style.style_id, adapters=gone.adapter_names)
 
 
 def record_end(session: Session, run: Run, action: str, **detail: Any) -> None:

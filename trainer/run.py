@@ -33,7 +33,8 @@ from db.runs import Run, RunStatus
 from db.scope import Scope
 from db.search import vector_to_bytes
 from db.session import Database, DatabaseUnavailable
-from db.styles import Style, get_style
+from db.styles import Style, get_style, lock_style
+from db.taint import owe_clean_retrain
 from trainer import registry
 from trainer.artifacts import (
     AdapterFacts,
@@ -52,6 +53,7 @@ from trainer.curve import draw_curve
 from trainer.dataset import NotEnough, Retriever, TrainingExample, choose_shots, freeze_split, prompt_for, to_trl
 from trainer.errors import (
     AdapterNameTaken,
+    ExampleWithdrawn,
     NotEnoughExamples,
     RunBroken,
     StopReason,
@@ -61,7 +63,7 @@ from trainer.errors import (
 from trainer.evaluate import Candidate, UnseenPair, evaluate
 from trainer.hold import Hold
 from trainer.metrics import Scorecard
-from trainer.promotion import Policy, Promote, Verdict, decide
+from trainer.promotion import Policy, Promote, Verdict, decide, replace_tainted
 from trainer.recipe import Recipe, load_recipe
 from trainer.registry import Champion, Frozen, Standing
 from trainer.serving.embedder import Embedder
@@ -361,12 +363,20 @@ class _Run:
         Raises ExampleWithdrawn when a member was withdrawn meanwhile.
         """
         self._enter(RunStatus.PUBLISHING, PUBLISHED_AT)
-        verdict = decide(scores.champion_card, scores.challengers, _policy(self.recipe))
+        policy = _policy(self.recipe)
+        verdict = decide(scores.champion_card, scores.challengers, policy)
+        # Whether the champion has to go is known in the last transaction only.
+        has_adapter_champion = bool(scores.champion.standing.adapter_name)
+        clean = (
+            replace_tainted(scores.champion_card, scores.challengers, policy, prompts=scores.prompts)
+            if has_adapter_champion
+            else None
+        )
         curve_path, curve_words = self.draw(trained)
         try:
-            self._conclude(frozen, trained, scores, published, verdict, curve_path, curve_words)
+            self._conclude(frozen, trained, scores, published, (verdict, clean), curve_path, curve_words)
         except ChampionMoved:
-            self._conclude(frozen, trained, scores, published, None, curve_path, curve_words)
+            self._conclude(frozen, trained, scores, published, (None, None), curve_path, curve_words)
         for adapter in published.values():
             remove_leftovers(self.settings.resolved_artifact_url, adapter.name)
         failpoints.visit("promote.after_cas")
@@ -377,20 +387,23 @@ class _Run:
         trained: Mapping[Rung, TrainedAdapter],
         scores: _Scores,
         published: Mapping[Rung, PublishedAdapter],
-        verdict: Verdict | None,
+        verdicts: tuple[Verdict | None, Verdict | None],
         curve_path: str | None,
         curve_words: Note | None,
     ) -> None:
+        """`verdicts`: the usual one, and the one for a champion that learnt from what was withdrawn since."""
         self.hold.check()
         with self.hold.write() as session:
+            style = lock_style(session, self.style.style_id)  # before the examples, as whoever withdraws does
             registry.check_members(session, frozen.dataset_id)
             run = runs.get_run(session, self.run.run_id)
-            style = get_style(session, self.style.style_id)
+            verdict = verdicts[registry.is_champion_tainted(session, style)]
             registry.add_adapters(session, run, frozen.version, published)
             if isinstance(verdict, Promote):
                 failpoints.visit("promote.before_cas")
                 winner = scores.standing(verdict.rung)
                 registry.move_champion(session, run, style, winner, over=scores.champion, reason=verdict.reason)
+            registry.settle_withdrawals(session, style)
             now = now_in_database(session)
             receipt = _receipt(trained.values(), frozen, (now - (run.started_at or now)).total_seconds(), self.settings)
             runs.end_run(
@@ -428,6 +441,11 @@ class _Scores:
     @property
     def challengers(self) -> list[Scorecard]:
         return [self.cards[one.key] for one in self.standings if one != self.champion.standing]
+
+    @property
+    def prompts(self) -> list[str]:
+        """The candidates without an adapter, by key."""
+        return [one.key for one in self.standings if not one.adapter_name]
 
     def standing(self, key: str) -> Standing:
         return next(one for one in self.standings if one.key == key)
@@ -533,15 +551,26 @@ def _fail(hold: Hold, settings: Settings, run: Run, error: Exception) -> None:
     known = error if isinstance(error, TrainerError) else RunBroken()
     level = error.log_level if isinstance(error, TrainerError) else logging.ERROR
     log.log(level, "run.failed", error=type(error).__name__, sentence=str(known), exc_info=error)
-    _end(hold, settings, run, RunStatus.FAILED, error=str(known), verdict={"failure": known.as_json()})
+    is_owed_again = isinstance(known, ExampleWithdrawn)
+    _end(
+        hold, settings, run, RunStatus.FAILED, is_owed_again=is_owed_again,
+        error=str(known), verdict={"failure": known.as_json()},
+    )  # fmt: skip
 
 
-def _end(hold: Hold, settings: Settings, run: Run, status: RunStatus, **changes: Any) -> None:
-    """End without a result: what was put into the store already goes, while the run is certainly still ours."""
+def _end(
+    hold: Hold, settings: Settings, run: Run, status: RunStatus, *, is_owed_again: bool = False, **changes: Any
+) -> None:
+    """End without a result: what was put into the store already goes, while the run is certainly still ours.
+
+    `is_owed_again`: it ended because of a withdrawal, so another run without what was withdrawn is owed at once.
+    """
     with suppress(ClaimLost), hold.write() as session:
         for name in registry.list_adapter_names(session, run.run_id):
             delete_adapter(settings.resolved_artifact_url, name)
         runs.end_run(session, run.run_id, hold.fence, status, **changes)
         error = {"error": changes["error"]} if "error" in changes else {}
         registry.record_end(session, run, f"run.{status.value}", **error)
+        if is_owed_again:
+            owe_clean_retrain(session, run.style_id)
     remove_workspace(settings.data_dir, run.run_id, up_to_fence=hold.fence)

@@ -23,10 +23,12 @@ from config.logs import configure_logging
 from config.sentences import Note, note
 from config.settings import Settings, load_settings
 from db import audit, runs, trainers
+from db.adapters import list_names_to_delete
 from db.claims import ClaimLost
 from db.runs import HELD, Run, RunStatus
 from db.session import Database, DatabaseUnavailable
 from db.upgrade import check_revision
+from trainer.artifacts import delete_adapter
 from trainer.errors import RunError
 from trainer.launchers import Launcher, RunningChild
 from trainer.launchers.local import LocalLauncher
@@ -56,13 +58,15 @@ class Worker:
         self.claimed: Claimed | None = None
         self._is_registered = False
         self._beat_due = 0.0
+        self._deleted: set[str] = set()
 
     def work_until(self, stop: threading.Event) -> None:
         """Execute runs until asked to stop; then hand back what is not finished. A database that is away is waited
         for, since a trainer that gave up would have to be started by a person."""
         while not stop.is_set():
             try:
-                self._announce()
+                if self._announce():
+                    self._clear_store()
                 self._step(stop)
             except DatabaseUnavailable as error:
                 log.warning("trainer.database_unavailable", error=type(error).__name__)
@@ -70,15 +74,30 @@ class Worker:
         with suppress(DatabaseUnavailable):
             self._leave()
 
-    def _announce(self) -> None:
+    def _announce(self) -> bool:
+        """Say that this trainer is there, at every heartbeat; True when it was time for it."""
         if time.monotonic() < self._beat_due:
-            return
+            return False
         with self.database.write() as session:
             if not self._is_registered:
                 trainers.register_trainer(session, self.trainer_id, self.host)
             trainers.beat_trainer(session, self.trainer_id)
         self._is_registered = True
         self._beat_due = time.monotonic() + self.settings.heartbeat_seconds
+        return True
+
+    def _clear_store(self) -> None:
+        """Delete the weights that learnt from what was withdrawn; the model server then lets go of them, too."""
+        with self.database.read() as session:
+            names = [name for name in list_names_to_delete(session) if name not in self._deleted]
+        for name in names:
+            try:
+                delete_adapter(self.settings.resolved_artifact_url, name)
+            except OSError as error:  # the store is away: at the next heartbeat
+                log.warning("adapter.not_deleted", adapter=name, error=type(error).__name__)
+                return
+            self._deleted.add(name)
+            log.info("adapter.deleted", adapter=name)
 
     def _step(self, stop: threading.Event) -> None:
         if self.claimed is None:

@@ -92,6 +92,7 @@ class Clock:
             return
         with self._database.write() as session:
             purged = purge_events(session, older_than_seconds=INBOX_KEPT_SECONDS)
+        self._database.truncate_log()  # what was erased, and could not be taken out of SQLite's log at that moment
         self._purge_due = time.monotonic() + PURGE_EVERY_SECONDS
         log.info("inbox.purged", deliveries=purged)
 

@@ -7,7 +7,7 @@ again at every tick, no cause is missed. Hours are UTC, so no day has 23 or 25 o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -22,6 +22,7 @@ BACK_OFF = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 class Hindrance(StrEnum):
     """Why no run is due."""
 
+    CLEAN_RETRAIN_CANCELLED = "clean_retrain_cancelled"  #: It is owed, but an admin did not want it.
     BY_HAND_ONLY = "by_hand_only"  #: The style's policy never trains by itself.
     RUN_ACTIVE = "run_active"  #: One at a time.
     TOO_FEW_EXAMPLES = "too_few_examples"  #: Fewer than any run needs.
@@ -51,6 +52,9 @@ class Situation:
     is_run_active: bool = False
     failures_in_a_row: int = 0
     last_failed_at: datetime | None = None
+    last_cancelled_at: datetime | None = None
+    #: Since when a clean retrain is owed: something was withdrawn that an adapter had learnt from.
+    clean_retrain_owed_at: datetime | None = None
     is_terms_accepted: bool = True
     #: This month's spending, where a limit is set, and what the next run is foreseen to cost.
     spend: Spend | None = None
@@ -75,12 +79,37 @@ def is_training_due(situation: Situation, now: datetime) -> Due | NotDue:
     s = situation
     if s.is_run_active:
         return NotDue(why=Hindrance.RUN_ACTIVE, reason=texts.RUN_ACTIVE())
+    if s.clean_retrain_owed_at is not None:
+        return _is_clean_retrain_due(s, now)
     if s.train_after_examples <= 0:
         return NotDue(why=Hindrance.BY_HAND_ONLY, reason=texts.BY_HAND_ONLY())
     if s.approved < s.minimum:
         return NotDue(why=Hindrance.TOO_FEW_EXAMPLES, reason=texts.too_few_examples(s.approved, s.minimum))
     if s.approved_new < s.train_after_examples:
         return NotDue(why=Hindrance.TOO_FEW_NEW, reason=texts.too_few_new(s.approved_new, s.train_after_examples))
+    return _hindered(s, now) or Due(slot=slot_after(s.last_run_id), reason=texts.due(s.approved_new))
+
+
+def _is_clean_retrain_due(s: Situation, now: datetime) -> Due | NotDue:
+    """Owed is owed: neither the number of new examples nor "by hand only" holds it back; hours and budget do."""
+    if s.approved < s.minimum:
+        return NotDue(why=Hindrance.TOO_FEW_EXAMPLES, reason=texts.too_few_examples(s.approved, s.minimum))
+    if _came_after(s.last_cancelled_at, s.clean_retrain_owed_at):
+        return NotDue(why=Hindrance.CLEAN_RETRAIN_CANCELLED, reason=texts.CLEAN_RETRAIN_CANCELLED())
+    if not _came_after(s.last_failed_at, s.clean_retrain_owed_at):
+        s = replace(s, failures_in_a_row=0)  # what failed before the withdrawal was another run's trouble
+    hindered = _hindered(s, now)
+    if hindered is not None:
+        return replace(hindered, reason=texts.clean_retrain_owed(hindered.reason))
+    return Due(slot=clean_slot_after(s.last_run_id), reason=texts.CLEAN_RETRAIN_DUE())
+
+
+def _came_after(at: datetime | None, owed_at: datetime | None) -> bool:
+    return at is not None and owed_at is not None and at > owed_at
+
+
+def _hindered(s: Situation, now: datetime) -> NotDue | None:
+    """What holds back any run that has a cause."""
     if s.failures_in_a_row > len(BACK_OFF):
         return NotDue(why=Hindrance.FAILED_TOO_OFTEN, reason=texts.failed_too_often(s.failures_in_a_row))
     again_at = _again_at(s)
@@ -92,12 +121,17 @@ def is_training_due(situation: Situation, now: datetime) -> Due | NotDue:
         return NotDue(why=Hindrance.BUDGET_SPENT, reason=texts.budget_spent(s.spend, s.next_cost))
     if not s.is_terms_accepted:
         return NotDue(why=Hindrance.TERMS_NOT_ACCEPTED, reason=texts.TERMS_NOT_ACCEPTED())
-    return Due(slot=slot_after(s.last_run_id), reason=texts.due(s.approved_new))
+    return None
 
 
 def slot_after(last_run_id: str | None) -> str:
     """The slot of the one run that the clock may queue after that run (None: after no run at all)."""
     return f"policy:after:{last_run_id or 'nothing'}"
+
+
+def clean_slot_after(last_run_id: str | None) -> str:
+    """The slot of the one clean retrain that answers all withdrawals since that run."""
+    return f"withdrawal:after:{last_run_id or 'nothing'}"
 
 
 def is_within_hours(hour: int, from_hour: int, to_hour: int) -> bool:

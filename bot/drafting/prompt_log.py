@@ -10,6 +10,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +48,36 @@ class PromptLog:
             path.replace(path.with_suffix(".old"))
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+
+def read_draft_ids(path: Path) -> set[str]:
+    """The drafts whose prompts are written down."""
+    return {draft_id for file in _files(path) for line in _lines(file) if (draft_id := _draft_of(line))}
+
+
+def drop_drafts(path: Path, draft_ids: Collection[str]) -> None:
+    """Take the prompts of these drafts out of the log: what was in them is erased elsewhere too."""
+    for file in _files(path):
+        lines = _lines(file)
+        kept = [line for line in lines if _draft_of(line) not in draft_ids]
+        if len(kept) == len(lines):
+            continue
+        beside = file.with_suffix(".new")
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as new:
+            new.writelines(f"{line}\n" for line in kept)
+        beside.replace(file)
+
+
+def _files(path: Path) -> list[Path]:
+    return [file for file in (path, path.with_suffix(".old")) if file.exists()]
+
+
+def _lines(file: Path) -> list[str]:
+    return [line for line in file.read_text(encoding="utf-8").split("\n") if line]
+
+
+def _draft_of(line: str) -> str:
+    try:
+        return str(json.loads(line).get("draft_id") or "")
+    except ValueError:  # cut off by a crash: nobody can say what it holds, so it goes with any draft
+        return ""

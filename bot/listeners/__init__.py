@@ -7,6 +7,7 @@ from bot.listeners import (
     agent,
     drafts,
     feedback,
+    forget,
     home,
     huisstijl,
     mentions,
@@ -46,6 +47,8 @@ LEARNING: tuple[Route, ...] = (
     action("bulk_open:*", review_queue.open_bulk),
     action("bulk_approve", review_queue.approve_bulk),
     view("approve_imports", review_queue.submit_bulk),
+    action("confirm_forget", forget.confirm_forget),
+    action("cancel_forget", forget.cancel_forget),
     event("message:message_deleted", teach.forget_message, lambda body, services: slack.read_deletion(body)),
 )
 

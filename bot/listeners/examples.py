@@ -32,5 +32,5 @@ def withdraw(services: Services, command: Command, args: str) -> None:
     example_id = args.strip().strip("`")
     if not example_id:
         raise BadInput(texts.WITHDRAW_WHICH())
-    withdrawal = withdraw_example(services.database, actor, example_id)
+    withdrawal = withdraw_example(services.database, services.settings, actor, example_id)
     services.answer(command, withdrawal.sentence)

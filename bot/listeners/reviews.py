@@ -153,7 +153,7 @@ def submit_reject(services: Services, submission: Submission) -> dict[str, Any] 
 
 def withdraw(services: Services, click: Click) -> None:
     actor = services.people.get_actor(click.team_id, click.user_id)
-    withdrawal = withdraw_example(services.database, actor, read_card_value(click.value)[0])
+    withdrawal = withdraw_example(services.database, services.settings, actor, read_card_value(click.value)[0])
     services.answer(click, withdrawal.sentence)
 
 

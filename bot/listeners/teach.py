@@ -70,7 +70,9 @@ def submit_teach(services: Services, submission: Submission) -> FieldErrors | No
 
 
 def forget_message(services: Services, deletion: MessageDeleted) -> None:
-    withdraw_examples_of_message(services.database, deletion.team_id, deletion.channel_id, deletion.ts)
+    withdraw_examples_of_message(
+        services.database, services.settings, deletion.team_id, deletion.channel_id, deletion.ts
+    )
     services.wakeups.outbox.ring()
 
 

@@ -6,7 +6,7 @@ Writers of one style's examples take turns (`lock_style`), so that the same pair
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy.orm import Session
@@ -24,14 +24,18 @@ from bot.domain.reviewing import (
 from bot.domain.similarity import NormalPair, find_near_duplicate, normal_pair
 from bot.domain.values import Actor, Channel
 from bot.errors import AlreadyDecided, MembersOnly, OutOfScope, Refused, UnusablePair
+from bot.operations.erasure import finish_erasure
 from bot.operations.languages import speaking_in_channel
 from bot.operations.people import refuse
+from bot.operations.runs import check_retrain
 from bot.texts import learning as texts
+from config.settings import Settings
 from db.adapters import list_adapters_trained_on
 from db.audit import record
 from db.base import new_id, now_in_database
 from db.drafts import find_draft_by_message, get_draft
-from db.example_versions import drop_versions, find_last_version
+from db.erasure import drop_unsent_messages, erase_examples, erase_failed_payloads
+from db.example_versions import find_last_version
 from db.examples import (
     LIVE,
     Example,
@@ -51,6 +55,7 @@ from db.outbox import find_by_dedupe_key, owe
 from db.reviews import ReviewDecision, list_reviews, save_review
 from db.session import Database
 from db.styles import Style, StyleKind, StyleNotFound, list_usable_styles, lock_style
+from db.taint import owe_clean_retrain
 
 #: Sources that a person submits from a draft of ours, on purpose, also in a direct message.
 FROM_DRAFTS = (ExampleSource.DRAFT_KEPT, ExampleSource.DRAFT_EDITED)
@@ -302,14 +307,19 @@ class Withdrawal:
 
     example_id: str
     adapter_names: tuple[str, ...]
+    #: A clean retrain follows; otherwise too few examples are left, and the adapters are out of use.
+    is_retrained: bool = True
 
     @property
     def sentence(self) -> str:
-        return texts.withdrawn(self.example_id, self.adapter_names)
+        return texts.withdrawn(self.example_id, self.adapter_names, is_retrained=self.is_retrained)
 
 
-def withdraw_example(database: Database, actor: Actor, example_id: str) -> Withdrawal:
-    """Take an example back. Raises ExampleNotFound, Refused (not theirs to withdraw), AlreadyDecided."""
+def withdraw_example(database: Database, settings: Settings, actor: Actor, example_id: str) -> Withdrawal:
+    """Take an example back, and owe a clean retrain of what was trained on it.
+
+    Raises ExampleNotFound, Refused (not theirs to withdraw), AlreadyDecided.
+    """
     with database.read() as session:
         example = get_example(session, example_id)
         style = session.get_one(Style, example.style_id)
@@ -320,32 +330,56 @@ def withdraw_example(database: Database, actor: Actor, example_id: str) -> Withd
     if not may_withdraw(actor, style.reviewer_ids, author_id=example.author_id, proposed_by=example.proposed_by):
         refuse(database, actor, "withdrawal.refused", example_id, Refused(texts.MAY_NOT_WITHDRAW()))
     with database.write() as session:
-        return withdraw(session, lock_example(session, example_id), actor.user_id, reason=None)
+        style = lock_style(session, style.style_id)
+        withdrawal = withdraw(session, lock_example(session, example_id), actor.user_id)
+        is_retrained = check_retrain(session, settings, style, actor=actor.user_id)
+    finish_erasure(database, settings)
+    return replace(withdrawal, is_retrained=is_retrained)
 
 
-def withdraw_examples_of_message(database: Database, team_id: str, channel_id: str, ts: str) -> list[Withdrawal]:
+def withdraw_examples_of_message(
+    database: Database, settings: Settings, team_id: str, channel_id: str, ts: str
+) -> list[Withdrawal]:
     """The message was deleted: whatever was learnt from it is taken back. Empty when nothing was, or was before."""
     with database.write() as session:
-        found = list_examples_of_message(session, team_id, channel_id, ts)
-        return [
-            withdraw(session, lock_example(session, example.example_id), MESSAGE_DELETED, reason=None)
-            for example in found
+        style_ids = {one.style_id for one in list_examples_of_message(session, team_id, channel_id, ts)}
+        styles = [lock_style(session, style_id) for style_id in sorted(style_ids)]
+        found = [one.example_id for one in list_examples_of_message(session, team_id, channel_id, ts)]
+        withdrawals = [
+            withdraw(session, lock_example(session, example_id), MESSAGE_DELETED) for example_id in sorted(found)
         ]
+        for style in styles:
+            check_retrain(session, settings, style, actor=MESSAGE_DELETED)
+    if withdrawals:
+        finish_erasure(database, settings)
+    return withdrawals
 
 
-def withdraw(session: Session, example: Example, decided_by: str, reason: str | None) -> Withdrawal:
-    """Take it back inside the caller's transaction. Raises AlreadyDecided."""
+def withdraw(session: Session, example: Example, decided_by: str) -> Withdrawal:
+    """Take it back inside the caller's transaction, and erase what was said in it. Raises AlreadyDecided."""
     if example.status not in LIVE:
         raise AlreadyDecided(texts.already(example.status))
-    transition(session, example, ExampleStatus.WITHDRAWN, decided_by=decided_by, reason=reason)
-    drop_versions(session, example.example_id)
+    transition(session, example, ExampleStatus.WITHDRAWN, decided_by=decided_by)
     adapters = tuple(adapter.name for adapter in list_adapters_trained_on(session, example.example_id))
+    if adapters:
+        owe_clean_retrain(session, example.style_id)
     record(
         session, team_id=example.team_id, actor=decided_by, action="example.withdrawn",
         subject=example.example_id, adapters=list(adapters),
     )  # fmt: skip
-    owe_card_update(session, session.get_one(Style, example.style_id), example)
+    erase_withdrawn(session, [example])
     return Withdrawal(example_id=example.example_id, adapter_names=adapters)
+
+
+def erase_withdrawn(session: Session, examples: Sequence[Example]) -> None:
+    """What was said in withdrawn examples goes, from their rows, from what waits to be sent, and from their cards."""
+    ids = [example.example_id for example in examples]
+    erase_examples(session, examples)
+    for team_id in {example.team_id for example in examples}:
+        drop_unsent_messages(session, team_id, ("review_card:", "card_update:", "rejected:"), ids)
+        erase_failed_payloads(session, team_id, ids)
+    for example in examples:
+        owe_card_update(session, session.get_one(Style, example.style_id), example)
 
 
 # Listing
@@ -399,8 +433,8 @@ def _known(style: Style, existing: Example, pair: NormalPair, draft_id: str | No
 
 
 __all__ = [
-    "ExampleOverview", "Proposal", "ProposalOutcome", "Teachable", "Withdrawal",
-    "check_may_learn_from", "count_approval", "find_duplicate", "find_teachable", "list_examples", "owe_card",
+    "ExampleOverview", "Proposal", "ProposalOutcome", "Teachable", "Withdrawal", "check_may_learn_from",
+    "count_approval", "erase_withdrawn", "find_duplicate", "find_teachable", "list_examples", "owe_card",
     "owe_card_update", "policy_of", "propose_example", "voters_of", "withdraw", "withdraw_example",
     "withdraw_examples_of_message",
 ]  # fmt: skip

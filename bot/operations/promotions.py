@@ -24,12 +24,13 @@ from bot.texts import training as texts
 from config.rungs import Rung
 from config.settings import Settings
 from db import audit
-from db.adapters import Adapter, AdapterStatus, get_adapter, list_adapters
+from db.adapters import EXAMPLES_WITHDRAWN, Adapter, AdapterStatus, get_adapter, list_adapters
 from db.outbox import find_by_dedupe_key, owe
 from db.promotions import Promotion, PromotionKind, find_promotion, promote
 from db.runs import RunStatus, find_latest_run
 from db.session import Database
 from db.styles import Style, lock_style
+from db.taint import is_tainted, list_tainted_adapters
 
 log = structlog.get_logger()
 
@@ -150,18 +151,25 @@ def _find_candidate(session: Session, settings: Settings, style: Style, wanted: 
         raise NotMeasuredYet
     for adapter in adapters:
         if name == adapter.name:
-            return _checked(adapter)
+            return _checked(session, adapter)
     if name in prompts:
         return Candidate(rung=Rung(name), base_model=prompts[name].base_model, adapter_id=None, adapter_name="")
-    serving = [adapter for adapter in adapters if adapter.status is AdapterStatus.PUBLISHED]
+    tainted = {adapter.adapter_id for adapter in list_tainted_adapters(session, style.style_id)}
+    serving = [
+        adapter
+        for adapter in adapters
+        if adapter.status is AdapterStatus.PUBLISHED and adapter.adapter_id not in tainted
+    ]
     for adapter in [*serving, *adapters]:
         if name == adapter.rung.value:
-            return _checked(adapter)
+            return _checked(session, adapter)
     known = [*prompts, *dict.fromkeys(one.rung.value for one in serving), *(one.name for one in serving)]
     raise UnknownCandidate(texts.unknown_candidate(name[:60], style.name, known, find_nearest(name, known)))
 
 
-def _checked(adapter: Adapter) -> Candidate:
+def _checked(session: Session, adapter: Adapter) -> Candidate:
+    if adapter.reason == EXAMPLES_WITHDRAWN or is_tainted(session, adapter):
+        raise AdapterWithdrawn(texts.tainted_adapter(adapter.name))
     if adapter.status is AdapterStatus.WITHDRAWN:
         raise AdapterWithdrawn(texts.withdrawn_adapter(adapter.name, adapter.reason or ""))
     return Candidate(
@@ -208,4 +216,5 @@ def _find_earlier(session: Session, style: Style) -> Promotion | None:
 def _may_serve(session: Session, style: Style, promotion: Promotion) -> bool:
     if promotion.adapter_id is None:
         return True
-    return get_adapter(session, promotion.adapter_id, style.scope).status is AdapterStatus.PUBLISHED
+    adapter = get_adapter(session, promotion.adapter_id, style.scope)
+    return adapter.status is AdapterStatus.PUBLISHED and not is_tainted(session, adapter)

@@ -131,7 +131,7 @@ def approve_example(
         repeated = is_repeat and example.status in (ExampleStatus.PROPOSED, ExampleStatus.APPROVED)
         refusal = None if repeated else _stale(example, seen_version)
         if refusal is None and is_source_gone and example.status is ExampleStatus.PROPOSED:
-            withdraw(session, example, MESSAGE_DELETED, reason=None)
+            withdraw(session, example, MESSAGE_DELETED)
             refusal = MessageGone()
         elif refusal is not None:
             owe_card_update(session, style, example, again=f"{actor.user_id}:{seen_version}")

@@ -20,6 +20,7 @@ from bot.domain.quote import Measured, Quote, RecipeFacts, make_quote, read_reci
 from bot.domain.values import Actor
 from bot.errors import OverBudget, QuoteGone, RunAlreadyActive, RunHasEnded, TermsNotAccepted, TooFewExamples
 from bot.operations.budget import read_spend
+from bot.operations.clean_retrain import NoRetrain, stop_serving_tainted
 from bot.operations.languages import speaking_in_channel
 from bot.operations.people import require_admin
 from bot.operations.styles import find_named_style
@@ -86,6 +87,8 @@ def _queue_if_due(database: Database, settings: Settings, style_id: str, now: da
             _ask_for_terms(database, style_id)
         elif verdict.why is Hindrance.BUDGET_SPENT:
             _say_budget_spent(database, settings, style_id, now)
+        elif verdict.why in _NO_CLEAN_RETRAIN:
+            _give_up_clean_retrain(database, settings, style_id, now)
         return None
     with database.write() as session:
         style = lock_style(session, style_id)
@@ -112,6 +115,8 @@ def look_at_policy(session: Session, settings: Settings, style: Style, now: date
         is_run_active=find_active_run(session, style.style_id) is not None,
         failures_in_a_row=count_failures_in_a_row(session, style.style_id),
         last_failed_at=last.ended_at if last and has_failed else None,
+        last_cancelled_at=last.ended_at if last and last.status is RunStatus.CANCELLED else None,
+        clean_retrain_owed_at=style.clean_retrain_owed_at,
         is_terms_accepted=has_accepted_terms(session, style.team_id),
     )
     verdict = is_training_due(situation, now)
@@ -123,6 +128,39 @@ def look_at_policy(session: Session, settings: Settings, style: Style, now: date
 
 #: Asked after the budget: only with this one, or none, is it worth adding up what the month has cost.
 _LAST_HINDRANCE = Hindrance.TERMS_NOT_ACCEPTED
+
+
+#: With one of these a clean retrain that is owed will not come: the adapters go without one.
+_NO_CLEAN_RETRAIN = (Hindrance.TOO_FEW_EXAMPLES, Hindrance.FAILED_TOO_OFTEN)
+
+
+def _give_up_clean_retrain(database: Database, settings: Settings, style_id: str, now: datetime) -> None:
+    with database.write() as session:
+        style = lock_style(session, style_id)
+        verdict = look_at_policy(session, settings, style, now)
+        if style.clean_retrain_owed_at is None or not isinstance(verdict, NotDue):
+            return
+        if verdict.why is Hindrance.TOO_FEW_EXAMPLES:
+            stop_serving_tainted(session, style, actor="clock", why=NoRetrain.TOO_FEW_EXAMPLES)
+        elif verdict.why is Hindrance.FAILED_TOO_OFTEN:
+            stop_serving_tainted(session, style, actor="clock", why=NoRetrain.FAILED_TOO_OFTEN)
+
+
+def check_retrain(session: Session, settings: Settings, style: Style, *, actor: str) -> bool:
+    """After a withdrawal: can the clean retrain be made? If not, what would have been replaced is out of use now.
+
+    The caller holds the style's lock.
+    """
+    if has_enough_examples(session, settings, style):
+        return True
+    stop_serving_tainted(session, style, actor=actor, why=NoRetrain.TOO_FEW_EXAMPLES)
+    return False
+
+
+def has_enough_examples(session: Session, settings: Settings, style: Style) -> bool:
+    """Could a run of the style be made at all?"""
+    approved = count_examples(session, style.style_id, style.scope)[ExampleStatus.APPROVED]
+    return approved >= recipe_facts(settings, style).minimum_examples
 
 
 def _has_limit(session: Session, style: Style) -> bool:
@@ -377,7 +415,7 @@ def owe_progress_message(session: Session, run: Run, style: Style) -> None:
 
 def home_channel(style: Style) -> str:
     """Where what concerns a style is said: a private style never speaks outside its own channel."""
-    return style.scope.channel_id or style.channel_id
+    return style.home_channel_id
 
 
 def recipe_facts(settings: Settings, style: Style) -> RecipeFacts:

@@ -40,7 +40,7 @@ def get_status(
         else:
             name = texts.candidate_name(champion.rung.value, adapter_name(session, style, champion))
             reason = clip(_why_champion(session, style, champion), 500)
-            lines.append(texts.status_champion(name, champion.promoted_at, champion.actor, reason))
+            lines.append(texts.status_champion(name, champion.promoted_at, _who_moved(champion), reason))
 
         counts = count_examples(session, style.style_id, style.scope)
         lines.append(texts.status_examples({status.value: number for status, number in counts.items()}))
@@ -71,12 +71,19 @@ def get_status(
         return lines
 
 
+def _who_moved(champion: Promotion) -> str:
+    """Nobody for a withdrawal: who took back what is theirs is nobody else's business."""
+    return "" if champion.kind is PromotionKind.WITHDRAWAL else champion.actor
+
+
 def _why_champion(session: Session, style: Style, champion: Promotion) -> str:
     """Why it serves, in the language spoken now: the ledger's own words are those of whoever wrote them."""
     if champion.kind is PromotionKind.INITIAL:
         return INITIAL_REASON()
     if champion.kind is PromotionKind.COMMAND:
         return texts.promoted_reason(champion.actor)
+    if champion.kind is PromotionKind.WITHDRAWAL:
+        return texts.OUT_OF_USE_REASON()
     if champion.kind is PromotionKind.ROLLBACK:
         before = find_promotion(session, champion.replaced_id)
         name = texts.candidate_name(before.rung.value, adapter_name(session, style, before)) if before else "–"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from bot.rehearsal.state import State
 
 _TOKEN = re.compile(r"(<[@#!][^>]+>)")
+#: A person as somebody types them; in Slack's own form they are left alone.
+_TYPED_NAME = re.compile(r"(?<![\w<|])@([\w.-]+)")
 _TROUBLE = "operation_timeout"
 
 
@@ -136,13 +138,27 @@ def react(state: State, user: str, args: Json) -> bool:
         return change(state, channel["id"], message, user, str(args["name"]))
 
 
+def _with_people(state: State, command: str, text: str) -> str:
+    """`@mia` as Slack sends it to a command that asks for it in its manifest (should_escape): `<@U0MIA|mia>`."""
+    described = {one["command"]: one for one in state.app.features.get("slash_commands", ())}
+    if not described.get(command, {}).get("should_escape"):
+        return text
+    ids = {str(one["name"]): user_id for user_id, one in state.users.items()}
+
+    def named(found: re.Match[str]) -> str:
+        return f"<@{ids[found[1]]}|{found[1]}>" if found[1] in ids else found[0]
+
+    return _TYPED_NAME.sub(named, text)
+
+
 def slash(state: State, user: str, args: Json) -> Json:
     with state.transaction():
         channel = seen_channel(state, user, args["channel"])
         command = str(args["command"])
         if state.app.commands and command not in state.app.commands:
             raise PersonError(texts.not_a_command(command))
-        delivery = interactions.send_slash(state, user, command, str(args.get("text", "")), channel)
+        text = _with_people(state, command, str(args.get("text", "")))
+        delivery = interactions.send_slash(state, user, command, text, channel)
     delivery.settled.wait(state.options.ack_seconds + 5)
     with state.transaction():
         if delivery.state != "acked":

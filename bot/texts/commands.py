@@ -13,6 +13,10 @@ HELP: dict[str, Sentence] = {
     "style": sentence("`/huisstijl style new` and `/huisstijl style edit NAME`: make or change a style (admins)"),
     "examples": sentence("`/huisstijl examples [STYLE]`: what a style has learnt, with the newest examples"),
     "withdraw": sentence("`/huisstijl withdraw EXAMPLE_ID`: take an example back"),
+    "forget": sentence(
+        "`/huisstijl forget`: erase what is yours, after a quote; `/huisstijl forget @PERSON` for somebody else "
+        "(admins)"
+    ),
     "review": sentence("`/huisstijl review [STYLE]`: what waits for your review (reviewers and admins)"),
     "train": sentence("`/huisstijl train [STYLE]`: train now, after a quote (admins)"),
     "ladder": sentence("`/huisstijl ladder [STYLE]`: every way to make a draft, measured on unseen pairs"),

@@ -263,16 +263,29 @@ def rejected_note(style: str, reviewer: str, reason: str, preview: str) -> str:
 # Withdrawing and listing
 
 
-def withdrawn(example_id: str, adapters: Sequence[str]) -> str:
+def withdrawn(example_id: str, adapters: Sequence[str], *, is_retrained: bool) -> str:
+    """For who took it back: what it leaves behind, and what follows."""
     if not adapters:
-        return say("Example `{example_id}` is withdrawn. No adapter was trained on it.", example_id=example_id)
+        return say(
+            "Example `{example_id}` is withdrawn and erased. No adapter was trained on it.", example_id=example_id
+        )
+    names = listed([f"`{name}`" for name in adapters])
+    if is_retrained:
+        return say_count(
+            len(adapters),
+            "Example `{example_id}` is withdrawn and erased. This adapter was trained on it: {adapters}. A clean "
+            "retrain replaces it and starts by itself; `/huisstijl status` says when.",
+            "Example `{example_id}` is withdrawn and erased. These adapters were trained on it: {adapters}. A clean "
+            "retrain replaces them and starts by itself; `/huisstijl status` says when.",
+            example_id=example_id, adapters=names,
+        )  # fmt: skip
     return say_count(
         len(adapters),
-        "Example `{example_id}` is withdrawn and will not be in any later training. This adapter was trained on it: "
-        "{adapters}. An admin can replace it with `/huisstijl train`, or go back with `/huisstijl rollback`.",
-        "Example `{example_id}` is withdrawn and will not be in any later training. These adapters were trained on "
-        "it: {adapters}. An admin can replace them with `/huisstijl train`, or go back with `/huisstijl rollback`.",
-        example_id=example_id, adapters=listed([f"`{name}`" for name in adapters]),
+        "Example `{example_id}` is withdrawn and erased. This adapter was trained on it: {adapters}. Too few examples "
+        "are left to train without it, so it is out of use.",
+        "Example `{example_id}` is withdrawn and erased. These adapters were trained on it: {adapters}. Too few "
+        "examples are left to train without it, so they are out of use.",
+        example_id=example_id, adapters=names,
     )  # fmt: skip
 
 

@@ -13,6 +13,18 @@ BY_HAND_ONLY = sentence("this style is trained by hand only, with `/huisstijl tr
 TERMS_NOT_ACCEPTED = sentence(
     "an admin has to accept the statement on training data first: `/huisstijl train` shows it"
 )
+CLEAN_RETRAIN_DUE = sentence("something was withdrawn that an adapter had learnt from, so this run learns without it")
+CLEAN_RETRAIN_CANCELLED = sentence(
+    "a clean retrain is owed, because something was withdrawn that an adapter had learnt from, but it was cancelled; "
+    "an admin can start it with `/huisstijl train`"
+)
+
+
+def clean_retrain_owed(reason: str) -> str:
+    return say(
+        "a clean retrain is owed, because something was withdrawn that an adapter had learnt from: {reason}",
+        reason=reason,
+    )  # fmt: skip
 
 
 def too_few_examples(have: int, needed: int) -> str:

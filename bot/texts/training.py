@@ -394,6 +394,45 @@ def withdrawn_adapter(name: str, reason: str) -> str:
     )
 
 
+def tainted_adapter(name: str) -> str:
+    return say(
+        "`{name}` learnt from something that was withdrawn since, so it must not become the champion any more. "
+        "`/huisstijl ladder` shows what else there is.",
+        name=name,
+    )  # fmt: skip
+
+
+OUT_OF_USE_REASON = sentence("what its predecessor had learnt from was withdrawn")
+#: Why there is no clean retrain.
+NO_RETRAIN = {
+    "too_few_examples": sentence("too few examples are left to train without it"),
+    "failed_too_often": sentence("every try to train without it has failed"),
+    "person_forgotten": sentence("a clean retrain follows by itself"),
+}
+
+
+def out_of_use(style_name: str, adapters: Sequence[str], rung: str, why: str) -> str:
+    """For the channel: adapters that must not serve any more, and what makes the drafts from now on."""
+    names = listed([f"`{name}`" for name in adapters])
+    if not rung:
+        return say_count(
+            len(adapters),
+            "Something was withdrawn that an adapter of *{style}* had learnt from, and {why}. {adapters} is out of "
+            "use.",
+            "Something was withdrawn that adapters of *{style}* had learnt from, and {why}. {adapters} are out of "
+            "use.",
+            style=style_name, adapters=names, why=NO_RETRAIN[why](),
+        )  # fmt: skip
+    return say_count(
+        len(adapters),
+        "Something was withdrawn that an adapter of *{style}* had learnt from, and {why}. {adapters} is out of use; "
+        "`{rung}` makes the next draft.",
+        "Something was withdrawn that adapters of *{style}* had learnt from, and {why}. {adapters} are out of use; "
+        "`{rung}` makes the next draft.",
+        style=style_name, adapters=names, rung=rung, why=NO_RETRAIN[why](),
+    )  # fmt: skip
+
+
 def already_champion(name: str, style_name: str) -> str:
     return say("{name} serves *{style}* already.", name=name, style=style_name)
 
@@ -407,6 +446,8 @@ PROMOTE_USAGE = sentence(
 
 
 def status_champion(name: str, at: datetime, actor: str, reason: str) -> str:
+    if not actor:
+        return say("*Champion:* {name}, since {moment}: {reason}", name=name, moment=moment(at), reason=reason)
     if actor == "gate":
         return say(
             "*Champion:* {name}, since {moment}, by the gate: {reason}", name=name, moment=moment(at), reason=reason

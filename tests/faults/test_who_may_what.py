@@ -59,6 +59,8 @@ COMMANDS: dict[str, str] = {
     "train brand-voice": "`/huisstijl train [STYLE]`",
     "promote brand-voice zero_shot": "`/huisstijl promote STYLE RUNG-OR-ADAPTER`",
     "rollback brand-voice": "`/huisstijl rollback [STYLE]`",
+    "forget": "`/huisstijl forget`",
+    "forget <@U0NOBODY>": "`/huisstijl forget @PERSON`",
 }
 #: How a refusal of a role begins.
 REFUSALS = ("Only ", "Guests, ", "Slack did not tell me your role", "An example can be taken back by")
@@ -143,7 +145,7 @@ def test_exactly_the_documented_people_may_use_each_command(
             if is_refused is is_allowed or is_refused is not is_on_record:
                 wrong.append((typed, user_id, answer[:80], is_on_record))
     assert wrong == []
-    assert len(COMMANDS) * len(PEOPLE) == 54
+    assert len(COMMANDS) * len(PEOPLE) == 72
 
 
 def test_while_the_user_group_cannot_be_asked_nobody_is_an_admin(
@@ -190,7 +192,8 @@ def forget_roles(bot: Bot) -> None:  # noqa: F811
 KEPT = (Example, Draft, Style, Run, Promotion, Review, Preference, Rating)
 ACTIONS = (
     "approve_example", "reject_example", "edit_example", "withdraw_example", "keep_draft", "edit_draft",
-    "discard_draft", "rate_draft", "confirm_train", "cancel_train", "cancel_run", "accept_terms",
+    "discard_draft", "rate_draft", "confirm_forget", "cancel_forget", "confirm_train", "cancel_train",
+    "cancel_run", "accept_terms",
 )  # fmt: skip
 
 

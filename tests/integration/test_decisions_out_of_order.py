@@ -13,6 +13,7 @@ from bot.domain.values import Actor
 from bot.errors import HuisstijlError
 from bot.operations.examples import withdraw_example, withdraw_examples_of_message
 from bot.operations.reviews import approve_example, edit_example, reject_example
+from config.settings import Settings
 from db.examples import ExampleStatus, get_example, list_approved_examples
 from db.scope import Scope
 from db.session import Database
@@ -43,13 +44,15 @@ class Oracle:
             self.version += arrival == "edit"  # the editor's own approval counts for the new text
 
 
-def arrive(database: Database, arrival: str, example_id: str, ts: str, chance: random.Random) -> None:
+def arrive(
+    database: Database, settings: Settings, arrival: str, example_id: str, ts: str, chance: random.Random
+) -> None:
     reviewer = chance.choice(REVIEWERS)
     match arrival:
         case "withdraw":
-            withdraw_example(database, AUTHOR, example_id)
+            withdraw_example(database, settings, AUTHOR, example_id)
         case "delete":
-            withdraw_examples_of_message(database, TEAM, CHANNEL, ts)
+            withdraw_examples_of_message(database, settings, TEAM, CHANNEL, ts)
         case "reject":
             reject_example(database, reviewer, example_id, reason="no", place=CHANNEL, seen_version=1)
         case "edit":
@@ -61,7 +64,7 @@ def arrive(database: Database, arrival: str, example_id: str, ts: str, chance: r
             approve_example(database, reviewer, example_id, place=CHANNEL, seen_version=1)
 
 
-def test_a_thousand_shuffled_histories_end_where_the_oracle_says(sqlite_database: Database) -> None:
+def test_a_thousand_shuffled_histories_end_where_the_oracle_says(sqlite_database: Database, settings: Settings) -> None:
     database, chance = sqlite_database, random.Random(2)
     with database.write() as session:
         style_id = make_style(session, team_id=TEAM, scope_key=TEAM).style_id
@@ -79,7 +82,7 @@ def test_a_thousand_shuffled_histories_end_where_the_oracle_says(sqlite_database
         for arrival in history:
             oracle.hear(arrival)
             with suppress(HuisstijlError):  # too late: somebody decided before
-                arrive(database, arrival, example_id, ts, chance)
+                arrive(database, settings, arrival, example_id, ts, chance)
         with database.read() as session:
             ended = get_example(session, example_id).status
             approved = {one.example_id for one in list_approved_examples(session, style_id, Scope(team_id=TEAM))}

@@ -11,6 +11,7 @@ from bot.errors import AlreadyDecided
 from bot.operations.examples import withdraw_example
 from bot.operations.reviews import approve_example, edit_example, reject_example
 from config.rungs import Rung
+from config.settings import Settings
 from db.adapters import Adapter
 from db.base import now_in_database
 from db.datasets import Dataset, DatasetExample, SplitName
@@ -108,15 +109,17 @@ def test_the_same_click_worked_on_twice_is_one_approval_and_one_answer(database:
     assert first.sentence == again.sentence and again.is_repeat
 
 
-def test_a_withdrawn_example_keeps_its_row_and_leaves_every_search(database: Database) -> None:
+def test_a_withdrawn_example_keeps_its_row_and_leaves_every_search(database: Database, settings: Settings) -> None:
     example_id = proposed(database)
     approve_example(database, RAVI, example_id, place="C1")
-    assert withdraw_example(database, RAVI, example_id).adapter_names == ()
+    assert withdraw_example(database, settings, RAVI, example_id).adapter_names == ()
     with database.read() as session:
         assert get_example(session, example_id).status is ExampleStatus.WITHDRAWN
 
 
-def test_a_withdrawal_names_every_adapter_that_was_trained_on_the_example(database: Database) -> None:
+def test_a_withdrawal_names_every_adapter_that_was_trained_on_the_example(
+    database: Database, settings: Settings
+) -> None:
     example_id = proposed(database)
     approve_example(database, RAVI, example_id, place="C1")
     with database.write() as session:
@@ -144,6 +147,6 @@ def test_a_withdrawal_names_every_adapter_that_was_trained_on_the_example(databa
                 manifest_digest="sha256:0", published_at=now,
             )
         )  # fmt: skip
-    withdrawal = withdraw_example(database, RAVI, example_id)
+    withdrawal = withdraw_example(database, settings, RAVI, example_id)
     assert withdrawal.adapter_names == ("brand-voice-v1",)
     assert "`brand-voice-v1`" in withdrawal.sentence

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trainer.metrics import PairScore, Scorecard
-from trainer.promotion import PAIRS_FOR_POWER, Keep, Policy, Promote, decide
+from trainer.promotion import PAIRS_FOR_POWER, Keep, Policy, Promote, decide, replace_tainted
 
 SIMULATIONS = 1000
 
@@ -110,3 +110,34 @@ def test_the_same_scorecards_give_the_same_verdict() -> None:
     champion = scorecard("zero_shot", 60 + random.normal(0, 5, 30))
     challenger = scorecard("lora", 58 + random.normal(0, 5, 30))
     assert decide(champion, [challenger], Policy()) == decide(champion, [challenger], Policy())
+
+
+# --- a champion that has to go ---------------------------------------------------------------------------------------
+
+
+def replaced(challengers: dict[str, float], *, pairs: int = 36) -> Promote:
+    """Who replaces a champion at 60 nats a pair that learnt from what was withdrawn."""
+    noise = np.random.default_rng(0).normal(0, 1, pairs)
+    cards = [scorecard(name, nats + noise[::-1]) for name, nats in challengers.items()]
+    return replace_tainted(scorecard("v1", 60 + noise), cards, Policy(), prompts=["zero_shot", "retrieved"])
+
+
+def test_a_clean_adapter_that_is_no_better_but_not_worse_beyond_the_noise_replaces_a_tainted_champion() -> None:
+    verdict = replaced({"zero_shot": 90.0, "retrieved": 70.0, "v2": 60.1})
+    assert verdict.rung == "v2"
+    assert "v1, which learnt from something that was withdrawn" in verdict.reason
+
+
+def test_where_every_adapter_is_worse_beyond_the_noise_the_best_prompt_takes_over() -> None:
+    verdict = replaced({"zero_shot": 90.0, "retrieved": 70.0, "v2": 65.0})
+    assert verdict.rung == "retrieved"
+    assert verdict.reason.startswith("Went back to retrieved: v1 learnt from something that was withdrawn")
+
+
+def test_too_few_unseen_pairs_cannot_tell_so_the_best_prompt_takes_over() -> None:
+    assert replaced({"zero_shot": 90.0, "retrieved": 70.0, "v2": 50.0}, pairs=19).rung == "retrieved"
+
+
+def test_a_tainted_champion_is_never_kept_for_want_of_a_prompt() -> None:
+    with pytest.raises(ValueError, match="no prompt"):
+        replaced({"v2": 65.0})

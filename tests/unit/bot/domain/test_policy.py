@@ -92,3 +92,36 @@ def test_on_a_day_when_the_local_clock_jumps_every_minute_gives_the_same_slot(da
     due = [verdict for verdict in verdicts if isinstance(verdict, Due)]
     assert len(due) == 120
     assert {verdict.slot for verdict in due} == {"policy:after:run_1"}
+
+
+OWED = replace(MET, clean_retrain_owed_at=NOON, approved_new=0, train_after_examples=0)
+
+
+def test_an_owed_clean_retrain_needs_no_new_examples_and_no_policy() -> None:
+    verdict = is_training_due(OWED, NOON)
+    assert isinstance(verdict, Due)
+    assert verdict.slot == "withdrawal:after:run_1"
+
+
+@pytest.mark.parametrize(
+    ("different", "why"),
+    [
+        ({"is_run_active": True}, Hindrance.RUN_ACTIVE),
+        ({"approved": 13, "minimum": 14}, Hindrance.TOO_FEW_EXAMPLES),
+        ({"last_cancelled_at": NOON + timedelta(minutes=1)}, Hindrance.CLEAN_RETRAIN_CANCELLED),
+        ({"failures_in_a_row": 1, "last_failed_at": NOON + timedelta(seconds=1)}, Hindrance.BACKING_OFF),
+        ({"failures_in_a_row": 4, "last_failed_at": NOON + timedelta(seconds=1)}, Hindrance.FAILED_TOO_OFTEN),
+        ({"from_hour": 22, "to_hour": 6}, Hindrance.OUTSIDE_HOURS),
+        ({"is_terms_accepted": False}, Hindrance.TERMS_NOT_ACCEPTED),
+    ],
+)
+def test_what_still_holds_an_owed_clean_retrain_back(different: dict[str, object], why: Hindrance) -> None:
+    verdict = is_training_due(replace(OWED, **different), NOON + timedelta(minutes=2))  # type: ignore[arg-type]
+    assert isinstance(verdict, NotDue)
+    assert verdict.why is why
+
+
+@pytest.mark.parametrize("before", [{"last_cancelled_at": NOON}, {"failures_in_a_row": 9, "last_failed_at": NOON}])
+def test_what_was_before_the_withdrawal_does_not_hold_it_back(before: dict[str, object]) -> None:
+    later = replace(OWED, clean_retrain_owed_at=NOON + timedelta(seconds=1), **before)  # type: ignore[arg-type]
+    assert isinstance(is_training_due(later, NOON + timedelta(seconds=2)), Due)

@@ -1,0 +1,216 @@
+"""Forgetting a person: everything of theirs is withdrawn and erased, and what learnt from it is out of use at once.
+
+First a quote, kept in the audit log, then one click. Each style is one transaction; the person's drafts and the
+record that it was done are the last one. So a bot that dies in between does the rest when the click is worked on again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy.orm import Session
+
+from bot.blocks.forget import quote_message
+from bot.domain.values import Actor
+from bot.errors import AdminsOnly, ForgetQuoteGone, MembersOnly
+from bot.operations.clean_retrain import NoRetrain, stop_serving_tainted
+from bot.operations.erasure import finish_erasure
+from bot.operations.examples import erase_withdrawn
+from bot.operations.people import refuse
+from bot.operations.runs import has_enough_examples
+from bot.texts import forget as texts
+from config import failpoints
+from config.settings import Settings
+from db import audit
+from db.erasure import (
+    count_drafts_of_person,
+    erase_drafts_of_person,
+    erase_failed_payloads,
+    list_examples_of_person,
+    lock_examples,
+    withdraw_in_any_state,
+)
+from db.examples import Example
+from db.session import Database
+from db.styles import Style, lock_style
+from db.taint import list_adapters_trained_on_any, owe_clean_retrain
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownQuote:
+    """What will follow, as it is put before whoever asked; without buttons when there is nothing to forget."""
+
+    text: str
+    blocks: list[dict[str, Any]] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What was done. Numbers and names, no text."""
+
+    user_id: str
+    is_own: bool
+    examples: int
+    styles: int
+    drafts: int
+    adapter_names: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        return texts.forgotten(
+            "" if self.is_own else self.user_id, self.examples, self.styles, self.drafts, len(self.adapter_names)
+        )
+
+
+def quote_forgetting(database: Database, actor: Actor, user_id: str) -> ShownQuote:
+    """Say what would be erased and what would follow, and keep what was said. Raises MembersOnly, AdminsOnly."""
+    _check_may_forget(database, actor, user_id)
+    with database.write() as session:
+        by_style = _by_style(list_examples_of_person(session, actor.team_id, user_id))
+        drafts = count_drafts_of_person(session, actor.team_id, user_id)
+        whom = "" if user_id == actor.user_id else user_id
+        if not by_style and not drafts:
+            return ShownQuote(text=texts.nothing_to_forget(whom), blocks=None)
+        shares = [
+            _share(session, session.get_one(Style, style_id), ids, is_own=not whom)
+            for style_id, ids in by_style.items()
+        ]
+        entry = audit.record(
+            session, team_id=actor.team_id, actor=actor.user_id, action="forget.quoted", subject=user_id,
+            examples=sum(share.examples for share in shares), styles=len(shares), drafts=drafts,
+        )  # fmt: skip
+        text, blocks = quote_message(entry.audit_id, texts.quote_lines(whom, shares, drafts))
+        return ShownQuote(text=text, blocks=blocks)
+
+
+def confirm_forgetting(database: Database, settings: Settings, actor: Actor, quote_id: str) -> Forgotten:
+    """Do what the quote said, once however often the button is clicked; what came after it is erased as well.
+
+    Raises ForgetQuoteGone, MembersOnly, AdminsOnly.
+    """
+    user_id = _quoted(database, actor, quote_id)
+    _check_may_forget(database, actor, user_id)
+    with database.read() as session:
+        done = _find_done(session, actor, user_id, quote_id)
+        style_ids = list(_by_style(list_examples_of_person(session, actor.team_id, user_id)))
+    if done is not None:
+        return done
+    for style_id in sorted(style_ids):
+        _forget_in_style(database, settings, actor, user_id, style_id, quote_id)
+        failpoints.visit("erase.half")
+    done = _conclude(database, actor, user_id, quote_id)
+    finish_erasure(database, settings)
+    log.info("person.forgotten", examples=done.examples, drafts=done.drafts, adapters=len(done.adapter_names))
+    return done
+
+
+def _conclude(database: Database, actor: Actor, user_id: str, quote_id: str) -> Forgotten:
+    """The drafts, and the record of it all: added up from what each style's transaction put down, whoever made it."""
+    with database.write() as session:
+        audit.lock_entry(session, quote_id)  # of two clicks at once, one concludes and the other reads what it wrote
+        done = _find_done(session, actor, user_id, quote_id)
+        if done is not None:
+            return done
+        parts = _entries(session, user_id, "examples.forgotten", quote_id)
+        adapters = [name for part in parts for name in part["adapters"]]
+        examples = sum(part["examples"] for part in parts)
+        drafts = erase_drafts_of_person(session, actor.team_id, user_id)
+        erase_failed_payloads(session, actor.team_id, [user_id, *drafts])
+        audit.record(
+            session, team_id=actor.team_id, actor=actor.user_id, action="person.forgotten", subject=user_id,
+            quote=quote_id, examples=examples, styles=len(parts), drafts=len(drafts), adapters=adapters,
+        )  # fmt: skip
+        return Forgotten(
+            user_id=user_id, is_own=user_id == actor.user_id, examples=examples, styles=len(parts),
+            drafts=len(drafts), adapter_names=tuple(adapters),
+        )  # fmt: skip
+
+
+def decline_forgetting(database: Database, actor: Actor, quote_id: str) -> None:
+    """They thought better of it. Raises ForgetQuoteGone."""
+    _quoted(database, actor, quote_id)
+
+
+# ------------------------------------------------------------------------------------------------ one style
+
+
+def _forget_in_style(
+    database: Database, settings: Settings, actor: Actor, user_id: str, style_id: str, quote_id: str
+) -> None:
+    """Everything of theirs in this style, and what follows from it."""
+    with database.write() as session:
+        style = lock_style(session, style_id)
+        found = _by_style(list_examples_of_person(session, actor.team_id, user_id)).get(style_id, [])
+        if not found:
+            return
+        examples = lock_examples(session, found)
+        adapters = list_adapters_trained_on_any(session, found)
+        withdraw_in_any_state(session, examples, decided_by=actor.user_id)
+        erase_withdrawn(session, examples)
+        if adapters:
+            owe_clean_retrain(session, style_id)
+            is_retrained = has_enough_examples(session, settings, style)
+            why = NoRetrain.PERSON_FORGOTTEN if is_retrained else NoRetrain.TOO_FEW_EXAMPLES
+            stop_serving_tainted(session, style, actor=actor.user_id, why=why)
+        audit.record(
+            session, team_id=actor.team_id, actor=actor.user_id, action="examples.forgotten", subject=user_id,
+            quote=quote_id, style_id=style_id, examples=len(found), adapters=[adapter.name for adapter in adapters],
+        )  # fmt: skip
+
+
+def _by_style(examples: list[Example]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for example in examples:
+        found[example.style_id].append(example.example_id)
+    return dict(found)
+
+
+def _share(session: Session, style: Style, example_ids: list[str], *, is_own: bool) -> texts.Share:
+    """A style of a private channel has no name for an admin who asks about somebody else."""
+    is_shown = is_own or style.scope.channel_id is None
+    adapters = list_adapters_trained_on_any(session, example_ids)
+    return texts.Share(
+        style_name=style.name if is_shown else "",
+        examples=len(example_ids),
+        adapters=len(adapters),
+        adapter_names=tuple(adapter.name for adapter in adapters) if is_shown else (),
+    )
+
+
+# ------------------------------------------------------------------------------------------------ who, and once
+
+
+def _check_may_forget(database: Database, actor: Actor, user_id: str) -> None:
+    if not actor.is_full_member:
+        refuse(database, actor, "forget.refused", user_id, MembersOnly())
+    if user_id != actor.user_id and not actor.is_admin:
+        refuse(database, actor, "forget.refused", user_id, AdminsOnly(texts.OTHERS_ARE_FOR_ADMINS()))
+
+
+def _quoted(database: Database, actor: Actor, quote_id: str) -> str:
+    """Whom the quote is about; it is its asker's alone."""
+    with database.read() as session:
+        entry = audit.find_entry(session, quote_id, "forget.quoted")
+    if entry is None or (entry.team_id, entry.actor) != (actor.team_id, actor.user_id):
+        raise ForgetQuoteGone
+    return entry.subject
+
+
+def _find_done(session: Session, actor: Actor, user_id: str, quote_id: str) -> Forgotten | None:
+    for detail in _entries(session, user_id, "person.forgotten", quote_id):
+        return Forgotten(
+            user_id=user_id, is_own=user_id == actor.user_id, examples=detail["examples"], styles=detail["styles"],
+            drafts=detail["drafts"], adapter_names=tuple(detail["adapters"]),
+        )  # fmt: skip
+    return None
+
+
+def _entries(session: Session, user_id: str, action: str, quote_id: str) -> list[dict[str, Any]]:
+    """What is on record of this person under this quote."""
+    found = [entry for entry in audit.list_audit(session, user_id) if entry.action == action]
+    return [entry.detail for entry in found if entry.detail["quote"] == quote_id]

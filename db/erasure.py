@@ -1,0 +1,185 @@
+"""Erasing texts: every place in the database that holds what people wrote, and how it is emptied there.
+
+Rows stay, as proof that something was there and is gone; texts, what is computed from them (hashes, embeddings) and
+what people said about them go. On SQLite the bytes are overwritten (`secure_delete`), and `Database.truncate_log`
+empties the log; on PostgreSQL the old row stays on disk until VACUUM (docs/operating.md).
+
+Where texts are kept: examples, example_versions, dataset_examples (hashes), reviews (reasons), drafts, preferences;
+inbox rows until they are worked off, outbox rows until they are sent, and both for good when that failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from db.datasets import DatasetExample
+from db.drafts import OPEN, Draft
+from db.example_versions import ExampleVersion
+from db.examples import Example, ExampleStatus
+from db.inbox import InboxEvent, InboxStatus
+from db.outbox import OutboxMessage, OutboxStatus
+from db.preferences import Preference
+from db.reviews import Review
+
+#: In the place of a hash, which would tell whoever guesses the text that they were right.
+ERASED = "erased"
+#: Ids in one statement: SQLite takes 32,766 variables, and a lock is held meanwhile.
+_BATCH = 500
+
+
+# ------------------------------------------------------------------------------------------------ what is a person's
+
+
+def list_examples_of_person(session: Session, team_id: str, user_id: str) -> list[Example]:
+    """What this person wrote, proposed, or asked for, in any state, with a text left in it. By style, then id."""
+    theirs = select(Draft.draft_id).where(Draft.team_id == team_id, Draft.requested_by == user_id)
+    query = select(Example).where(
+        Example.team_id == team_id,
+        or_(Example.author_id == user_id, Example.proposed_by == user_id, Example.draft_id.in_(theirs)),
+        Example.content_hash != ERASED,
+    )
+    return list(session.scalars(query.order_by(Example.style_id, Example.example_id)))
+
+
+def lock_examples(session: Session, example_ids: Collection[str]) -> list[Example]:
+    """As they are now, locked in the order of their ids, as the gate locks them (trainer/registry.py)."""
+    found: list[Example] = []
+    for batch in _batches(sorted(example_ids)):
+        query = select(Example).where(Example.example_id.in_(batch)).order_by(Example.example_id).with_for_update()
+        found += session.scalars(query.execution_options(populate_existing=True))
+    return found
+
+
+def _of_person(team_id: str, user_id: str) -> ColumnElement[bool]:
+    """Drafts they asked for, and drafts that they gave other words; not those that are being written."""
+    reworded = and_(Draft.decided_by == user_id, Draft.edited_completion.is_not(None))
+    return and_(Draft.team_id == team_id, or_(Draft.requested_by == user_id, reworded), Draft.status.not_in(OPEN))
+
+
+def count_drafts_of_person(session: Session, team_id: str, user_id: str) -> int:
+    """Those with a text left in them."""
+    has_text = (Draft.request != "") | (Draft.completion != "")
+    query = select(func.count()).select_from(Draft).where(_of_person(team_id, user_id), has_text)
+    return session.scalar(query) or 0
+
+
+# ------------------------------------------------------------------------------------------------ examples
+
+
+def withdraw_in_any_state(session: Session, examples: Collection[Example], *, decided_by: str) -> None:
+    """A person's right comes before every state. The caller holds the rows' locks."""
+    for batch in _batches([example.example_id for example in examples]):
+        session.execute(
+            update(Example)
+            .where(Example.example_id.in_(batch), Example.status != ExampleStatus.WITHDRAWN)
+            .values(status=ExampleStatus.WITHDRAWN, version=Example.version + 1, decided_by=decided_by, reason=None)
+            .execution_options(synchronize_session=False)
+        )
+    for example in examples:
+        session.refresh(example)
+
+
+def erase_examples(session: Session, examples: Collection[Example]) -> None:
+    """Take out of these examples everything that was said in them. The caller holds the rows' locks."""
+    ids = [example.example_id for example in examples]
+    drafts = [example.draft_id for example in examples if example.draft_id]
+    texts = {example.completion for example in examples}
+    for batch in _batches(ids):
+        session.execute(
+            update(Example)
+            .where(Example.example_id.in_(batch))
+            .values(
+                prompt="", completion="", content_hash=ERASED, embedding=None, embedding_model=None, reason=None
+            )
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
+        session.execute(delete(ExampleVersion).where(ExampleVersion.example_id.in_(batch)))
+        session.execute(update(Review).where(Review.example_id.in_(batch)).values(reason=None))
+        hashes = update(DatasetExample).where(DatasetExample.example_id.in_(batch)).values(content_hash=ERASED)
+        session.execute(hashes.execution_options(synchronize_session=False))
+    _drop_preferences(session, drafts, texts)
+    for example in examples:
+        session.refresh(example)
+
+
+def _drop_preferences(session: Session, draft_ids: Iterable[str], texts: Collection[str]) -> None:
+    """Pairs about these drafts, and those of their variants that were given the same text."""
+    for batch in _batches(sorted(set(draft_ids))):
+        own = select(Draft).where(Draft.draft_id.in_(batch))
+        families = {draft.family_id for draft in session.scalars(own)}
+        members = select(Draft.draft_id).where(or_(Draft.draft_id.in_(families), Draft.root_id.in_(families)))
+        same = Preference.chosen.in_([text for text in texts if text])
+        session.execute(
+            delete(Preference).where(
+                or_(Preference.draft_id.in_(batch), Preference.draft_id.in_(members) & same)
+            )
+        )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------ a person's drafts
+
+
+def erase_drafts_of_person(session: Session, team_id: str, user_id: str) -> list[str]:
+    """Empty the drafts that this person asked for or gave other words, and drop what they said of any draft.
+
+    Returns the drafts' ids.
+    """
+    ids = list(session.scalars(select(Draft.draft_id).where(_of_person(team_id, user_id))))
+    texts = set(session.scalars(select(Draft.edited_completion).where(_of_person(team_id, user_id))))
+    _drop_preferences(session, ids, {text for text in texts if text})
+    for batch in _batches(ids):
+        emptied = update(Draft).where(Draft.draft_id.in_(batch))
+        session.execute(
+            emptied.values(request="", completion="", edited_completion=None, continued_at=0, error=None)
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
+    session.execute(delete(Preference).where(Preference.given_by == user_id))
+    return ids
+
+
+# ------------------------------------------------------------------------------------------------ deliveries, messages
+
+
+def erase_failed_payloads(session: Session, team_id: str, marks: Collection[str]) -> None:
+    """Empty what could not be worked off or sent and names one of these ids: it will not be tried again."""
+    body, arguments = cast(InboxEvent.body, Text), cast(OutboxMessage.arguments, Text)
+    given_up = select(InboxEvent.inbox_id, body).where(
+        InboxEvent.team_id == team_id, InboxEvent.status == InboxStatus.FAILED
+    )
+    refused = select(OutboxMessage.outbox_id, arguments).where(
+        OutboxMessage.team_id == team_id, OutboxMessage.status == OutboxStatus.FAILED
+    )
+    for batch in _batches(_naming(_pairs(session, given_up), marks)):
+        session.execute(update(InboxEvent).where(InboxEvent.inbox_id.in_(batch)).values(body={}))
+    for batch in _batches(_naming(_pairs(session, refused), marks)):
+        session.execute(update(OutboxMessage).where(OutboxMessage.outbox_id.in_(batch)).values(arguments={}))
+
+
+def _pairs(session: Session, query: Select[str, str]) -> list[tuple[str, str]]:
+    return [(row[0], row[1]) for row in session.execute(query)]
+
+
+def _naming(rows: Iterable[tuple[str, str]], marks: Collection[str]) -> list[str]:
+    return [row_id for row_id, text in rows if any(mark in text for mark in marks)]
+
+
+def drop_unsent_messages(session: Session, team_id: str, prefixes: tuple[str, ...], marks: Collection[str]) -> None:
+    """Messages about these that wait to be sent. One that a sender has in hand is let go, and corrected after it."""
+    waiting = OutboxMessage.status == OutboxStatus.PENDING
+    query = select(OutboxMessage.outbox_id, OutboxMessage.dedupe_key).where(OutboxMessage.team_id == team_id, waiting)
+    keys = [(row_id, key) for row_id, key in _pairs(session, query) if key.startswith(prefixes)]
+    for batch in _batches(_naming(keys, marks)):
+        session.execute(delete(OutboxMessage).where(OutboxMessage.outbox_id.in_(batch), waiting))
+
+
+def _batches(ids: list[str]) -> Iterable[list[str]]:
+    return (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
+
+
+__all__ = [
+    "ERASED", "count_drafts_of_person", "drop_unsent_messages", "erase_drafts_of_person", "erase_examples",
+    "erase_failed_payloads", "list_examples_of_person", "lock_examples", "withdraw_in_any_state",
+]  # fmt: skip
