@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.blocks.text import context, long_input, plain, read_long_input
+from bot.domain.safe_text import shorten
 from bot.texts import learning as texts
 from config.prompt_sources import PromptSource
 
@@ -25,6 +26,9 @@ PROMPT_BLOCK = "prompt"
 OFFERED_BLOCK = "offered_prompt"
 OFFER_BLOCK = "offer"
 NOTE_BLOCK = "note"
+#: Pairs of this thread that were set aside before, and whether this one shall be.
+PAIRS_BLOCK = "pairs"
+LATER_BLOCK = "later"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,8 @@ class TeachForm:
     note: str = ""
     #: A request that can be put into it with a click.
     offer: str = ""
+    #: (pair_id, prompt, completion) of what this person has set aside in the thread; ten at most.
+    pairs: Sequence[tuple[str, str, str]] = ()
 
 
 def teach_view(form: TeachForm) -> dict[str, Any]:
@@ -79,8 +85,36 @@ def teach_view(form: TeachForm) -> dict[str, Any]:
     style = {"type": "input", "block_id": "style", "label": plain(texts.STYLE_LABEL()), "element": select}
     note = [context(form.note) | {"block_id": NOTE_BLOCK}] if form.note else []
     offer = [_offer_block(form.offer)] if form.offer else []
-    blocks = [style, *note, *offer, *_pair_inputs(form.prompt, form.completion)]
+    blocks = [style, *note, *offer, *_pair_inputs(form.prompt, form.completion), *_thread_inputs(form)]
     return _teach_modal(form.source, blocks)
+
+
+def _thread_inputs(form: TeachForm) -> list[dict[str, Any]]:
+    """For a message in a thread: the pairs to propose with it, and the choice to set it aside with them."""
+    if not form.source.thread_ts:
+        return []
+    later = _checkboxes(LATER_BLOCK, texts.LATER_LABEL(), texts.LATER_HINT(), [_option("later", texts.LATER())])
+    if not form.pairs:
+        return [later]
+    options = [
+        _option(pair_id, shorten(prompt, 75)) | {"description": plain(shorten(completion, 75), 75)}
+        for pair_id, prompt, completion in form.pairs
+    ]
+    pairs = _checkboxes(PAIRS_BLOCK, texts.PAIRS_LABEL(), texts.PAIRS_HINT(), options)
+    pairs["element"]["initial_options"] = options
+    return [pairs, later]
+
+
+def _checkboxes(block_id: str, label: str, hint: str, options: list[dict[str, Any]]) -> dict[str, Any]:
+    element: dict[str, Any] = {"type": "checkboxes", "action_id": block_id, "options": options}
+    return {
+        "type": "input", "block_id": block_id, "label": plain(label), "hint": plain(hint, 2_000), "element": element,
+        "optional": True,
+    }  # fmt: skip
+
+
+def _option(value: str, text: str) -> dict[str, Any]:
+    return {"text": plain(text, 75), "value": value}
 
 
 def with_offer_used(

@@ -51,6 +51,7 @@ from db.examples import (
 from db.outbox import find_by_dedupe_key, owe
 from db.reviews import ReviewDecision, list_reviews, save_review
 from db.session import Database
+from db.set_aside_pairs import drop_pairs_of_message
 from db.styles import Style, StyleKind, StyleNotFound, list_usable_styles, lock_style
 
 #: Sources that a person submits from a draft of ours, on purpose, also in a direct message.
@@ -353,6 +354,7 @@ def withdraw_example(database: Database, actor: Actor, example_id: str) -> Withd
 def withdraw_examples_of_message(database: Database, team_id: str, channel_id: str, ts: str) -> list[Withdrawal]:
     """The message was deleted: whatever was learnt from it is taken back. Empty when nothing was, or was before."""
     with database.write() as session:
+        drop_pairs_of_message(session, team_id, channel_id, ts)
         found = list_examples_of_message(session, team_id, channel_id, ts)
         return [
             withdraw(session, lock_example(session, example.example_id), MESSAGE_DELETED, reason=None)

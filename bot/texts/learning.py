@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from bot.language import all_of, bullet, figures, listed, one_of, say, say_count, sentence
+from bot.domain.safe_text import escape, shorten
+from bot.language import all_of, bullet, figures, lines, listed, one_of, say, say_count, sentence
 from config.prompt_sources import PromptSource
 
 EMPTY = {
@@ -80,6 +81,55 @@ PARENT_KNOWN = sentence("This answers a request that I know, so I filled it in b
 PARENT_OFFERED = sentence("This is the message that it answers. Use it, or type what was asked yourself.")
 PARENT_UNKNOWN = sentence("This is a reply, and I cannot read the message that it answers: you can paste it below.")
 SUGGESTION_OFFERED = sentence("This is my suggestion for what was asked. Use it and correct it, or type it yourself.")
+PAIRS_LABEL = sentence("Pairs that you set aside in this thread")
+PAIRS_HINT = sentence("What is ticked is proposed too, each with its own card. The rest stays set aside.")
+LATER_LABEL = sentence("Several pairs of this thread")
+LATER = sentence("Set this pair aside and propose it with others")
+LATER_HINT = sentence(
+    "It waits for you alone, for 7 days: use the shortcut on another message of this thread, and its window offers it."
+)
+SET_ASIDE_BEFORE = sentence("You set this pair aside before; this is how you left it.")
+
+
+def set_aside(count: int) -> str:
+    return say_count(
+        count,
+        "Set aside: {count} pair of this thread waits for you. Use the shortcut on another message of the thread to "
+        "propose them together.",
+        "Set aside: {count} pairs of this thread wait for you. Use the shortcut on another message of the thread to "
+        "propose them together.",
+    )
+
+
+def too_many_set_aside(most: int) -> str:
+    return say(
+        "You have set aside {most} pairs of this thread, and a window shows no more. Propose those first, then go on.",
+        most=most,
+    )
+
+
+def several(style: str, counted: Mapping[str, int], told: Sequence[tuple[str, str]]) -> str:
+    """`counted`: how many were proposed, approved, duplicate, refused. `told`: each pair's request and sentence."""
+    phrases = [
+        _several_phrase(word, count) for word in ("approved", "proposed", "duplicate", "refused")
+        if (count := counted[word])
+    ]  # fmt: skip
+    headline = say("Pairs of this thread for *{style}*: {phrases}.", style=style, phrases=listed(phrases))
+    return lines(headline, *(bullet(f"“{escape(shorten(prompt, 80))}”: {said}") for prompt, said in told))
+
+
+def _several_phrase(word: str, count: int) -> str:
+    if word == "approved":
+        return say_count(count, "{count} approved at once", "{count} approved at once")
+    if word == "proposed":
+        return say_count(count, "{count} proposed", "{count} proposed")
+    if word == "duplicate":
+        return say_count(count, "{count} was there already", "{count} were there already")
+    return say_count(
+        count, "{count} could not be proposed and stays set aside", "{count} could not be proposed and stay set aside"
+    )
+
+
 PARENT_GONE = sentence("That message is gone or I cannot read it any more. Type what was asked yourself.")
 OFFER_USED = sentence("It stands below now. Correct it where you like.")
 _NO_SUGGESTION = {
