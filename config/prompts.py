@@ -97,16 +97,16 @@ def _ask_for(variant: Variant, words: int) -> str:
 #: What a request looks like beside its text, for a style that has no approved examples of its own to show it with.
 _ASKED_FOR = (
     Pair(
-        prompt="Tell the team that the office closes at noon on Friday",
+        prompt="Write to the team that the office closes at noon on Friday",
         completion="Heads up: we close at noon this Friday. Finish what you can, and enjoy the long weekend!",
     ),
     Pair(
-        prompt="Explain how to book a meeting room",
+        prompt="Write how to book a meeting room",
         completion="Open the calendar, choose a free room under “Rooms” and save. The screen at the door shows your "
         "name a minute later.",
     ),
     Pair(
-        prompt="Answer a customer whose parcel is three days late",
+        prompt="Write to a customer whose parcel is three days late",
         completion="I am sorry that your parcel is late. I have asked the carrier where it is, and you hear from me "
         "before five o'clock today.",
     ),

@@ -20,7 +20,7 @@ from db.drafts import get_draft
 from db.examples import ExampleSource
 from db.session import Database
 from db.set_aside_pairs import SetAsidePair, drop_pairs, list_pairs_of_thread, save_pair
-from db.styles import StyleNotFound, get_style
+from db.styles import StyleNotFound, lock_style
 
 #: Slack shows ten checkboxes in a group; a person reads no more of them either.
 MOST_PAIRS = 10
@@ -51,7 +51,7 @@ def set_aside_pair(database: Database, actor: Actor, channel: Channel, pair: Tau
     if not actor.is_full_member:
         refuse(database, actor, "example.refused", pair.style_id, MembersOnly())
     with database.write() as session:
-        style = get_style(session, pair.style_id)
+        style = lock_style(session, pair.style_id)  # two windows of one person take turns
         if style.team_id != actor.team_id:
             raise StyleNotFound
         check_may_learn_from(style, channel, ExampleSource.DRAFT_KEPT if pair.draft_id else ExampleSource.SHORTCUT)
