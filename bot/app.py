@@ -1,7 +1,8 @@
 """The composition root: settings in, a bot that is ready to start out. Importing this has no effect.
 
 ingress ─▶ inbox rows ─▶ inbox workers ─▶ listeners ─▶ operations ─▶ rows, outbox ─▶ outbox sender ─▶ Slack
-                                                          └▶ draft rows ─▶ draft workers ─▶ streamed messages
+                                                          ├▶ draft rows ─▶ draft workers ─▶ streamed messages
+                                                          └▶ wishes (in memory) ─▶ suggester ─▶ the open modal
                                              runs' progress ─▶ run watcher ─▶ one message per run
 """
 
@@ -17,6 +18,7 @@ from slack_bolt import App
 
 from bot.drafting.embedding import Embedder
 from bot.drafting.model import ModelClient
+from bot.drafting.suggestions import Suggester, Wishes
 from bot.drafting.worker import DraftWorkers
 from bot.errors import HuisstijlError
 from bot.home import HomeKeeper
@@ -95,6 +97,7 @@ def build_app(settings: Settings, routes: tuple[Route, ...] = ROUTES) -> Bot:
         people=People(database, slack, settings.admin_usergroup),
         model=ModelClient(settings),
         wakeups=wakeups,
+        wishes=Wishes(),
     )
     writer, right_of_way = InboxWriter(database), RightOfWay()
     app = App(
@@ -117,6 +120,7 @@ def build_app(settings: Settings, routes: tuple[Route, ...] = ROUTES) -> Bot:
             OutboxSender(slack, database, settings, wakeups.outbox, right_of_way),
             InboxWorkers(app, database, settings, wakeups.inbox, right_of_way),
             DraftWorkers(services),
+            Suggester(services),
             Embedder(services),
             RunWatcher(services),
             HomeKeeper(services),

@@ -18,7 +18,7 @@ HuisstijlError
 │   ├── OverBudget
 │   └── MessageGone  QuoteGone  ForgetQuoteGone  RunHasEnded  AdapterWithdrawn  AlreadyChampion
 ├── ModelError                   the model server did not deliver
-│   └── ModelDown  ModelSlow  ModelBusy  AdapterUnavailable  PromptTooLong  ModelBroke
+│   └── ModelDown  ModelSlow  ModelBusy  AdapterUnavailable  PromptTooLong  ModelBroke  SuggestionUseless
 ├── SlackError                   Slack did not take what we sent
 │   ├── NotInChannel  SlackUnavailable
 │   └── SlackRefused
@@ -243,6 +243,12 @@ class PromptTooLong(ModelError):
 
 class ModelBroke(ModelError):
     """The model server stopped in the middle of the draft. What you see is incomplete; ask again for a new one."""
+
+
+class SuggestionUseless(ModelError):
+    """I read the message, and found no request that it could answer. Type what was asked yourself."""
+
+    log_level = logging.INFO
 
 
 class SlackError(HuisstijlError):

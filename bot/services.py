@@ -11,6 +11,7 @@ from db.outbox import owe
 if TYPE_CHECKING:
     from bot.domain.values import Delivery
     from bot.drafting.model import ModelClient
+    from bot.drafting.suggestions import Wishes
     from bot.people import People
     from bot.slack import SlackGateway
     from config.settings import Settings
@@ -37,6 +38,8 @@ class Services:
     people: People
     model: ModelClient
     wakeups: Wakeups
+    #: Modals that wait for a suggestion.
+    wishes: Wishes
 
     def answer(
         self, delivery: Delivery, text: str, blocks: list[dict[str, Any]] | None = None, *, replace: bool = False

@@ -113,7 +113,7 @@ def read_click(body: Body) -> Click:
         message_ts=container.get("message_ts", ""), is_ephemeral=bool(container.get("is_ephemeral")),
         thread_ts=message.get("thread_ts") or container.get("thread_ts") or "",
         view_id=view.get("id", ""), metadata=view.get("private_metadata") or "", view_hash=view.get("hash") or "",
-        view_kind=view.get("type") or "", values=_values_of(view),
+        view_kind=view.get("type") or "", values=_values_of(view), blocks=tuple(view.get("blocks") or ()),
     )  # fmt: skip
 
 
@@ -144,7 +144,7 @@ def read_submission(body: Body) -> Submission:
     return Submission(
         event_key=event_key(body), team_id=team_of(body), user_id=body["user"]["id"],
         trigger_id=body.get("trigger_id", ""), callback_id=view["callback_id"], view_id=view["id"],
-        metadata=view.get("private_metadata", ""), values=_values_of(view),
+        metadata=view.get("private_metadata", ""), values=_values_of(view), initials=_initials_of(view),
     )  # fmt: skip
 
 
@@ -214,6 +214,11 @@ def _values_of(view: dict[str, Any]) -> dict[str, str | tuple[str, ...]]:
         for element in inputs.values():
             values[block_id] = _state_of(element)
     return values
+
+
+def _initials_of(view: dict[str, Any]) -> dict[str, str]:
+    inputs = [block for block in view.get("blocks") or () if block.get("type") == "input"]
+    return {block["block_id"]: str(block["element"].get("initial_value") or "") for block in inputs}
 
 
 def _value_of(action: dict[str, Any]) -> str:
@@ -489,8 +494,9 @@ class SlackGateway:
             is_member=bool(found.get("is_member") or found.get("is_im")),
         )
 
-    def find_flagged_message(self, channel_id: str, ts: str) -> FlaggedMessage | None:
-        """The one message that somebody flagged with an emoji; None when it is gone or cannot be seen.
+    def find_message(self, channel_id: str, ts: str) -> FlaggedMessage | None:
+        """One message that somebody pointed at: flagged with an emoji, or answered by the reply that they teach.
+        None when it is gone or cannot be seen.
 
         The only question about history that the bot ever asks, and only where the operator has turned flagging on: it
         names one timestamp and takes one message.

@@ -94,6 +94,46 @@ def _ask_for(variant: Variant, words: int) -> str:
     )
 
 
+#: What a request looks like beside its text, for a style that has no approved examples of its own to show it with.
+_ASKED_FOR = (
+    Pair(
+        prompt="Write to the team that the office closes at noon on Friday",
+        completion="Heads up: we close at noon this Friday. Finish what you can, and enjoy the long weekend!",
+    ),
+    Pair(
+        prompt="Write how to book a meeting room",
+        completion="Open the calendar, choose a free room under “Rooms” and save. The screen at the door shows your "
+        "name a minute later.",
+    ),
+    Pair(
+        prompt="Write to a customer whose parcel is three days late",
+        completion="I am sorry that your parcel is late. I have asked the carrier where it is, and you hear from me "
+        "before five o'clock today.",
+    ),
+)  # fmt: skip
+_ASK_BACK = "Write the request that somebody typed to get this text. One short sentence that begins with a verb."
+#: Of a long text the beginning says what was asked for.
+ASK_BACK_CHARS = 2_000
+
+
+def build_request_prompt(completion: str, examples: Sequence[Pair] = ()) -> ChatMessages:
+    """The chat messages that ask for the other half of a pair: the request that this text answers well.
+
+    The examples show it the other way round: a text is what was asked, its request is the answer. Small models need
+    them more than they need the instruction, so three of our own stand in where the style has none.
+    """
+    messages: ChatMessages = [{"role": "system", "content": _ASK_BACK}]
+    for pair in examples or _ASKED_FOR:
+        messages.append({"role": "user", "content": _about(pair.completion)})
+        messages.append({"role": "assistant", "content": pair.prompt})
+    messages.append({"role": "user", "content": _about(completion)})
+    return messages
+
+
+def _about(completion: str) -> str:
+    return f"Text: {completion[:ASK_BACK_CHARS]}\n\nRequest:"
+
+
 def prompt_hash(instructions: str) -> str:
     """`sha256:…` of everything that shapes a prompt besides the request; stored with every dataset."""
     digest = hashlib.sha256(json.dumps([PROMPT_VERSION, instructions.strip()]).encode()).hexdigest()

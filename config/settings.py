@@ -86,6 +86,8 @@ class Settings(BaseSettings):
 
     #: A draft that has not finished after this long ends in a clear sentence instead.
     draft_deadline_seconds: float = Field(60.0, gt=0)
+    #: A suggestion for what was asked that is not there after this long is left out, and the modal says so.
+    suggestion_deadline_seconds: float = Field(20.0, gt=0)
     #: Silence of the model server before the first token that counts as down.
     first_token_deadline_seconds: float = Field(20.0, gt=0)
     #: Slack ends a streamed message after five minutes; a draft that takes longer goes on in a second one after this.

@@ -2,7 +2,8 @@
 
 By default no scope here reads a channel's history. `im:history` is how Slack names the right to hear what people write
 to the bot itself in a direct message. Two things are for who asks for them: flagging a message with an emoji, whose
-event carries no text, so that this one message is read; and admins by user group.
+event carries no text, so that this one message is read (and, of a reply that is taught, the message that it answers);
+and admins by user group.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ BOT_SCOPES: dict[str, str] = {
 #: For flagging any message with an emoji: to hear of it, and to read the one message that was flagged.
 REACTION_SCOPES: dict[str, str] = {
     "reactions:read": "hear that somebody flagged a message",
-    "channels:history": "read the one message that was flagged in a public channel",
-    "groups:history": "read the one message that was flagged in a private channel",
+    "channels:history": "read the one message that was flagged, or that a taught reply answers, in a public channel",
+    "groups:history": "read the one message that was flagged, or that a taught reply answers, in a private channel",
 }
 REACTION_EVENTS: tuple[str, ...] = ("reaction_added",)
 

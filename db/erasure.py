@@ -4,8 +4,8 @@ Rows stay, as proof that something was there and is gone; texts, what is compute
 what people said about them go. On SQLite the bytes are overwritten (`secure_delete`), and `Database.truncate_log`
 empties the log; on PostgreSQL the old row stays on disk until VACUUM (docs/operating.md).
 
-Where texts are kept: examples, example_versions, dataset_examples (hashes), reviews (reasons), drafts, preferences;
-inbox rows until they are worked off, outbox rows until they are sent, and both for good when that failed.
+Where texts are kept: examples, example_versions, set_aside_pairs, dataset_examples (hashes), reviews (reasons), drafts,
+preferences; inbox rows until they are worked off, outbox rows until they are sent, and both for good when that failed.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def erase_examples(session: Session, examples: Collection[Example]) -> None:
             update(Example)
             .where(Example.example_id.in_(batch))
             .values(
-                prompt="", completion="", content_hash=ERASED, embedding=None, embedding_model=None, reason=None
+                prompt="", completion="", suggested_prompt=None, content_hash=ERASED,
+                embedding=None, embedding_model=None, reason=None,
             )
             .execution_options(synchronize_session=False)
         )  # fmt: skip

@@ -13,6 +13,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, String, Text, false, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from config.prompt_sources import PromptSource
 from db.base import ID, SLACK_ID, Base, now_in_database, words
 from db.scope import Scope
 
@@ -79,6 +80,10 @@ class Example(Base):
     decided_by: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
     reason: Mapped[str | None] = mapped_column(Text, default=None)
     draft_id: Mapped[str | None] = mapped_column(ID, default=None)
+    #: Where the prompt came from; None where nobody noted it (imports, drafts kept by their buttons, older rows).
+    prompt_source: Mapped[PromptSource | None] = mapped_column(words(PromptSource), default=None)
+    #: The request that the model suggested, also where the person wrote another one.
+    suggested_prompt: Mapped[str | None] = mapped_column(Text, default=None)
     #: Little-endian float32 values of the prompt's embedding, normalised; None until computed.
     embedding: Mapped[bytes | None] = mapped_column(LargeBinary, default=None)
     embedding_model: Mapped[str | None] = mapped_column(String(255), default=None)
@@ -357,6 +362,9 @@ def transition(
 
 def revise(session: Session, example: Example, *, prompt: str, completion: str, content_hash: str) -> None:
     """Give a proposed example other texts, if it is still as the caller saw it. Raises ExampleChanged."""
+    source = example.prompt_source
+    if source is not None and prompt != example.prompt:
+        source = source.edited
     changed = session.execute(
         update(Example)
         .where(
@@ -366,7 +374,7 @@ def revise(session: Session, example: Example, *, prompt: str, completion: str, 
         )
         .values(
             prompt=prompt, completion=completion, content_hash=content_hash, version=Example.version + 1,
-            embedding=None, embedding_model=None,
+            prompt_source=source, embedding=None, embedding_model=None,
         )
         .execution_options(synchronize_session=False)
     )  # fmt: skip

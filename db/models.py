@@ -17,6 +17,7 @@ from db import (
     reviews,
     runs,
     scorecards,
+    set_aside_pairs,
     styles,
     teams,
     trainers,
@@ -27,6 +28,6 @@ metadata = Base.metadata
 
 __all__ = [
     "adapters", "audit", "datasets", "drafts", "example_versions", "examples", "home_viewers", "inbox", "metadata",
-    "outbox", "people",
-    "preferences", "promotions", "ratings", "reviews", "runs", "scorecards", "styles", "teams", "trainers",
+    "outbox", "people", "preferences", "promotions", "ratings", "reviews", "runs", "scorecards", "set_aside_pairs",
+    "styles", "teams", "trainers",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from bot.blocks.text import context, markdown, plain, section
 from bot.domain.safe_text import escape, shorten
 from bot.texts import learning as texts
 from bot.texts import review as review_texts
+from config.prompt_sources import PromptSource
 
 #: Causes that are stored as reasons: another example was kept in place of this one, at its review and after it.
 KEPT_OTHER = "kept-other"
@@ -42,6 +43,8 @@ class Card:
     approvals_required: int
     decided_by: str | None = None
     reason: str | None = None
+    #: Where the request came from, when it was not simply typed.
+    prompt_source: PromptSource | None = None
     #: The texts before the last edit.
     before: Before | None = None
 
@@ -67,6 +70,8 @@ def card_blocks(card: Card) -> list[dict[str, Any]]:
             )
         )
     )
+    if card.prompt_source is not None and (said := texts.prompt_came_from(card.prompt_source)):
+        blocks.append(context(said))
     if card.before is not None and card.status != "withdrawn":
         blocks += changes_blocks(card.before, card.prompt, card.completion)
     if card.status == "proposed":

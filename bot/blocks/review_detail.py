@@ -100,6 +100,8 @@ def detail_view(detail: Detail, where: Where, notice: str = "") -> dict[str, Any
             )
         )
     )
+    if card.prompt_source is not None and (said := learning.prompt_came_from(card.prompt_source)):
+        blocks.append(context(said))
     blocks.append(context(votes_line(card) if is_open else decided_line(card)))
     if detail.before is not None and card.status != "withdrawn":
         blocks += changes_blocks(detail.before, card.prompt, card.completion)

@@ -1,29 +1,150 @@
-"""The modals in which people teach: proposing a message, and editing what was proposed."""
+"""The modals in which people teach: proposing a message, and editing what was proposed.
+
+Slack keeps what stands in an input for as long as its block_id stays, and does not say when somebody types. So nothing
+is ever put into the input that a person may be typing in: an offered request stands above it with a button, and a click
+on that button puts it into an input of another block_id.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from bot.blocks.text import long_input, plain
+from bot.blocks.text import context, long_input, plain, read_long_input
+from bot.domain.safe_text import shorten
 from bot.texts import learning as texts
+from config.prompt_sources import PromptSource
 
 #: Slack's limit for a select.
 MAX_OPTIONS = 100
+#: Slack's limit for a section; what is longer is shown in part and offered whole.
+SHOWN_CHARS = 3_000
+PROMPT_BLOCK = "prompt"
+#: The input for the request, once what was offered stands in it.
+OFFERED_BLOCK = "offered_prompt"
+OFFER_BLOCK = "offer"
+NOTE_BLOCK = "note"
+#: Pairs of this thread that were set aside before, and whether this one shall be.
+PAIRS_BLOCK = "pairs"
+LATER_BLOCK = "later"
 
 
-def teach_view(
-    *, metadata: str, styles: Sequence[tuple[str, str]], chosen_style_id: str | None, prompt: str, completion: str
-) -> dict[str, Any]:
-    """`styles`: (style_id, name). Both texts fit into a modal's inputs, or ValueError."""
-    options = [{"text": plain(name, 75), "value": style_id} for style_id, name in styles[:MAX_OPTIONS]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a teaching modal has to remember of its message, as its private_metadata."""
+
+    channel_id: str
+    ts: str
+    thread_ts: str
+    author_id: str | None
+    draft_id: str | None
+    #: Where the request comes from that we put before the person, and a suggestion's words.
+    offered: PromptSource | None = None
+    suggestion: str | None = None
+
+    def as_metadata(self) -> str:
+        return json.dumps({name: getattr(self, name) for name in self.__slots__}, ensure_ascii=False)
+
+    @classmethod
+    def from_metadata(cls, metadata: str) -> Source:
+        known = json.loads(metadata)
+        offered = known.pop("offered")
+        return cls(**known, offered=PromptSource(offered) if offered else None)
+
+    @property
+    def is_reply(self) -> bool:
+        return bool(self.thread_ts) and self.thread_ts != self.ts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeachForm:
+    """Everything that a teaching modal shows. `styles`: (style_id, name). Both texts fit into a modal's inputs."""
+
+    source: Source
+    styles: Sequence[tuple[str, str]]
+    chosen_style_id: str | None
+    completion: str
+    prompt: str = ""
+    #: What is said above the input for the request.
+    note: str = ""
+    #: A request that can be put into it with a click.
+    offer: str = ""
+    #: (pair_id, prompt, completion) of what this person has set aside in the thread; ten at most.
+    pairs: Sequence[tuple[str, str, str]] = ()
+
+
+def teach_view(form: TeachForm) -> dict[str, Any]:
+    """Raises ValueError when a text does not fit."""
+    options = [{"text": plain(name, 75), "value": style_id} for style_id, name in form.styles[:MAX_OPTIONS]]
     select: dict[str, Any] = {"type": "static_select", "action_id": "choice", "options": options}
-    chosen = [option for option in options if option["value"] == chosen_style_id]
+    chosen = [option for option in options if option["value"] == form.chosen_style_id]
     if chosen:
         select["initial_option"] = chosen[0]
     style = {"type": "input", "block_id": "style", "label": plain(texts.STYLE_LABEL()), "element": select}
-    blocks = [style, *_pair_inputs(prompt, completion)]
-    return _modal("teach", texts.TEACH_TITLE(), texts.TEACH_SUBMIT(), metadata, blocks)
+    note = [context(form.note) | {"block_id": NOTE_BLOCK}] if form.note else []
+    offer = [_offer_block(form.offer)] if form.offer else []
+    blocks = [style, *note, *offer, *_pair_inputs(form.prompt, form.completion), *_thread_inputs(form)]
+    return _teach_modal(form.source, blocks)
+
+
+def _thread_inputs(form: TeachForm) -> list[dict[str, Any]]:
+    """For a message in a thread: the pairs to propose with it, and the choice to set it aside with them."""
+    if not form.source.thread_ts:
+        return []
+    later = _checkboxes(LATER_BLOCK, texts.LATER_LABEL(), texts.LATER_HINT(), [_option("later", texts.LATER())])
+    if not form.pairs:
+        return [later]
+    options = [
+        _option(pair_id, shorten(prompt, 75)) | {"description": plain(shorten(completion, 75), 75)}
+        for pair_id, prompt, completion in form.pairs
+    ]
+    pairs = _checkboxes(PAIRS_BLOCK, texts.PAIRS_LABEL(), texts.PAIRS_HINT(), options)
+    pairs["element"]["initial_options"] = options
+    return [pairs, later]
+
+
+def _checkboxes(block_id: str, label: str, hint: str, options: list[dict[str, Any]]) -> dict[str, Any]:
+    element: dict[str, Any] = {"type": "checkboxes", "action_id": block_id, "options": options}
+    return {
+        "type": "input", "block_id": block_id, "label": plain(label), "hint": plain(hint, 2_000), "element": element,
+        "optional": True,
+    }  # fmt: skip
+
+
+def _option(value: str, text: str) -> dict[str, Any]:
+    return {"text": plain(text, 75), "value": value}
+
+
+def with_offer_used(
+    blocks: Sequence[dict[str, Any]], source: Source, offer: str, values: Mapping[str, str | tuple[str, ...]]
+) -> dict[str, Any]:
+    """The modal with these blocks, after a person chose to use what was offered. What they had typed stays in sight."""
+    typed = read_long_input(values, PROMPT_BLOCK).strip()
+    note = [context(texts.OFFER_USED()) | {"block_id": NOTE_BLOCK}]
+    if typed:
+        shown = {"type": "section", "text": plain(texts.typed_before(typed), SHOWN_CHARS)}
+        note.append(shown | {"block_id": OFFER_BLOCK})
+    inputs = long_input(OFFERED_BLOCK, texts.PROMPT_LABEL(), offer, hint=texts.PROMPT_HINT())
+    made: list[dict[str, Any]] = []
+    for block in blocks:
+        name = block["block_id"].partition("~")[0]
+        if name == PROMPT_BLOCK:
+            made += [*note, *inputs]
+        elif name not in (NOTE_BLOCK, OFFER_BLOCK) and not name.startswith(f"{PROMPT_BLOCK}_"):
+            made.append(block)
+    return _teach_modal(source, made)
+
+
+def prompt_block(values: Mapping[str, str | tuple[str, ...]]) -> str:
+    """Which of the two inputs for the request this modal has."""
+    return OFFERED_BLOCK if OFFERED_BLOCK in values else PROMPT_BLOCK
+
+
+def _offer_block(offer: str) -> dict[str, Any]:
+    button = {"type": "button", "action_id": "use_offer", "text": plain(texts.USE_OFFER(), 75), "value": "offer"}
+    return {"type": "section", "block_id": OFFER_BLOCK, "text": plain(offer, SHOWN_CHARS), "accessory": button}
 
 
 def edit_example_view(
@@ -36,9 +157,13 @@ def edit_example_view(
 
 def _pair_inputs(prompt: str, completion: str) -> list[dict[str, Any]]:
     return [
-        *long_input("prompt", texts.PROMPT_LABEL(), prompt, hint=texts.PROMPT_HINT()),
+        *long_input(PROMPT_BLOCK, texts.PROMPT_LABEL(), prompt, hint=texts.PROMPT_HINT()),
         *long_input("completion", texts.COMPLETION_LABEL(), completion, hint=texts.COMPLETION_HINT()),
     ]
+
+
+def _teach_modal(source: Source, blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    return _modal("teach", texts.TEACH_TITLE(), texts.TEACH_SUBMIT(), source.as_metadata(), blocks)
 
 
 def _modal(callback_id: str, title: str, submit: str, metadata: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:

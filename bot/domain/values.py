@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,8 @@ class Click(Delivery):
     view_kind: str = ""
     #: What the view's inputs held at the click, by block_id, as in a submission.
     values: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
+    #: The view's blocks as we made them.
+    blocks: tuple[dict[str, Any], ...] = ()
 
     def text(self, block_id: str) -> str:
         """The value of a single-valued input, without outer white space."""
@@ -114,6 +117,8 @@ class Submission(Delivery):
     metadata: str
     #: Value of each input by block_id: text, a chosen value, or a tuple of chosen values ("" or () when empty).
     values: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
+    #: What we had put into each text input by block_id.
+    initials: dict[str, str] = field(default_factory=dict)
 
     def text(self, block_id: str) -> str:
         """The value of a single-valued input, without outer white space."""

@@ -11,7 +11,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -109,6 +109,8 @@ class ModelClient:
         self._embedding_model = base_model_id(settings.embedding_model)
         self._prompt_log = PromptLog(settings.prompt_log)
         self._drafting = Circuit(clock)
+        #: Suggestions fail by themselves: a convenience that does not work keeps nobody from a draft.
+        self._suggesting = Circuit(clock)
         self._embedding = Circuit(clock)
 
     def close(self) -> None:
@@ -129,27 +131,29 @@ class ModelClient:
 
     def stream(
         self, messages: ChatMessages, *, model: str, max_tokens: int, deadline: float, is_base: bool = True,
-        sampling: Sampling = GREEDY,
-    ) -> Iterator[Piece]:  # fmt: skip
+        sampling: Sampling = GREEDY, is_suggestion: bool = False,
+    ) -> Generator[Piece, None, None]:  # fmt: skip
         """The answer in pieces, as they arrive, and empty pieces while nothing arrives; the last one has the facts.
 
         `deadline` is a time on `time.monotonic`'s clock: the stream has ended by then. Closing the iterator ends
         the request. Raises ModelDown, ModelSlow, ModelBusy, PromptTooLong, ModelBroke (after the first text),
-        AdapterUnavailable (where `model` names an adapter: `is_base` false), ModelError.
+        AdapterUnavailable (where `model` names an adapter: `is_base` false), ModelError. A suggestion's failures
+        are counted by themselves: they keep nobody from a draft.
         """
-        self._drafting.enter()
+        circuit = self._suggesting if is_suggestion else self._drafting
+        circuit.enter()
         silence = self._settings.first_token_deadline_seconds
         reader = _Reader(self._client, messages, model, max_tokens, silence, sampling)
         self._prompt_log.add(reader.arguments)
         try:
             yield from self._pieces(reader, deadline)
-            self._drafting.succeeded()
+            circuit.succeeded()
         except Exception as error:
             translated = _translate(error, has_text=reader.has_text, is_base=is_base)
             if isinstance(translated, (ModelBusy, PromptTooLong, AdapterUnavailable)):
-                self._drafting.succeeded()  # it answers; it only does not like this request
+                circuit.succeeded()  # it answers; it only does not like this request
             else:
-                self._drafting.failed()
+                circuit.failed()
             raise translated from error
         finally:
             reader.abandon()

@@ -56,10 +56,14 @@ def read_draft_ids(path: Path) -> set[str]:
 
 
 def drop_drafts(path: Path, draft_ids: Collection[str]) -> None:
-    """Take the prompts of these drafts out of the log: what was in them is erased elsewhere too."""
+    """Take the prompts of these drafts out of the log: what was in them is erased elsewhere too.
+
+    A prompt that is no draft's asked for a request that a message could have answered. Nobody can say any more whose
+    message that was, so it goes with any.
+    """
     for file in _files(path):
         lines = _lines(file)
-        kept = [line for line in lines if _draft_of(line) not in draft_ids]
+        kept = [line for line in lines if (draft_id := _draft_of(line)) and draft_id not in draft_ids]
         if len(kept) == len(lines):
             continue
         beside = file.with_suffix(".new")

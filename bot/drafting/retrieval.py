@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from config.prompt_sources import PromptSource
 from db.datasets import SplitName, find_dataset_of_run, list_dataset_examples
 from db.examples import Example, list_approved_examples
+from db.scope import Scope
 from db.search import bytes_to_vector, find_similar_examples
 from db.styles import Style
 
@@ -42,6 +44,28 @@ def choose_fixed_examples(
     trained_on = _trained_on(session, run_id)
     pool = [example for example in approved if example.example_id in trained_on] or approved
     return choose_covering(pool, embedding_model, k)
+
+
+#: A demonstration is short: a small model reads three of them before the text that it is asked about.
+DEMONSTRATED_PROMPT_CHARS = 300
+DEMONSTRATED_COMPLETION_CHARS = 1_000
+
+
+def choose_demonstrations(
+    session: Session, style: Style, scope: Scope, *, embedding_model: str, k: int
+) -> list[Example]:
+    """Approved examples that show how a text and its request belong together: short ones that cover the style.
+
+    None whose request the model suggested by itself: it would only learn from its own words.
+    """
+    short = [
+        example
+        for example in list_approved_examples(session, style.style_id, scope)
+        if len(example.prompt) <= DEMONSTRATED_PROMPT_CHARS
+        and len(example.completion) <= DEMONSTRATED_COMPLETION_CHARS
+        and example.prompt_source is not PromptSource.SUGGESTED
+    ]
+    return choose_covering(short, embedding_model, k)
 
 
 def choose_covering(examples: Sequence[Example], embedding_model: str, k: int) -> list[Example]:

@@ -292,7 +292,7 @@ class DraftWorkers(Workers):
                 else:
                     stream.tick()
         finally:
-            pieces.close()  # type: ignore[attr-defined]  # a generator: this hangs up
+            pieces.close()  # a generator: this hangs up
         if work.raw.strip() and gate.is_repetition:
             work.raw = ""
             raise _Repetition

@@ -25,6 +25,7 @@ LEARNING: tuple[Route, ...] = (
     command("/huisstijl", huisstijl.huisstijl),
     shortcut("teach_style", teach.open_teach),
     view("teach", teach.submit_teach),
+    action("use_offer", teach.use_offer),
     view("style_form", styles.submit_style_form),
     action("approve_example", reviews.approve),
     action("edit_example", reviews.open_edit),

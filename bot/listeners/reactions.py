@@ -26,7 +26,7 @@ def ask_about_flagged(services: Services, reaction: Reaction) -> None:
     channel = services.slack.get_channel(reaction.channel_id)
     if not find_teachable(services.database, actor, channel, reaction.message_ts).styles:
         return
-    message = services.slack.find_flagged_message(reaction.channel_id, reaction.message_ts)
+    message = services.slack.find_message(reaction.channel_id, reaction.message_ts)
     if message is None:
         return
     owe_flag_question(
@@ -38,7 +38,7 @@ def ask_about_flagged(services: Services, reaction: Reaction) -> None:
 
 def teach_flagged(services: Services, click: Click) -> None:
     """The window to teach in, with the message as it is now. The channel is the one that Slack says was clicked in."""
-    message = services.slack.find_flagged_message(click.channel_id, click.value)
+    message = services.slack.find_message(click.channel_id, click.value)
     if message is None:
         raise MessageGone
     flagged = Shortcut(

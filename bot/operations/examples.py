@@ -29,11 +29,12 @@ from bot.operations.languages import speaking_in_channel
 from bot.operations.people import refuse
 from bot.operations.runs import check_retrain
 from bot.texts import learning as texts
+from config.prompt_sources import PromptSource
 from config.settings import Settings
 from db.adapters import list_adapters_trained_on
 from db.audit import record
 from db.base import new_id, now_in_database
-from db.drafts import find_draft_by_message, get_draft
+from db.drafts import Draft, find_draft_by_message, get_draft, list_drafts_of_thread
 from db.erasure import drop_unsent_messages, erase_examples, erase_failed_payloads
 from db.example_versions import find_last_version
 from db.examples import (
@@ -54,6 +55,7 @@ from db.examples import (
 from db.outbox import find_by_dedupe_key, owe
 from db.reviews import ReviewDecision, list_reviews, save_review
 from db.session import Database
+from db.set_aside_pairs import drop_pairs_of_message
 from db.styles import Style, StyleKind, StyleNotFound, list_usable_styles, lock_style
 from db.taint import owe_clean_retrain
 
@@ -104,6 +106,8 @@ def propose_example(
     permalink: str | None = None,
     author_id: str | None = None,
     draft_id: str | None = None,
+    prompt_source: PromptSource | None = None,
+    suggested_prompt: str | None = None,
 ) -> Proposal:
     """Propose a pair for a style; for a draft of ours, a reviewer's proposal is an approval too where that suffices.
 
@@ -129,13 +133,15 @@ def propose_example(
             prompt=prompt, completion=completion, content_hash=pair.content_hash, status=ExampleStatus.PROPOSED,
             version=1, source=source, channel_id=channel.channel_id if channel else None, message_ts=message_ts,
             thread_ts=thread_ts or None, permalink=permalink, author_id=author_id, proposed_by=actor.user_id,
-            proposed_at=now_in_database(session), draft_id=draft_id,
+            proposed_at=now_in_database(session), draft_id=draft_id, prompt_source=prompt_source,
+            suggested_prompt=suggested_prompt,
         )  # fmt: skip
         session.add(example)
         session.flush()
         record(
             session, team_id=style.team_id, actor=actor.user_id, action="example.proposed",
             subject=example.example_id, style_id=style.style_id, source=source.value,
+            prompt_source=prompt_source.value if prompt_source else None,
         )  # fmt: skip
         if draft_id is not None and _keeping_approves(session, actor, style, draft_id):
             count_approval(session, actor, style, example)
@@ -169,32 +175,53 @@ class Teachable:
     styles: tuple[tuple[str, str], ...]
     chosen_style_id: str | None = None
     prompt: str = ""
+    #: Where that request comes from, when it is known.
+    prompt_source: PromptSource | None = None
     #: Of the bot's own draft: its text as the model wrote it.
     completion: str | None = None
     draft_id: str | None = None
 
 
-def find_teachable(database: Database, actor: Actor, channel: Channel, message_ts: str) -> Teachable:
-    """Which styles may learn from this message, the most likely one first. Raises MembersOnly."""
+def find_teachable(
+    database: Database, actor: Actor, channel: Channel, message_ts: str, thread_ts: str = ""
+) -> Teachable:
+    """Which styles may learn from this message, the most likely one first, and what it answers, as far as our own
+    rows say. Raises MembersOnly."""
     if not actor.is_full_member:
         raise MembersOnly
     with database.read() as session:
         draft = find_draft_by_message(session, actor.team_id, channel.channel_id, message_ts)
-        source = ExampleSource.SHORTCUT if draft is None else ExampleSource.DRAFT_KEPT
+        made_by = ExampleSource.SHORTCUT if draft is None else ExampleSource.DRAFT_KEPT
         styles = [
             style
             for style in list_usable_styles(session, actor.team_id, channel.channel_id)
-            if may_learn_from(style, channel, source)
+            if may_learn_from(style, channel, made_by)
         ]
         likely = [style.style_id for style in styles if draft is not None and style.style_id == draft.style_id]
         likely += [style.style_id for style in styles if style.channel_id == channel.channel_id]
+        answered = draft or _find_answered(session, actor.team_id, channel.channel_id, thread_ts, message_ts)
+        source = PromptSource.PARENT if draft is None else PromptSource.DRAFT
         return Teachable(
             styles=tuple((style.style_id, style.name) for style in styles),
             chosen_style_id=likely[0] if likely else (styles[0].style_id if len(styles) == 1 else None),
-            prompt=draft.request if draft else "",
+            prompt=answered.request if answered else "",
+            prompt_source=source if answered else None,
             completion=draft.completion if draft else None,
             draft_id=draft.draft_id if draft else None,
         )
+
+
+def _find_answered(session: Session, team_id: str, channel_id: str, thread_ts: str, message_ts: str) -> Draft | None:
+    """Of a reply by a person: the last draft that was asked for in its thread before it, whose request it answers too.
+
+    What people wrote to the bot there is in our rows; what they wrote to each other is not.
+    """
+    if thread_ts in ("", message_ts):
+        return None
+    drafts = list_drafts_of_thread(session, team_id, channel_id, thread_ts)
+    written_at = float(message_ts)
+    before = [draft for draft in drafts if draft.requested_at.timestamp() <= written_at]
+    return before[-1] if before else None
 
 
 def may_learn_from(style: Style, channel: Channel, source: ExampleSource) -> bool:
@@ -292,7 +319,8 @@ def make_card(session: Session, style: Style, example: Example) -> Card:
     return Card(
         example_id=example.example_id, version=example.version, style_name=style.name, status=example.status.value,
         prompt=example.prompt, completion=example.completion, proposed_by=example.proposed_by,
-        author_id=example.author_id, permalink=example.permalink, voter_ids=voters_of(session, example),
+        author_id=example.author_id, prompt_source=example.prompt_source, permalink=example.permalink,
+        voter_ids=voters_of(session, example),
         approvals_required=style.approvals_required, decided_by=example.decided_by, reason=example.reason,
         before=before,
     )  # fmt: skip
@@ -342,6 +370,7 @@ def withdraw_examples_of_message(
 ) -> list[Withdrawal]:
     """The message was deleted: whatever was learnt from it is taken back. Empty when nothing was, or was before."""
     with database.write() as session:
+        drop_pairs_of_message(session, team_id, channel_id, ts)
         style_ids = {one.style_id for one in list_examples_of_message(session, team_id, channel_id, ts)}
         styles = [lock_style(session, style_id) for style_id in sorted(style_ids)]
         found = [one.example_id for one in list_examples_of_message(session, team_id, channel_id, ts)]

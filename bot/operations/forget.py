@@ -35,6 +35,7 @@ from db.erasure import (
 )
 from db.examples import Example
 from db.session import Database
+from db.set_aside_pairs import drop_pairs_of_person
 from db.styles import Style, lock_style
 from db.taint import list_adapters_trained_on_any, owe_clean_retrain
 
@@ -75,6 +76,7 @@ def quote_forgetting(database: Database, actor: Actor, user_id: str) -> ShownQuo
         drafts = count_drafts_of_person(session, actor.team_id, user_id)
         whom = "" if user_id == actor.user_id else user_id
         if not by_style and not drafts:
+            drop_pairs_of_person(session, actor.team_id, user_id)  # a week's note, and nothing follows from it
             return ShownQuote(text=texts.nothing_to_forget(whom), blocks=None)
         shares = [
             _share(session, session.get_one(Style, style_id), ids, is_own=not whom)
@@ -120,6 +122,7 @@ def _conclude(database: Database, actor: Actor, user_id: str, quote_id: str) -> 
         adapters = [name for part in parts for name in part["adapters"]]
         examples = sum(part["examples"] for part in parts)
         drafts = erase_drafts_of_person(session, actor.team_id, user_id)
+        drop_pairs_of_person(session, actor.team_id, user_id)
         erase_failed_payloads(session, actor.team_id, [user_id, *drafts])
         audit.record(
             session, team_id=actor.team_id, actor=actor.user_id, action="person.forgotten", subject=user_id,

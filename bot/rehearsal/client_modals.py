@@ -90,6 +90,13 @@ def _after_submission(state: State, user: str, view: Json, response: Json) -> di
     return None
 
 
+def type_view(state: State, user: str, args: Json) -> None:
+    """Type into the top modal and do nothing more: the app does not hear of it."""
+    with state.transaction():
+        view = _top(state, user, args)
+        view["state"] = {"values": fill(view, args["values"])[0]}
+
+
 def close_view(state: State, user: str, args: Json) -> None:
     """Close the top modal (`everything`: all of them); the app hears of it where it asked to."""
     with state.transaction():
@@ -104,8 +111,7 @@ def click_view(state: State, user: str, args: Json) -> Json:
     """A click in the top modal, or on the Home tab when `view_id` is the home view's."""
     with state.transaction():
         view = shown_view(state, user, args)
-        if args.get("values"):
-            view["state"] = {"values": fill(view, args["values"])[0]}
+        view["state"] = {"values": fill(view, args.get("values") or {})[0]}  # Slack always says what stands where
         action = find_click(view["blocks"], user, args)
         delivery = interactions.send_view_action(state, user, view, action)
     delivery.settled.wait(state.options.ack_seconds + 5)
@@ -116,6 +122,7 @@ def click_view(state: State, user: str, args: Json) -> Json:
 MODAL_VERBS: dict[str, Callable[[State, str, Json], Any]] = {
     "open_view": open_view,
     "submit": submit,
+    "type_view": type_view,
     "close_view": close_view,
     "click_view": click_view,
 }

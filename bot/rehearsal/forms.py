@@ -33,16 +33,19 @@ TEXT_INPUTS = ("plain_text_input", "number_input", "email_text_input", "url_text
 def fill(view: Json, values: Json) -> tuple[Json, dict[str, str]]:
     """(view.state values, complaints by block_id). Values are keyed by block_id or action_id.
 
-    An input that `values` leaves out keeps its initial value. Raises PersonError for a value that no input takes.
+    An input that `values` leaves out keeps what was typed before, or else its initial value. Raises PersonError for a
+    value that no input takes.
     """
     state: Json = {}
+    typed = view["state"]["values"]
     complaints: dict[str, str] = {}
     unused = set(values)
-    for block, element in _inputs(view["blocks"]):
+    for block, element in inputs_of(view["blocks"]):
         block_id, action_id = block["block_id"], element.get("action_id", "")
         key = block_id if block_id in values else action_id
         unused.discard(key)
-        filled = _state_value(element, values[key]) if key in values else _initial(element)
+        before = typed.get(block_id, {}).get(action_id) or initial(element)
+        filled = _state_value(element, values[key]) if key in values else before
         complaint = _complaint(block, element, filled)
         if complaint:
             complaints[block_id] = complaint
@@ -52,7 +55,7 @@ def fill(view: Json, values: Json) -> tuple[Json, dict[str, str]]:
     return state, complaints
 
 
-def _inputs(blocks: list[Json]) -> list[tuple[Json, Json]]:
+def inputs_of(blocks: list[Json]) -> list[tuple[Json, Json]]:
     """Everything in these blocks that holds a value, with its block."""
     found: list[tuple[Json, Json]] = []
     holders = (*_PICKS, *_ONE_OPTION, *_MANY_OPTIONS)
@@ -98,7 +101,7 @@ def _state_value(element: Json, value: Any) -> Json:
     raise PersonError(f"a person cannot fill in a {kind} here")
 
 
-def _initial(element: Json) -> Json:
+def initial(element: Json) -> Json:
     kind = element["type"]
     if kind in TEXT_INPUTS:
         return {"type": kind, "value": element.get("initial_value") or None}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bot.rehearsal import messages
 from bot.rehearsal.blockkit import InvalidBlocks, validate_view
 from bot.rehearsal.errors import ApiError
+from bot.rehearsal.forms import initial, inputs_of
 from bot.rehearsal.interactions import use_trigger
 from bot.rehearsal.state import public
 
@@ -66,14 +67,32 @@ def update(state: State, args: Json) -> Json:
 
 
 def replace(state: State, old: Json, view: Json) -> Json:
-    """The same view with new content and a new hash."""
+    """The same view with new content and a new hash. What stands in an input stays in it, as in Slack's client, for
+    as long as its block_id and action_id do: a new initial value does nothing there."""
     _check_external_id(state, view, old["id"])
     made = _made(state, view, old["id"], old["_user"])
+    if made["type"] == "modal":
+        made["state"] = {"values": _kept(old, made)}
     made |= {"root_view_id": old["root_view_id"], "previous_view_id": old["previous_view_id"]}
     state.views[old["id"]] = made
     if made["type"] == "home":
         state.save_home(old["_user"], made)
     return made
+
+
+def _kept(old: Json, new: Json) -> Json:
+    standing: dict[tuple[str, str, str], Json] = {}
+    typed = old["state"]["values"]
+    for block, element in inputs_of(old["blocks"]):
+        block_id, action_id = block["block_id"], element.get("action_id", "")
+        value = typed.get(block_id, {}).get(action_id) or initial(element)
+        standing[block_id, action_id, element["type"]] = value
+    kept: Json = {}
+    for block, element in inputs_of(new["blocks"]):
+        key = (block["block_id"], element.get("action_id", ""), element["type"])
+        if key in standing:
+            kept.setdefault(key[0], {})[key[1]] = standing[key]
+    return kept
 
 
 def publish(state: State, args: Json) -> Json:

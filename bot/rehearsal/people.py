@@ -134,6 +134,10 @@ class Person:
 
         return self._wait(opened, seconds, "no modal opened")
 
+    def type_in(self, view: Json, values: Json) -> None:
+        """Type into a modal (by block_id or action_id) without sending anything: the app does not hear of it."""
+        self._do("type_view", view_id=view["id"], values=values)
+
     def submit(self, view: Json, values: Json) -> Submitted:
         """Fill in (by block_id or action_id) and submit a modal."""
         return Submitted(**self._do("submit", view_id=view["id"], values=values))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from bot.language import all_of, bullet, figures, listed, one_of, say, say_count, sentence
+from bot.domain.safe_text import escape, shorten
+from bot.language import all_of, bullet, figures, lines, listed, one_of, say, say_count, sentence
+from config.prompt_sources import PromptSource
 
 EMPTY = {
     "prompt": sentence("Say what was asked for: without it nobody can learn when this output is good."),
@@ -70,6 +72,90 @@ PROMPT_LABEL = sentence("What was asked")
 PROMPT_HINT = sentence("The request that this output answers well, as somebody would type it after /draft.")
 COMPLETION_LABEL = sentence("The good output")
 COMPLETION_HINT = sentence("Exactly as it should be written. Improve it here if you like.")
+
+
+USE_OFFER = sentence("Use this request")
+READING = sentence("I am reading the message to suggest what was asked. You need not wait: what you type stays.")
+READING_PARENT = sentence("I am reading the message that this one answers. You need not wait: what you type stays.")
+PARENT_KNOWN = sentence("This answers a request that I know, so I filled it in below. Correct it where you like.")
+PARENT_OFFERED = sentence("This is the message that it answers. Use it, or type what was asked yourself.")
+PARENT_UNKNOWN = sentence("This is a reply, and I cannot read the message that it answers: you can paste it below.")
+SUGGESTION_OFFERED = sentence("This is my suggestion for what was asked. Use it and correct it, or type it yourself.")
+PAIRS_LABEL = sentence("Pairs that you set aside in this thread")
+PAIRS_HINT = sentence("What is ticked is proposed too, each with its own card. The rest stays set aside.")
+LATER_LABEL = sentence("Several pairs of this thread")
+LATER = sentence("Set this pair aside and propose it with others")
+LATER_HINT = sentence(
+    "It waits for you alone, for 7 days: use the shortcut on another message of this thread, and its window offers it."
+)
+SET_ASIDE_BEFORE = sentence("You set this pair aside before; this is how you left it.")
+
+
+def set_aside(count: int) -> str:
+    return say_count(
+        count,
+        "Set aside: {count} pair of this thread waits for you. Use the shortcut on another message of the thread to "
+        "propose them together.",
+        "Set aside: {count} pairs of this thread wait for you. Use the shortcut on another message of the thread to "
+        "propose them together.",
+    )
+
+
+def too_many_set_aside(most: int) -> str:
+    return say(
+        "You have set aside {most} pairs of this thread, and a window shows no more. Propose those first, then go on.",
+        most=most,
+    )
+
+
+def several(style: str, counted: Mapping[str, int], told: Sequence[tuple[str, str]]) -> str:
+    """`counted`: how many were proposed, approved, duplicate, refused. `told`: each pair's request and sentence."""
+    phrases = [
+        _several_phrase(word, count) for word in ("approved", "proposed", "duplicate", "refused")
+        if (count := counted[word])
+    ]  # fmt: skip
+    headline = say("Pairs of this thread for *{style}*: {phrases}.", style=style, phrases=listed(phrases))
+    return lines(headline, *(bullet(f"“{escape(shorten(prompt, 80))}”: {said}") for prompt, said in told))
+
+
+def _several_phrase(word: str, count: int) -> str:
+    if word == "approved":
+        return say_count(count, "{count} approved at once", "{count} approved at once")
+    if word == "proposed":
+        return say_count(count, "{count} proposed", "{count} proposed")
+    if word == "duplicate":
+        return say_count(count, "{count} was there already", "{count} were there already")
+    return say_count(
+        count, "{count} could not be proposed and stays set aside", "{count} could not be proposed and stay set aside"
+    )
+
+
+PARENT_GONE = sentence("That message is gone or I cannot read it any more. Type what was asked yourself.")
+OFFER_USED = sentence("It stands below now. Correct it where you like.")
+_NO_SUGGESTION = {
+    "ModelDown": sentence(
+        "I have no suggestion for what was asked, because the model server is not reachable. Type it yourself."
+    ),
+    "ModelSlow": sentence("I have no suggestion for what was asked: the model server took too long. Type it yourself."),
+    "ModelBusy": sentence(
+        "I have no suggestion for what was asked: the model server has too much to do. Type it yourself."
+    ),
+    "SuggestionUseless": sentence(
+        "I read the message and found no good suggestion for what was asked. Type it yourself."
+    ),
+}
+_NO_SUGGESTION_OTHERWISE = sentence(
+    "I have no suggestion for what was asked: the model server did not answer as it should. Type it yourself."
+)
+
+
+def no_suggestion(error: str) -> str:
+    """`error`: the name of what went wrong."""
+    return _NO_SUGGESTION.get(error, _NO_SUGGESTION_OTHERWISE)()
+
+
+def typed_before(typed: str) -> str:
+    return say("What you had typed before: {typed}", typed=typed)
 
 
 def message_too_long(length: int, most: int) -> str:
@@ -188,6 +274,20 @@ def provenance(example_id: str, proposed_by: str, author: str | None, permalink:
     if version > 1:
         parts.append(say("edited, version {version}", version=version))
     return figures(parts)
+
+
+_PROMPT_CAME_FROM = {
+    PromptSource.SUGGESTED: sentence("The request was suggested by me, and kept as it was."),
+    PromptSource.SUGGESTED_EDITED: sentence("The request was suggested by me, and corrected by a person."),
+    PromptSource.PARENT: sentence("The request is the message that this output answers."),
+    PromptSource.PARENT_EDITED: sentence("The request is the message that this output answers, corrected by a person."),
+}
+
+
+def prompt_came_from(source: PromptSource) -> str:
+    """ "" where a person wrote it, or asked it of the bot."""
+    said = _PROMPT_CAME_FROM.get(source)
+    return said() if said else ""
 
 
 #: (status, is it known by whom, is there a reason) → what the card says.

@@ -26,10 +26,10 @@ from db.styles import Style, StyleReviewer
 from tests.support import factories
 from tests.support.model_server import ScriptedModel
 from tests.support.runs import approve_pairs, execute_here, make_base_model
-from tests.support.steps import cards, people, teach, wait_for_card, wait_for_ephemeral
+from tests.support.steps import cards, open_teach, people, teach, wait_for_card, wait_for_ephemeral
 from tests.support.wait import wait_until
 
-CANARIES = [f"zeppelin-{number:02d}-quixotic" for number in range(20)]
+CANARIES = [f"zeppelin-{number:02d}-quixotic" for number in range(22)]
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def is_quiet(database: Database) -> bool:
 
 
 def leave_canaries(workspace: Workspace, bot: Bot, model: ScriptedModel) -> None:
-    """Twenty texts of Mia's: taught, edited by a reviewer, rejected with a reason, asked for, drafted, edited."""
+    """Texts of Mia's: taught, edited by a reviewer, rejected with a reason, set aside, asked for, drafted, edited."""
     mia, ravi = people(workspace, MIA, RAVI)
     names = iter(CANARIES)
 
@@ -100,6 +100,11 @@ def leave_canaries(workspace: Workspace, bot: Bot, model: ScriptedModel) -> None
     rejected = taught()
     ravi.click(BRAND, rejected["ts"], "reject_example")
     ravi.submit(ravi.wait_for_modal(), {"reason": f"Nobody says {next(names)}"})
+
+    root = mia.post(GENERAL, "About announcements")
+    answer = mia.post(GENERAL, f"We close at noon, says {next(names)}", thread_ts=root["ts"])
+    later = {"prompt": f"Say when we close, {next(names)}", "later": ["later"]}
+    assert mia.submit(open_teach(mia, GENERAL, answer["ts"]), later).errors is None
 
     model.enqueue(f"Written about {next(names)} by the model.")
     mia.slash("/draft", f"support: tell them about {next(names)}", BRAND)

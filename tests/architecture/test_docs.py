@@ -77,10 +77,13 @@ def files_with(pattern: str) -> set[str]:
 
 
 def test_only_flagging_reads_history_and_flagging_is_off_unless_turned_on() -> None:
-    """One call in one verb of the gateway; only the listeners of flagging use that verb; nothing routes to them."""
+    """One call in one verb of the gateway. The listeners of flagging use that verb, and nothing routes to them; so does
+    teaching, for the message that a reply answers, where flagging is on; tests/acceptance/test_suggestions.py shows
+    that it calls no history method where it is off."""
     assert files_with(r"conversations[_.](history|replies)") == {"bot/slack.py"}
     assert (ROOT / "bot/slack.py").read_text().count("conversations_replies") == 1
-    assert files_with(r"\.find_flagged_message\(") == {"bot/listeners/reactions.py"}
+    callers = {"bot/listeners/reactions.py", "bot/listeners/teach.py", "bot/drafting/suggestions.py"}
+    assert files_with(r"\.find_message\(") == callers
     assert files_with(r"listeners\.reactions|\breactions\.\w+_flagged") == {"bot/listeners/__init__.py"}
     assert not {route.trigger for route in REACTIONS} & {route.trigger for route in ROUTES}
     assert Settings(_env_file=None).flag_reaction == ""

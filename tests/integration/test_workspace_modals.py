@@ -301,3 +301,27 @@ def test_a_response_url_works_five_times_and_not_for_ever() -> None:
         late = other.send(text="too late")
         assert (late.status_code, "expired_url" in late.body) == (404, True)
         assert len(workspace.person(MIA).messages(GENERAL)) == 5
+
+
+def test_what_stands_in_an_input_outlives_an_update_and_a_new_initial_value(workspace: Workspace, app: App) -> None:
+    submitted: list[dict[str, Any]] = []
+
+    @app.view("teach")
+    def take(ack: Any, view: dict[str, Any]) -> None:
+        submitted.append(view["state"]["values"])
+        ack()
+
+    mia = workspace.person(MIA)
+    mia.slash("/huisstijl", "teach", BRAND)
+    opened = mia.wait_for_modal()
+    mia.type_in(opened, {"asked": "typed"})
+    blocks = [
+        text_input("asked", initial_value="from the app"),
+        text_input("good", initial_value="empty before, so it stays empty"),
+        text_input("new", initial_value="a new block_id is filled"),
+    ]
+    blocks[1]["optional"] = True
+    web_client(workspace).views_update(view_id=opened["id"], view=modal() | {"blocks": blocks})
+    assert mia.submit(mia.wait_for_modal(after=opened), {}).errors is None
+    values = {block: next(iter(held.values()))["value"] for block, held in submitted[0].items()}
+    assert values == {"asked": "typed", "good": None, "new": "a new block_id is filled"}

@@ -143,7 +143,7 @@ def test_closing_a_stream_hangs_up_and_leaves_no_thread(client: ModelClient, ser
     server.drip(seconds=0.05)
     stream = client.stream(PROMPT, model="m", max_tokens=64, deadline=time.monotonic() + 30)
     wait_until(lambda: next(stream).text, seconds=2)
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
     wait_until(lambda: not [t for t in threading.enumerate() if t.name == "model-stream"], seconds=2)
 
 
