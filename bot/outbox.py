@@ -14,6 +14,7 @@ from bot.domain.values import MessageRef
 from bot.errors import HuisstijlError, SlackUnavailable, explain
 from bot.ingress import RightOfWay
 from bot.slack import SlackGateway
+from bot.update_order import UpdateOrder
 from bot.workers import Bell, Workers
 from config import failpoints
 from config.settings import Settings
@@ -46,6 +47,7 @@ class OutboxSender(Workers):
         self._right_of_way = right_of_way
         #: Verb → time until which Slack has asked us not to use it: all messages wait, not only the one that heard it.
         self._paused_until: dict[str, float] = {}
+        self._order = UpdateOrder()
 
     def work_once(self, owner: str) -> bool:
         with self._database.write() as session:
@@ -80,7 +82,7 @@ class OutboxSender(Workers):
         try:
             arguments = self._resolve(message)
             failpoints.visit("reply.before_post")
-            posted = VERBS[message.verb](self._slack, arguments)
+            posted = self._call(message, arguments)
             failpoints.visit("reply.after_post")
         except SlackUnavailable as error:
             if error.is_rate_limit:
@@ -99,6 +101,12 @@ class OutboxSender(Workers):
         result = {"channel_id": posted.channel_id, "ts": posted.ts} if posted else {}
         emptied: dict[str, Any] = {} if message.dedupe_key.startswith(_READ_AGAIN) else {"arguments": {}}
         self._finish(message, OutboxStatus.SENT, result=result, **emptied)
+
+    def _call(self, message: OutboxMessage, arguments: dict[str, Any]) -> MessageRef | None:
+        if message.verb != "update_message":
+            return VERBS[message.verb](self._slack, arguments)
+        with self._order.turn(arguments["channel_id"], arguments["ts"], message.outbox_id) as is_newest:
+            return VERBS[message.verb](self._slack, arguments) if is_newest else None
 
     def _resolve(self, message: OutboxMessage) -> dict[str, Any]:
         """Fill in channel and ts of a message that was itself sent from here."""

@@ -32,6 +32,12 @@ from db.upgrade import upgrade_database
 from tests.support.postgres import Postgres, run_postgres
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests begin first, so that no worker is left with one when the others have nothing to do any more."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _away_from_any_env_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     before = Path.cwd()

@@ -14,6 +14,7 @@ from config.rungs import Rung
 from config.variants import Variant
 from db.drafts import Draft, DraftStatus, count_used_drafts
 from db.examples import Example
+from db.outbox import OutboxStatus, list_by_prefix
 from db.styles import Style
 from tests.support.factories import make_promotion, make_style
 from tests.support.model_server import ScriptedModel
@@ -276,6 +277,25 @@ def test_a_draft_that_was_kept_can_still_be_used_and_one_that_was_used_kept(
         lambda: found if "Kept" in (found := str(last_in(workspace, shown["thread_ts"])["blocks"])) else None, seconds=5
     )
     assert "Used by noor." in both
+
+
+def test_an_update_that_slack_took_late_does_not_bring_back_what_is_past(
+    bot: Bot, workspace: Workspace, shown: Json
+) -> None:
+    noor = workspace.person(NOOR)
+    workspace.fail("chat.update", status=500)
+    noor.click(BRAND, shown["ts"], "use_draft")
+    wait_until(lambda: len(workspace.calls("chat.update")) >= 1, seconds=5, what="the update that fails")
+    noor.click(BRAND, shown["ts"], "keep_draft")
+    wait_until(lambda: [status for _, status in updates_of(bot)] == [OutboxStatus.SENT] * 2, seconds=20)
+    said = str(last_in(workspace, shown["thread_ts"])["blocks"])
+    assert "Used by noor." in said
+    assert "Kept" in said
+
+
+def updates_of(bot: Bot) -> list[tuple[str, OutboxStatus]]:
+    with bot.services.database.read() as session:
+        return [(row.outbox_id, row.status) for row in list_by_prefix(session, "draft_decided:")]
 
 
 def test_an_edited_draft_is_used_as_the_person_wrote_it(bot: Bot, workspace: Workspace, shown: Json) -> None:

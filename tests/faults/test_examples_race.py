@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 PROCESSES, TOGGLES, PAIRS = 8, 10_000, 100
 
 
+@pytest.mark.long
 def test_eight_processes_toggling_a_hundred_pairs_lose_nothing(database):
     with database.write() as session:
         style = make_style(session)

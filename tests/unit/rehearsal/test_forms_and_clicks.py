@@ -22,7 +22,8 @@ OPTIONS = [{"text": plain("Warm"), "value": "w"}, {"text": plain("Dry"), "value"
 
 def view(element: Json, **block: Any) -> Json:
     inside = {"action_id": "in", **element}
-    return {"blocks": [{"type": "input", "block_id": "b", "label": plain("L"), "element": inside, **block}]}
+    blocks = [{"type": "input", "block_id": "b", "label": plain("L"), "element": inside, **block}]
+    return {"blocks": blocks, "state": {"values": {}}}
 
 
 @pytest.mark.parametrize(
