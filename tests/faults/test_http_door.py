@@ -135,9 +135,14 @@ def test_a_time_that_is_none_is_refused_even_when_it_is_signed(
         assert rows(database) == (0, 0)
 
 
+# Between signing and reading a busy machine may lose seconds, which only ever makes a delivery older.
+SECONDS_LOST = 20
+
+
 @pytest.mark.parametrize(
-    ("seconds", "status"), [(-1, 200), (-298, 200), (-302, 401), (298, 200), (302, 401)]
-)  # fmt: skip
+    ("seconds", "status"),
+    [(-1, 200), (-300 + SECONDS_LOST, 200), (-301, 401), (299, 200), (301 + SECONDS_LOST, 401)],
+)
 def test_a_replay_has_no_second_effect_and_outside_five_minutes_none_at_all(
     http_settings: Settings, workspace: Workspace, database: Database, seconds: int, status: int  # noqa: F811
 ) -> None:  # fmt: skip

@@ -115,6 +115,22 @@ def test_a_draft_appears_as_it_is_written_and_is_kept(tab: Tab, bot: Bot, model:
     wait_until(lambda: draft_status(bot) is DraftStatus.KEPT)
 
 
+def test_a_thread_that_opens_by_itself_takes_the_focus_from_nobody(
+    tab: Tab, model: ScriptedModel, style: Style
+) -> None:
+    model.enqueue("Our desk closes at noon.", delay=0.5)
+    tab.open(MIA, BRAND).write("/draft brand-voice: say that we close early")
+    box = tab.channel.get_by_role("textbox", name=re.compile("^Message "))
+    box.press_sequentially("and what of ")
+    expect(tab.thread.locator("[data-action=keep_draft]")).to_be_visible()
+    tab.page.keyboard.type("Monday?")
+    expect(box).to_have_value("and what of Monday?")
+    tab.channel.get_by_role("article").filter(
+        has=tab.page.get_by_role("button", name=re.compile("repl"))
+    ).last.get_by_role("button", name=re.compile(r"\d repl")).click()
+    expect(tab.thread.get_by_role("textbox", name="Reply")).to_be_focused()  # whoever opens it wants to write in it
+
+
 def test_a_draft_can_be_stopped_while_it_is_written(tab: Tab, bot: Bot, model: ScriptedModel, style: Style) -> None:
     model.drip(seconds=0.1)
     tab.open(NOOR, BRAND).write("@huisstijl announce the summer party")

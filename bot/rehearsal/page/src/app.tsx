@@ -16,8 +16,9 @@ import { Icon } from "./ui/icons";
 import { loadWords, say, speak } from "./words";
 import "./style.css";
 
-/** Where one is: a channel, perhaps a thread in it, perhaps one message to look at. */
-interface Place { channel: string; thread: string | null; target?: string }
+/** Where one is: a channel, perhaps a thread in it, perhaps one message to look at. A thread that came by itself leaves
+ *  the focus where it is: somebody may be writing. */
+interface Place { channel: string; thread: string | null; target?: string; cameByItself?: boolean }
 
 const params = new URLSearchParams(location.search);
 const FIRST_PERSON = "U0MIA";
@@ -65,7 +66,8 @@ function Page({ world, language, isLost, onPerson }: PageProps) {
   }, []);
   const openThread = useCallback((root: string) => go({ channel: channel.id, thread: root }), [channel.id, go]);
   const asked = useRef({ channel: "", at: 0 });
-  useAnswersToMe(world, channel.id, thread, asked, openThread);
+  const showThread = useCallback((root: string) => go({ channel: channel.id, thread: root, cameByItself: true }), [channel.id, go]);
+  useAnswersToMe(world, channel.id, thread, asked, showThread);
 
   useEffect(() => localStorage.setItem("huisstijl.inspect", isInspecting ? "yes" : "no"), [isInspecting]);
   useEffect(() => {
@@ -113,7 +115,7 @@ function Page({ world, language, isLost, onPerson }: PageProps) {
           <button type="button" class="icon-button nav-toggle" aria-label={say("Channels")} aria-expanded={isNavOpen} onClick={() => setNavOpen(!isNavOpen)}><Icon name="menu" /></button>
           <Sidebar world={world} current={channel.id} onOpen={(id) => go({ channel: id, thread: null })} onPerson={onPerson} />
           <ChannelView world={world} channel={channel} target={thread ? undefined : target} onThread={openThread} tools={tools} />
-          {thread && <ThreadPane world={world} channel={channel} root={thread} target={target} onClose={() => go({ channel: channel.id, thread: null })} />}
+          {thread && <ThreadPane world={world} channel={channel} root={thread} target={target} takesFocus={!wanted.cameByItself} onClose={() => go({ channel: channel.id, thread: null })} />}
           {isInspecting && <Inspector onClose={() => setInspecting(false)} />}
         </div>
         <ModalStack world={world} />

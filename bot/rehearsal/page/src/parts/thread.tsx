@@ -8,9 +8,9 @@ import { Composer } from "./composer";
 import { Timeline } from "./timeline";
 import { say } from "../words";
 
-interface Props { world: World; channel: Channel; root: string; target?: string; onClose: () => void }
+interface Props { world: World; channel: Channel; root: string; target?: string; takesFocus: boolean; onClose: () => void }
 
-export function ThreadPane({ world, channel, root, target, onClose }: Props) {
+export function ThreadPane({ world, channel, root, target, takesFocus, onClose }: Props) {
   const names = useContext(Directory);
   const messages = thread(world, channel.id, root);
   const title = world.sessions[`${channel.id}/${root}`]?.title || say("Thread");
@@ -25,7 +25,7 @@ export function ThreadPane({ world, channel, root, target, onClose }: Props) {
         <button type="button" class="icon-button" aria-label={say("Close the thread")} title={say("Close the thread")} onClick={onClose}><Icon name="close" /></button>
       </header>
       <Timeline key={root} world={world} channel={channel.id} messages={messages} label={say("Thread in {place}", { place: where })} inThread target={target} />
-      <Composer world={world} channel={channel.id} thread={root} label={say("Reply")} focusKey={root} />
+      <Composer world={world} channel={channel.id} thread={root} label={say("Reply")} focusKey={takesFocus ? root : undefined} />
     </aside>
   );
 }
