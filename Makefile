@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Tests mostly wait, so there are more of them at once than there are cores.
-PROCESSES := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+PROCESSES := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )))
 # MKL and OpenMP must not fight for the cores with the processes beside them.
 export TOKENIZERS_PARALLELISM = false
 export HF_HUB_OFFLINE = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -54,13 +55,11 @@ class People:
     def find_locale(self, team_id: str, user_id: str, *, may_ask: bool = True) -> str:
         """The locale of a person, at most a minute old; "" where nobody can say. Without `may_ask` it is what Slack
         said last: an event that only mentions a person is no reason to ask for them."""
+        if may_ask and user_id:
+            with suppress(RoleUnknown):
+                return self._ask(team_id, user_id).locale
         with self._database.read() as session:
             known = find_person(session, team_id, user_id)
-        if may_ask and user_id:
-            try:
-                return self._ask(team_id, user_id).locale
-            except RoleUnknown:
-                pass
         return known.locale if known else ""
 
     def _is_in_admin_usergroup(self, user_id: str) -> bool:

@@ -104,9 +104,13 @@ def _postgresql_now(element: database_now, compiler: SQLCompiler, **kw: Any) -> 
     return "clock_timestamp()"
 
 
+#: Asked for in nearly every transaction: made once, its cache key is worked out once.
+_NOW = select(database_now())
+
+
 def now_in_database(session: Session) -> datetime:
     """The database's time at this moment (not at the start of the transaction)."""
-    return session.execute(select(database_now())).scalar_one()
+    return session.execute(_NOW).scalar_one()
 
 
 def insert_new(

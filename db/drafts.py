@@ -128,12 +128,6 @@ def list_family(session: Session, family_id: str) -> list[Draft]:
     return list(session.scalars(query.order_by(Draft.draft_id)))
 
 
-def count_used_drafts(session: Session, style_id: str, since: datetime, until: datetime) -> int:
-    """How many drafts people have posted as their choice in [since, until): each counts once."""
-    query = select(func.count()).where(Draft.style_id == style_id, Draft.used_at >= since, Draft.used_at < until)
-    return session.scalar(query) or 0
-
-
 def find_draft_by_request(session: Session, request_key: str) -> Draft | None:
     return session.scalar(select(Draft).where(Draft.request_key == request_key))
 
@@ -189,6 +183,8 @@ class DraftOutcome:
     status: DraftStatus
     completion: str
     edited_completion: str | None
+    #: Whether somebody has posted it as their choice.
+    is_posted: bool
 
 
 def list_outcomes(session: Session, style_id: str, since: datetime) -> list[DraftOutcome]:
@@ -200,13 +196,16 @@ def list_outcomes(session: Session, style_id: str, since: datetime) -> list[Draf
             Draft.status,
             case((is_edited, Draft.completion), else_=""),
             case((is_edited, Draft.edited_completion), else_=None),
+            Draft.used_at.is_not(None),
         )
         .where(Draft.style_id == style_id, Draft.requested_at >= since)
         .order_by(Draft.requested_at, Draft.draft_id)
     )
     return [
-        DraftOutcome(requested_at=at, status=status, completion=completion or "", edited_completion=edited)
-        for at, status, completion, edited in session.execute(query).all()
+        DraftOutcome(
+            requested_at=at, status=status, completion=completion or "", edited_completion=edited, is_posted=is_posted
+        )
+        for at, status, completion, edited, is_posted in session.execute(query).all()
     ]
 
 

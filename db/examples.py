@@ -159,6 +159,17 @@ def list_waiting_examples(
     return list(session.scalars(query.order_by(Example.proposed_at, Example.example_id)))
 
 
+def list_waiting_imports(
+    session: Session, style_id: str, scope: Scope, *, after_id: str, up_to_id: str, limit: int
+) -> list[Example]:
+    """Proposals of one style that came from a file, a slice of them in the order of their ids."""
+    query = select(Example).where(
+        Example.style_id == style_id, Example.scope_key == scope.key, Example.status == ExampleStatus.PROPOSED,
+        Example.source == ExampleSource.IMPORT, Example.example_id > after_id, Example.example_id <= up_to_id,
+    )  # fmt: skip
+    return list(session.scalars(query.order_by(Example.example_id).limit(limit)))
+
+
 def _waiting_in(styles: Sequence[tuple[str, Scope]], proposed_by: str, before: datetime | None) -> ColumnElement[bool]:
     """Proposals of these styles, each in its scope."""
     places = [(Example.style_id == style_id) & (Example.scope_key == scope.key) for style_id, scope in styles]

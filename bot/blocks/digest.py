@@ -46,7 +46,7 @@ def digest_message(digest: Digest) -> tuple[str, list[Block]]:
         section(lines(*champion_lines(style))),
         section(
             lines(
-                texts.drafts(counts.made, counts.kept, counts.edited, counts.discarded),
+                texts.drafts(counts.made, counts.kept, counts.edited, counts.discarded, counts.posted),
                 texts.effort(digest.effort, digest.trend),
                 texts.examples(digest.new_examples, style.approved),
             )

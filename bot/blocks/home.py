@@ -122,7 +122,7 @@ def champion_lines(style: StyleOverview) -> list[str]:
 
 def draft_line(style: StyleOverview) -> str:
     counts = style.drafts
-    return words.drafts(counts.made, counts.kept, counts.edited, counts.discarded)
+    return words.drafts(counts.made, counts.kept, counts.edited, counts.discarded, counts.posted)
 
 
 def contributor_line(contributors: Iterable[Contributor], most: int) -> str:

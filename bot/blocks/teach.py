@@ -29,6 +29,8 @@ NOTE_BLOCK = "note"
 #: Pairs of this thread that were set aside before, and whether this one shall be.
 PAIRS_BLOCK = "pairs"
 LATER_BLOCK = "later"
+#: Whether those of them that are not ticked are thrown away.
+DISCARD_BLOCK = "discard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,15 +104,14 @@ def _thread_inputs(form: TeachForm) -> list[dict[str, Any]]:
     ]
     pairs = _checkboxes(PAIRS_BLOCK, texts.PAIRS_LABEL(), texts.PAIRS_HINT(), options)
     pairs["element"]["initial_options"] = options
-    return [pairs, later]
+    discard = _checkboxes(DISCARD_BLOCK, texts.DISCARD_LABEL(), "", [_option("discard", texts.DISCARD())])
+    return [pairs, discard, later]
 
 
 def _checkboxes(block_id: str, label: str, hint: str, options: list[dict[str, Any]]) -> dict[str, Any]:
     element: dict[str, Any] = {"type": "checkboxes", "action_id": block_id, "options": options}
-    return {
-        "type": "input", "block_id": block_id, "label": plain(label), "hint": plain(hint, 2_000), "element": element,
-        "optional": True,
-    }  # fmt: skip
+    block = {"type": "input", "block_id": block_id, "label": plain(label), "element": element, "optional": True}
+    return block | {"hint": plain(hint, 2_000)} if hint else block
 
 
 def _option(value: str, text: str) -> dict[str, Any]:

@@ -36,10 +36,10 @@ class DraftCounts:
     kept: int
     edited: int
     discarded: int
-
-    @property
-    def used(self) -> int:
-        return self.kept + self.edited
+    #: Posted as somebody's choice, whether kept for learning or not.
+    posted: int
+    #: Kept, edited or posted; each draft counts once.
+    used: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime
+from functools import partial
 from typing import Any
 
 from bot.blocks.review_queue import ANY, QueueAge, QueueFilter, QueueState, bulk_view, review_queue_view
 from bot.domain.safe_text import escape
 from bot.domain.values import Actor, Click, Command, Submission
 from bot.errors import MembersOnly, ReviewersOnly
-from bot.operations.bulk_reviews import approve_imports, begin_bulk_approval, find_imports
+from bot.operations.bulk_reviews import BulkOrder, approve_imports, begin_bulk_approval, find_imports
 from bot.operations.review_queue import read_review_queue
 from bot.operations.styles import find_named_style
 from bot.routing import FieldErrors
@@ -77,14 +77,10 @@ def submit_bulk(services: Services, submission: Submission) -> FieldErrors | Non
         return {"trust": texts.BULK_UNTRUSTED()}
     state = replace(QueueState.from_dict(about["queue"]), page=0)
 
-    def order(ordered_at: datetime) -> dict[str, Any]:
-        value = {"style_id": about["style_id"], "newest_id": about["newest_id"], "at": ordered_at.isoformat()}
-        return own_click(
-            actor.team_id, actor.user_id, "bulk_approve", json.dumps(value), view_id=about["under"],
-            metadata=state.as_metadata(),
-        )  # fmt: skip
-
-    name = begin_bulk_approval(services.database, actor, about["style_id"], place=state.place, body=order)
+    body = partial(_ordered, actor, state, about["under"])
+    name = begin_bulk_approval(
+        services.database, actor, about["style_id"], about["newest_id"], place=state.place, body=body
+    )
     services.wakeups.inbox.ring()
     show(services, actor, state, view_id=about["under"], said=texts.bulk_begun(escape(name)))
     return None
@@ -93,14 +89,22 @@ def submit_bulk(services: Services, submission: Submission) -> FieldErrors | Non
 def approve_bulk(services: Services, click: Click) -> None:
     """What was ordered a moment ago; who ordered it sees the end where they are, and in a direct message."""
     actor = services.people.get_actor(click.team_id, click.user_id)
-    state, about = QueueState.from_metadata(click.metadata), json.loads(click.value)
-    outcome = approve_imports(
-        services.database, actor, about["style_id"], place=state.place, newest_id=about["newest_id"],
-        ordered_at=datetime.fromisoformat(about["at"]),
-    )  # fmt: skip
+    state, order = QueueState.from_metadata(click.metadata), BulkOrder.from_dict(json.loads(click.value))
+    body = partial(_ordered, actor, state, click.view_id)
+    outcome = approve_imports(services.database, actor, order, place=state.place, body=body)
     services.wakeups.embeddings.ring()
     services.wakeups.outbox.ring()
-    show(services, actor, state, view_id=click.view_id, said=outcome.sentence)
+    if outcome is None:
+        services.wakeups.inbox.ring()
+    else:
+        show(services, actor, state, view_id=click.view_id, said=outcome.sentence)
+
+
+def _ordered(actor: Actor, state: QueueState, under: str, order: BulkOrder) -> dict[str, Any]:
+    return own_click(
+        actor.team_id, actor.user_id, "bulk_approve", json.dumps(order.as_dict()), view_id=under,
+        metadata=state.as_metadata(),
+    )  # fmt: skip
 
 
 def nothing_to_do(services: Services, click: Click) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from bot.blocks.teach import (
+    DISCARD_BLOCK,
     LATER_BLOCK,
     PAIRS_BLOCK,
     Source,
@@ -34,6 +35,7 @@ from bot.operations.set_aside import (
     Outcome,
     TaughtPair,
     choose_pairs,
+    choose_unwanted,
     forget_set_aside,
     list_set_aside,
     propose_set_aside,
@@ -139,15 +141,19 @@ def submit_teach(services: Services, submission: Submission) -> FieldErrors | No
         raise MessageGone from error
     channel = services.slack.get_channel(source.channel_id, fresh=True)
     pair = _read_pair(submission, source, permalink)
+    known = list_set_aside(services.database, actor, source.channel_id, source.thread_ts)
+    ticked = submission.choices(PAIRS_BLOCK)
+    unwanted = choose_unwanted(known, ticked, except_ts=source.ts) if submission.choices(DISCARD_BLOCK) else []
     try:
         if submission.choices(LATER_BLOCK):
-            said = texts.set_aside(set_aside_pair(services.database, actor, channel, pair))
+            said = texts.set_aside(set_aside_pair(services.database, actor, channel, pair, unwanted))
         else:
-            said = _propose(services, actor, channel, pair, submission.choices(PAIRS_BLOCK))
+            said = _propose(services, actor, channel, pair, known, ticked)
+            forget_set_aside(services.database, unwanted)
     except UnusablePair as unusable:
         asked_in = prompt_block(submission.values)
         return {asked_in if field == "prompt" else field: sentence for field, sentence in unusable.errors.items()}
-    services.answer(submission, said)
+    services.answer(submission, sentences(said, texts.discarded(len(unwanted)) if unwanted else ""))
     return None
 
 
@@ -162,7 +168,14 @@ def _read_pair(submission: Submission, source: Source, permalink: str | None) ->
     )  # fmt: skip
 
 
-def _propose(services: Services, actor: Actor, channel: Channel, pair: TaughtPair, chosen: tuple[str, ...]) -> str:
+def _propose(
+    services: Services,
+    actor: Actor,
+    channel: Channel,
+    pair: TaughtPair,
+    known: Sequence[SetAsidePair],
+    ticked: Collection[str],
+) -> str:
     """Propose this pair, and then the ones of the same thread that were ticked; returns what to say of it."""
     proposal = propose_example(
         services.database, actor, style_id=pair.style_id, prompt=pair.prompt, completion=pair.completion,
@@ -170,9 +183,8 @@ def _propose(services: Services, actor: Actor, channel: Channel, pair: TaughtPai
         message_ts=pair.message_ts, thread_ts=pair.thread_ts, permalink=pair.permalink, author_id=pair.author_id,
         draft_id=pair.draft_id, prompt_source=pair.prompt_source, suggested_prompt=pair.suggested_prompt,
     )  # fmt: skip
-    known = list_set_aside(services.database, actor, channel.channel_id, pair.thread_ts)
     forget_set_aside(services.database, [one for one in known if one.message_ts == pair.message_ts])
-    others = choose_pairs(known, chosen, except_ts=pair.message_ts)
+    others = choose_pairs(known, ticked, except_ts=pair.message_ts)
     outcomes = propose_set_aside(services.database, actor, channel, pair.style_id, others)
     outcomes = [Outcome(prompt=pair.prompt, proposal=proposal), *outcomes]
     if any(one.word == ProposalOutcome.APPROVED for one in outcomes):

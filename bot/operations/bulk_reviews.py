@@ -7,7 +7,7 @@ the question was asked.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from bot.operations.examples import count_approval, owe_card_update, policy_of, 
 from bot.operations.people import refuse
 from bot.operations.review_queue import is_untouched_import, list_unwarned
 from bot.texts import review as texts
+from config import failpoints
 from db.audit import record
 from db.base import new_id, now_in_database
 from db.examples import (
@@ -30,6 +31,7 @@ from db.examples import (
     count_imports_approved_by,
     count_waiting_imports,
     list_waiting_examples,
+    list_waiting_imports,
     lock_example,
 )
 from db.inbox import InboxStatus, store_events
@@ -39,6 +41,31 @@ from db.styles import Style, StyleNotFound, get_style, lock_style
 
 #: Examples in one transaction.
 AT_A_TIME = 25
+#: Examples in one delivery: well inside its lease, and nobody behind it waits long.
+AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkOrder:
+    """What a person has ordered: everything up to `newest_id`, of which what comes `after_id` is left to do."""
+
+    key: str
+    style_id: str
+    newest_id: str
+    ordered_at: datetime
+    after_id: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values; `from_dict` reads them back."""
+        return asdict(self) | {"ordered_at": self.ordered_at.isoformat()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> BulkOrder:
+        return cls(**values | {"ordered_at": datetime.fromisoformat(values["ordered_at"])})
+
+
+#: An order as the body of a delivery that does it.
+Body = Callable[[BulkOrder], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,56 +99,67 @@ def find_imports(database: Database, actor: Actor, style_id: str, *, place: str)
 
 
 def begin_bulk_approval(
-    database: Database, actor: Actor, style_id: str, *, place: str, body: Callable[[datetime], dict[str, Any]]
+    database: Database, actor: Actor, style_id: str, newest_id: str, *, place: str, body: Body
 ) -> str:
     """Order the approval of what was asked about, and answer at once; returns the style's name. Raises as
-    `find_imports`. `body`: the delivery that does it, given the moment of the order; it waits in the inbox, so that
-    neither a person's patience nor a restart cuts it short."""
+    `find_imports`. The order waits in the inbox, so that neither a person's patience nor a restart cuts it short."""
     style = _as_reviewer_of(database, actor, style_id, place)
     with database.write() as session:
-        ordered_at = now_in_database(session)
-        inbox_id = new_id("in")
-        row = {
-            "inbox_id": inbox_id, "event_key": f"bulk:{inbox_id}", "team_id": actor.team_id, "kind": "block_actions",
-            "body": body(ordered_at), "status": InboxStatus.PENDING, "fence": 0, "attempts": 0,
-            "received_at": ordered_at,
-        }  # fmt: skip
-        store_events(session, [row])
+        now = now_in_database(session)
+        order = BulkOrder(key=new_id("in"), style_id=style_id, newest_id=newest_id, ordered_at=now)
+        _put_into_inbox(session, actor, order, body)
     return style.name
 
 
 def approve_imports(
-    database: Database, actor: Actor, style_id: str, *, place: str, newest_id: str, ordered_at: datetime
-) -> BulkOutcome:
-    """Approve what was asked about, up to `newest_id`, a few at a time: others can write in between. Begun again after
-    a crash it goes on where it was. The person hears of the end in a direct message. Raises as `find_imports`."""
-    style = _as_reviewer_of(database, actor, style_id, place)
+    database: Database, actor: Actor, order: BulkOrder, *, place: str, body: Body
+) -> BulkOutcome | None:
+    """Approve the next of what was asked about, a few at a time: others can write in between. None where more is left:
+    that is ordered, and whatever came meanwhile has its turn first. Begun again after a crash it goes on where it was.
+    At the end the person hears of it in a direct message. Raises as `find_imports`."""
+    style = _as_reviewer_of(database, actor, order.style_id, place)
     with database.read() as session:
-        asked = [example for example in _list_imports(session, style) if example.example_id <= newest_id]
-        clear = [
-            example.example_id
-            for example in list_unwarned(session, style, asked)
-            if may_approve(actor, policy_of(style), example.proposed_by)
-        ]
+        asked = list_waiting_imports(
+            session, style.style_id, style.scope, after_id=order.after_id, up_to_id=order.newest_id, limit=AT_ONCE
+        )
+        unwarned = list_unwarned(session, style, filter(is_untouched_import, asked))
+        clear = [one.example_id for one in unwarned if may_approve(actor, policy_of(style), one.proposed_by)]
     for start in range(0, len(clear), AT_A_TIME):
         with database.write() as session:
-            style = lock_style(session, style_id)
+            style = lock_style(session, style.style_id)
             for example_id in clear[start : start + AT_A_TIME]:
                 _approve_one(session, actor, style, example_id)
+        failpoints.visit("bulk.part")
     with database.write() as session:
-        waiting = [example for example in _list_imports(session, style) if example.example_id <= newest_id]
-        counted = sum(actor.user_id in voters_of(session, example) for example in waiting)
-        outcome = BulkOutcome(
-            style_name=style.name, counted=counted, left=len(waiting) - counted,
-            approved=count_imports_approved_by(session, style_id, style.scope, actor.user_id, ordered_at),
+        if len(asked) == AT_ONCE:
+            _put_into_inbox(session, actor, replace(order, after_id=asked[-1].example_id), body)
+            return None
+        return _conclude(session, actor, style, order)
+
+
+def _put_into_inbox(session: Session, actor: Actor, order: BulkOrder, body: Body) -> None:
+    """Stored once, however often this moment is repeated."""
+    row = {
+        "inbox_id": new_id("in"), "event_key": f"bulk:{order.key}:{order.after_id}", "team_id": actor.team_id,
+        "kind": "block_actions", "body": body(order), "status": InboxStatus.PENDING, "fence": 0, "attempts": 0,
+        "received_at": now_in_database(session),
+    }  # fmt: skip
+    store_events(session, [row])
+
+
+def _conclude(session: Session, actor: Actor, style: Style, order: BulkOrder) -> BulkOutcome:
+    waiting = [example for example in _list_imports(session, style) if example.example_id <= order.newest_id]
+    counted = sum(actor.user_id in voters_of(session, example) for example in waiting)
+    approved = count_imports_approved_by(session, style.style_id, style.scope, actor.user_id, order.ordered_at)
+    outcome = BulkOutcome(
+        style_name=style.name, counted=counted, left=len(waiting) - counted, approved=approved
+    )  # fmt: skip
+    text = {"user_id": actor.user_id, "text": outcome.sentence}
+    if owe(session, team_id=style.team_id, dedupe_key=f"bulk_done:{order.key}", verb="post_direct", arguments=text):
+        record(
+            session, team_id=style.team_id, actor=actor.user_id, action="examples.bulk_approved",
+            subject=style.style_id, approved=approved, counted=counted, newest_id=order.newest_id,
         )  # fmt: skip
-        key = f"bulk_done:{style_id}:{actor.user_id}:{ordered_at.isoformat()}"
-        text = {"user_id": actor.user_id, "text": outcome.sentence}
-        if owe(session, team_id=style.team_id, dedupe_key=key, verb="post_direct", arguments=text):
-            record(
-                session, team_id=style.team_id, actor=actor.user_id, action="examples.bulk_approved",
-                subject=style_id, approved=outcome.approved, counted=counted, newest_id=newest_id,
-            )  # fmt: skip
     return outcome
 
 

@@ -111,6 +111,8 @@ def count_drafts(outcomes: list[DraftOutcome]) -> DraftCounts:
         kept=having(DraftStatus.KEPT),
         edited=having(DraftStatus.EDITED),
         discarded=having(DraftStatus.DISCARDED),
+        posted=sum(one.is_posted for one in outcomes),
+        used=sum(one.is_posted or one.status in _USED for one in outcomes),
     )
 
 

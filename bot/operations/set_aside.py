@@ -42,9 +42,11 @@ class TaughtPair:
     draft_id: str | None
 
 
-def set_aside_pair(database: Database, actor: Actor, channel: Channel, pair: TaughtPair) -> int:
-    """Keep it for this person; returns how many pairs of the thread wait for them now. Setting the same message aside
-    again replaces what was kept.
+def set_aside_pair(
+    database: Database, actor: Actor, channel: Channel, pair: TaughtPair, unwanted: Sequence[SetAsidePair] = ()
+) -> int:
+    """Keep it for this person, and throw away what is unwanted; returns how many pairs of the thread wait for them now.
+    Setting the same message aside again replaces what was kept.
 
     Raises MembersOnly, OutOfScope, StyleNotFound, UnusablePair by field, BadInput when there are too many.
     """
@@ -59,7 +61,8 @@ def set_aside_pair(database: Database, actor: Actor, channel: Channel, pair: Tau
         if problems:
             raise UnusablePair({problem.field: problem.sentence for problem in problems})
         known = list_pairs_of_thread(session, actor.team_id, actor.user_id, channel.channel_id, pair.thread_ts)
-        others = [one for one in known if one.message_ts != pair.message_ts]
+        gone = {one.pair_id for one in unwanted}
+        others = [one for one in known if one.message_ts != pair.message_ts and one.pair_id not in gone]
         if len(others) >= MOST_PAIRS:
             raise BadInput(texts.too_many_set_aside(MOST_PAIRS))
         kept = SetAsidePair(
@@ -70,6 +73,7 @@ def set_aside_pair(database: Database, actor: Actor, channel: Channel, pair: Tau
             set_aside_at=now_in_database(session),
         )  # fmt: skip
         save_pair(session, kept)
+        drop_pairs(session, sorted(gone))
         return len(others) + 1
 
 
@@ -110,6 +114,11 @@ def propose_set_aside(
 def choose_pairs(pairs: Sequence[SetAsidePair], chosen: Collection[str], *, except_ts: str) -> list[SetAsidePair]:
     """The ticked ones that there still are, without the message that the window is about."""
     return [pair for pair in pairs if pair.pair_id in chosen and pair.message_ts != except_ts]
+
+
+def choose_unwanted(pairs: Sequence[SetAsidePair], ticked: Collection[str], *, except_ts: str) -> list[SetAsidePair]:
+    """The ones that are not ticked, without the message that the window is about."""
+    return [pair for pair in pairs if pair.pair_id not in ticked and pair.message_ts != except_ts]
 
 
 def report(style_name: str, outcomes: Sequence[Outcome]) -> str:

@@ -36,12 +36,13 @@ def span(since: datetime, until: datetime) -> str:
     return say("{since} to {until}", since=moment(since), until=moment(until))
 
 
-def drafts(made: int, kept: int, edited: int, discarded: int) -> str:
+def drafts(made: int, kept: int, edited: int, discarded: int, posted: int) -> str:
     if made == 0:
         return say("*Drafts:* none this week.")
     return say(
-        "*Drafts:* {made} made; {kept} kept as written, {edited} kept after an edit, {discarded} not our style.",
-        made=made, kept=kept, edited=edited, discarded=discarded,
+        "*Drafts:* {made} made; {kept} kept as written, {edited} kept after an edit, {discarded} not our style; "
+        "{posted} posted as somebody's choice.",
+        made=made, kept=kept, edited=edited, discarded=discarded, posted=posted,
     )  # fmt: skip
 
 

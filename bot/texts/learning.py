@@ -83,6 +83,8 @@ PARENT_UNKNOWN = sentence("This is a reply, and I cannot read the message that i
 SUGGESTION_OFFERED = sentence("This is my suggestion for what was asked. Use it and correct it, or type it yourself.")
 PAIRS_LABEL = sentence("Pairs that you set aside in this thread")
 PAIRS_HINT = sentence("What is ticked is proposed too, each with its own card. The rest stays set aside.")
+DISCARD_LABEL = sentence("What is not ticked")
+DISCARD = sentence("Throw away the pairs that are not ticked")
 LATER_LABEL = sentence("Several pairs of this thread")
 LATER = sentence("Set this pair aside and propose it with others")
 LATER_HINT = sentence(
@@ -101,9 +103,14 @@ def set_aside(count: int) -> str:
     )
 
 
+def discarded(count: int) -> str:
+    return say_count(count, "{count} set-aside pair is thrown away.", "{count} set-aside pairs are thrown away.")
+
+
 def too_many_set_aside(most: int) -> str:
     return say(
-        "You have set aside {most} pairs of this thread, and a window shows no more. Propose those first, then go on.",
+        "You have set aside {most} pairs of this thread, and a window shows no more. Propose or throw away some of "
+        "them first, then go on.",
         most=most,
     )
 

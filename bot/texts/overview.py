@@ -145,13 +145,13 @@ def effort_chart_text(series: WeekSeries) -> str:
 # --- drafts, contributors, what comes next, money -------------------------------------------------------------------
 
 
-def drafts(made: int, kept: int, edited: int, discarded: int) -> str:
+def drafts(made: int, kept: int, edited: int, discarded: int, posted: int) -> str:
     if made == 0:
         return say("*Drafts in seven days:* none.")
     return say(
         "*Drafts in seven days:* {made} made; {kept} kept as written, {edited} kept after an edit, {discarded} not our "
-        "style.",
-        made=made, kept=kept, edited=edited, discarded=discarded,
+        "style; {posted} posted as somebody's choice.",
+        made=made, kept=kept, edited=edited, discarded=discarded, posted=posted,
     )  # fmt: skip
 
 

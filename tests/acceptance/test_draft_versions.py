@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from bot.app import Bot
+from bot.operations.overview import count_drafts
 from bot.rehearsal.seed import BRAND, GENERAL, GUEST, MIA, NOOR, PARTNERS, RANDOM, TEAM_ID
 from bot.rehearsal.workspace import Workspace
 from config.rungs import Rung
 from config.variants import Variant
-from db.drafts import Draft, DraftStatus, count_used_drafts
+from db.drafts import Draft, DraftStatus, list_outcomes
 from db.examples import Example
 from db.outbox import OutboxStatus, list_by_prefix
 from db.styles import Style
@@ -250,8 +251,8 @@ def test_use_this_posts_the_draft_in_the_channel_as_the_persons_choice(
     with bot.services.database.read() as session:
         assert session.query(Example).count() == 0
         assert draft.used_at is not None
-        assert count_used_drafts(session, draft.style_id, draft.requested_at, draft.used_at) == 0
-        assert count_used_drafts(session, draft.style_id, draft.used_at, draft.used_at.replace(year=2100)) == 1
+        counts = count_drafts(list_outcomes(session, draft.style_id, draft.requested_at))
+        assert (counts.made, counts.kept, counts.posted, counts.used) == (1, 0, 1, 1)
 
 
 def test_a_draft_is_used_once_whoever_clicks_and_however_often(bot: Bot, workspace: Workspace, shown: Json) -> None:

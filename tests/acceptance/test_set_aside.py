@@ -104,6 +104,25 @@ def test_what_is_not_ticked_stays_and_a_pair_that_cannot_be_used_stops_no_other(
     assert [one.prompt for one in waiting(bot)] == ["Which kind?", "Say where not to park"]
 
 
+def test_what_is_not_ticked_can_be_thrown_away_in_the_same_step(bot: Bot, workspace: Workspace) -> None:
+    create_style(workspace.person(ANA))
+    mia = workspace.person(MIA)
+    _, messages = start_thread(workspace)
+    set_aside(mia, messages[0]["ts"], "Say that we close early")
+    set_aside(mia, messages[1]["ts"], "Say where not to park")
+    wait_for_direct(mia, "Set aside: 2 pairs")
+    view = open_teach(mia, GENERAL, messages[2]["ts"])
+    kept = block(view, "pairs")["element"]["options"][0]["value"]
+    mia.submit(view, {"prompt": "Say that lunch is free", "pairs": [kept], "later": ["later"], "discard": ["discard"]})
+    said = str(wait_for_direct(mia, "thrown away"))
+    assert "Set aside: 2 pairs" in said and "1 set-aside pair is thrown away." in said
+    assert [one.prompt for one in waiting(bot)] == ["Say that we close early", "Say that lunch is free"]
+    view = open_teach(mia, GENERAL, messages[2]["ts"])
+    mia.submit(view, {"prompt": "Say that lunch is free", "pairs": [], "discard": ["discard"]})
+    wait_for_direct(mia, "proposed")
+    assert waiting(bot) == [] and [one.prompt for one in examples(bot)] == ["Say that lunch is free"]
+
+
 def test_a_pair_set_aside_again_is_shown_as_it_was_left_and_replaces_itself(bot: Bot, workspace: Workspace) -> None:
     create_style(workspace.person(ANA))
     mia = workspace.person(MIA)

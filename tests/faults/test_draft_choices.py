@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from db.inbox import count_unfinished_events
 from db.preferences import Preference
 from db.session import Database
 from tests.acceptance.conftest import bot_settings, model  # noqa: F401 - fixtures
-from tests.support.bot_process import FORK, kill, run_one_bot
+from tests.support.bot_process import socket_bot_process
 from tests.support.factories import make_promotion, make_style
 from tests.support.model_server import ScriptedModel
 from tests.support.wait import wait_until
@@ -40,20 +39,6 @@ def workspace() -> Iterator[Workspace]:
         yield running
 
 
-@contextmanager
-def bot_process(
-    settings: Settings, workspace: Workspace, failpoint: str = ""
-) -> Iterator[multiprocessing.process.BaseProcess]:
-    process = FORK.Process(target=run_one_bot, args=(settings, failpoint), daemon=True)
-    process.start()
-    try:
-        wait_until(lambda: workspace.connections > 0, seconds=30, what="the bot is connected")
-        yield process
-    finally:
-        kill(process)
-        wait_until(lambda: workspace.connections == 0, seconds=10, what="the bot is gone")
-
-
 def drafts_of(database: Database) -> list[Draft]:
     with database.read() as session:
         return list(session.query(Draft).order_by(Draft.draft_id))
@@ -71,7 +56,7 @@ def shown(bot_settings: Settings, workspace: Workspace, model: ScriptedModel, sq
         style = make_style(session, team_id=TEAM_ID, scope_key=TEAM_ID, channel_id=BRAND, name="brand-voice")
         make_promotion(session, style, rung=Rung.RETRIEVED)
     model.enqueue(TEXT)
-    with bot_process(bot_settings, workspace):
+    with socket_bot_process(bot_settings, workspace):
         asked = workspace.person(MIA).mention_bot(BRAND, "announce that we close at noon")
         wait_until(lambda: [d for d in drafts_of(sqlite_database) if d.status is DraftStatus.SHOWN], seconds=20)
         wait_until(lambda: is_done(sqlite_database), seconds=10)
@@ -87,7 +72,7 @@ def click_and_die(
     and which of the two threads is faster is not the question here.
     """
     workspace.fail("chat.postMessage", times=1_000, status=503)
-    with bot_process(settings, workspace, failpoint) as process:
+    with socket_bot_process(settings, workspace, failpoint) as process:
         for _ in range(3):
             with suppress(PersonError):
                 workspace.person(NOOR).click(BRAND, message["ts"], action, **more)
@@ -104,7 +89,7 @@ def test_a_draft_is_posted_once_though_the_bot_is_killed_while_it_is_used(
     moment: str,
 ) -> None:
     click_and_die(bot_settings, workspace, moment, shown, "use_draft")
-    with bot_process(bot_settings, workspace):
+    with socket_bot_process(bot_settings, workspace):
         posted = lambda: [m for m in workspace.person(MIA).messages(BRAND) if "Chosen by" in str(m.get("blocks"))]  # noqa: E731
         wait_until(posted, seconds=20)
         wait_until(lambda: is_done(sqlite_database), seconds=20)
@@ -124,7 +109,7 @@ def test_a_version_is_written_once_though_the_bot_is_killed_after_the_click(
     model.default = type(model.default)(text=OTHER)
     draft_id = drafts_of(sqlite_database)[0].draft_id
     click_and_die(bot_settings, workspace, moment, shown, "more_draft", selected=f"shorter:{draft_id}")
-    with bot_process(bot_settings, workspace):
+    with socket_bot_process(bot_settings, workspace):
         # What was visible when the bot died is marked incomplete; what was not is written from the start.
         ends = (DraftStatus.SHOWN, DraftStatus.FAILED) if moment == "listener.done" else (DraftStatus.SHOWN,)
         wait_until(
@@ -144,13 +129,13 @@ def test_what_is_turned_down_is_one_pair_though_the_bot_is_killed_after_the_subm
 ) -> None:
     noor = workspace.person(NOOR)
     values = {"reasons": ["tone"], "better": OTHER}
-    with bot_process(bot_settings, workspace, "listener.done:2") as process:
+    with socket_bot_process(bot_settings, workspace, "listener.done:2") as process:
         noor.click(BRAND, shown["ts"], "discard_draft")
         modal = noor.wait_for_modal()
         with suppress(PersonError):
             noor.submit(modal, values)
         wait_until(lambda: not process.is_alive(), seconds=20, what="the bot is killed")
-    with bot_process(bot_settings, workspace):
+    with socket_bot_process(bot_settings, workspace):
         wait_until(lambda: "noor says: not our style" in str(workspace.person(MIA).messages(BRAND, shown["thread_ts"])))
     with sqlite_database.read() as session:
         (preference,) = session.query(Preference).all()

@@ -94,7 +94,7 @@ def test_events_sent_several_times_to_two_bots_take_effect_once(
         first = deliver_many(url_of(http_settings), workspace.signing_secret, repeated[:half], connections=20)
         second = deliver_many(url_of(other), workspace.signing_secret, repeated[half:], connections=20)
         assert {timing.status for timing in first + second} == {200}
-        wait_until(lambda: everything_is_done(database), seconds=120, what="all answered")
+        wait_until(lambda: everything_is_done(database), seconds=120, what="all answered", every=0.25)
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(InboxEvent)) == 1_000
     assert set(effects(database).values()) == {1}
@@ -132,7 +132,7 @@ def test_nothing_acknowledged_is_lost_when_bots_are_killed_around_the_commit(
             assert bot.exitcode == -signal.SIGKILL
             kills, died_at = kills + 1, time.monotonic()
     with bot_process(http_settings):
-        wait_until(lambda: everything_is_done(database), seconds=240, what="all answered")
+        wait_until(lambda: everything_is_done(database), seconds=240, what="all answered", every=0.25)
     assert len(acknowledged) == EVENTS
     assert kills >= KILLS
     assert away < PATIENCE * BACK_SECONDS
@@ -155,7 +155,7 @@ def test_a_burst_of_ten_thousand_events_is_acknowledged_in_time_and_handled_once
         assert {timing.status for timing in timings} == {200}
         assert percentile(timings, 0.99) < 0.5
         assert max(timing.seconds for timing in timings) < 3.0
-        wait_until(lambda: everything_is_done(database), seconds=240, what="all answered")
+        wait_until(lambda: everything_is_done(database), seconds=240, what="all answered", every=0.25)
         assert resident_bytes(bot.pid or 0) - before < 100 * 2**20
     answered = effects(database)
     assert len(answered) == posts(workspace) == 10_000

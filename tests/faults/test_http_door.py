@@ -135,7 +135,8 @@ def test_a_time_that_is_none_is_refused_even_when_it_is_signed(
         assert rows(database) == (0, 0)
 
 
-# Between signing and reading a busy machine may lose seconds, which only ever makes a delivery older.
+# Between signing and reading a busy machine may lose seconds, which only ever makes a delivery older. To the second:
+# tests/integration/test_http_mode.py, with a clock that stands still.
 SECONDS_LOST = 20
 
 

@@ -183,7 +183,12 @@ def test_the_digest_says_what_the_week_was(database: Database, settings: Setting
                     requested_at=MONDAY_NINE - timedelta(days=3, weeks=week),
                 )  # fmt: skip
         for status in (DraftStatus.KEPT, DraftStatus.DISCARDED, DraftStatus.SHOWN, DraftStatus.FAILED):
-            factories.make_draft(session, style, status=status, requested_at=MONDAY_NINE - timedelta(days=2))
+            # Two are posted: one that is kept too, and one of which nobody has said anything.
+            is_posted = status in (DraftStatus.KEPT, DraftStatus.SHOWN)
+            factories.make_draft(
+                session, style, status=status, requested_at=MONDAY_NINE - timedelta(days=2),
+                used_at=MONDAY_NINE if is_posted else None,
+            )  # fmt: skip
         for number in range(3):
             example = factories.make_example(
                 session, style, status=ExampleStatus.APPROVED, proposed_by="U_MIA",
@@ -202,8 +207,8 @@ def test_the_digest_says_what_the_week_was(database: Database, settings: Setting
         )  # fmt: skip
     queue_due_digests(database, settings, MONDAY_NINE)
     said = read(database, style)
-    assert "The week of support" in said
-    assert "*Drafts:* 9 made; 1 kept as written, 6 kept after an edit, 1 not our style." in said
+    assert "The week of support: 9 drafts made, 8 used." in said
+    assert "*Drafts:* 9 made; 1 kept as written, 6 kept after an edit, 1 not our style; 2 posted" in said
     assert "people changed 13% of what they kept (95 % interval" in said and "7 drafts)" in said
     assert "People change less than in the four weeks before." in said
     assert "*Examples:* 3 new; 3 approved in all." in said

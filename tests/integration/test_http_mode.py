@@ -95,6 +95,28 @@ def test_a_replayed_event_is_acknowledged_and_stored_once(
     assert stored(sqlite_database) == 1
 
 
+@pytest.mark.parametrize(
+    ("age", "status"), [(0, 200), (1, 200), (299, 200), (300, 200), (301, 401), (-299, 200), (-300, 200), (-301, 401)]
+)
+def test_a_signature_is_good_for_five_minutes_to_the_second(
+    bot: Bot, settings: Settings, workspace: Workspace, sqlite_database: Database, age: int, status: int
+) -> None:
+    now = int(time.time())
+    door = HttpEvents(
+        bot.app, workspace.signing_secret, settings.model_copy(update={"http_port": 0}), clock=lambda: float(now)
+    )
+    door.start()
+    try:
+        body = mention(workspace)
+        answer = httpx.post(
+            f"http://127.0.0.1:{door.port}/slack/events", content=body, headers=signed(workspace, body, at=now - age)
+        )
+    finally:
+        door.stop()
+    assert answer.status_code == status
+    assert stored(sqlite_database) == (status == 200)
+
+
 def test_slacks_first_question_is_answered(url: str, workspace: Workspace) -> None:
     body = json.dumps({"type": "url_verification", "challenge": "c-123", "token": "t"}).encode()
     answer = httpx.post(url, content=body, headers=signed(workspace, body))

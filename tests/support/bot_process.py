@@ -1,4 +1,4 @@
-"""A bot over HTTP in a process of its own, which a failpoint or a signal kills as a power cut would."""
+"""A bot in a process of its own, which a failpoint or a signal kills as a power cut would."""
 
 from __future__ import annotations
 
@@ -68,6 +68,21 @@ def bot_process(settings: Settings, failpoint: str = "") -> Iterator[multiproces
         yield process
     finally:
         kill(process)
+
+
+@contextmanager
+def socket_bot_process(
+    settings: Settings, workspace: Workspace, failpoint: str = ""
+) -> Iterator[multiprocessing.process.BaseProcess]:
+    """The same over Socket Mode: yields once it is connected to the workspace, returns once it is gone."""
+    process = FORK.Process(target=run_one_bot, args=(settings, failpoint), daemon=True)
+    process.start()
+    try:
+        wait_until(lambda: workspace.connections > 0, seconds=30, what="the bot is connected")
+        yield process
+    finally:
+        kill(process)
+        wait_until(lambda: workspace.connections == 0, seconds=10, what="the bot is gone")
 
 
 def kill(process: multiprocessing.process.BaseProcess) -> None:

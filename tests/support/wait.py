@@ -15,10 +15,11 @@ T = TypeVar("T")
 PATIENCE = 3.0
 
 
-def wait_until(predicate: Callable[[], T | None], *, seconds: float = 20.0, what: str = "") -> T:
+def wait_until(predicate: Callable[[], T | None], *, seconds: float = 20.0, what: str = "", every: float = 0.005) -> T:
     """Return the predicate's first truthy value; fail with a sentence when the deadline passes.
 
-    `seconds` are those of an idle machine. What must be fast is measured; here a busy machine is only slower.
+    `seconds` are those of an idle machine. What must be fast is measured; here a busy machine is only slower. Looking
+    is work, too: a long wait looks `every` so often.
     """
     deadline = time.monotonic() + PATIENCE * seconds
     pause = threading.Event()
@@ -30,4 +31,4 @@ def wait_until(predicate: Callable[[], T | None], *, seconds: float = 20.0, what
             raise AssertionError(
                 f"after {PATIENCE * seconds:.0f} s still not: {what or predicate!r} (last value: {value!r})"
             )
-        pause.wait(0.005)
+        pause.wait(every)

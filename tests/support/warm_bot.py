@@ -8,8 +8,9 @@ import psycopg
 
 import bot.app
 import db.models
+import tests.support.bot_process
 
-__all__ = ["bot", "db", "httpcore2", "psycopg"]
+__all__ = ["bot", "db", "httpcore2", "psycopg", "tests"]
 
 inspect.stack()  # slack_bolt asks for it in every app; the first time it looks up the file of every module there is
 gc.freeze()
