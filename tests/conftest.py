@@ -55,7 +55,7 @@ def settings(tmp_path: Path) -> Settings:
         heartbeat_seconds=0.5,
         lease_seconds=3.0,
         tick_seconds=0.5,
-        poll_seconds=0.05,
+        poll_seconds=0.25,
     )
 
 

@@ -55,6 +55,7 @@ def parts() -> tuple[Part, ...]:
         Part(name="first_token", seconds=40),
         Part(name="approval", seconds=30),
         Part(name="processes", seconds=75),
+        Part(name="flood", seconds=80),
         Part(name="ack", seconds=210),
         Part(name="serving", seconds=200, arguments=(str(load_settings().models_dir),)),
         Part(name="training", seconds=220),

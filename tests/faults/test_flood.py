@@ -6,7 +6,6 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from sqlalchemy import func, select
 from bot.domain import throttle
 from bot.rehearsal.burst import deliver_many
 from bot.rehearsal.options import WorkspaceOptions
-from bot.rehearsal.seed import BRAND, MIA, TEAM_ID, SeedPerson, default_seed
+from bot.rehearsal.seed import BRAND, MIA, TEAM_ID
 from bot.rehearsal.workspace import Workspace
 from config.settings import Settings
 from db.drafts import Draft, DraftStatus, count_open_drafts
@@ -23,6 +22,7 @@ from db.inbox import count_unfinished_events
 from db.outbox import OutboxMessage, OutboxStatus
 from db.session import Database
 from tests.support.bot_process import bot_process, http_settings_for, resident_bytes, url_of
+from tests.support.crowd import OTHERS, crowded_seed
 from tests.support.factories import make_promotion, make_style
 from tests.support.model_server import ScriptedModel
 from tests.support.wait import wait_until
@@ -30,7 +30,6 @@ from tests.support.wait import wait_until
 pytestmark = pytest.mark.faults
 
 Json = dict[str, Any]
-OTHERS = tuple(f"U0CROWD{number:03}" for number in range(100))
 #: What the flooder asks, and how fast all of it comes: more than ten times as fast as a minute would bring it.
 FLOOD, PER_SECOND = 500, 100.0
 MOST_GROWTH = 100 * 2**20
@@ -39,11 +38,7 @@ MOST_GROWTH = 100 * 2**20
 @pytest.fixture
 def workspace() -> Iterator[Workspace]:
     """With a hundred more people in the style's channel."""
-    seed = default_seed()
-    people = tuple(SeedPerson(id=user_id, name=user_id.lower(), real_name=user_id) for user_id in OTHERS)
-    channels = tuple(replace(c, members=(*c.members, *OTHERS)) if c.id == BRAND else c for c in seed.channels)
-    crowded = replace(seed, people=(*seed.people, *people), channels=channels)
-    with Workspace(seed=crowded, options=WorkspaceOptions(journal_entries=100_000)) as running:
+    with Workspace(seed=crowded_seed(), options=WorkspaceOptions(journal_entries=100_000)) as running:
         yield running
 
 
