@@ -112,9 +112,9 @@ class SocketMode:
 
 def close_handler(handler: SocketModeHandler) -> None:
     """Close a Socket Mode connection for good."""
-    handler.client.auto_reconnect_enabled = False
-    handler.client.closed = True
-    handler.client.enqueue_message("")  # the SDK's processor looks for a second before it sees that all is over
+    sdk = handler.client
+    sdk.auto_reconnect_enabled, sdk.closed = False, True
+    sdk.enqueue_message("")  # the SDK's processor looks for a second before it sees that all is over
     try:
         handler.close()
     except AttributeError:
