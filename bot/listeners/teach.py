@@ -73,7 +73,10 @@ def _make_form(
         channel_id=shortcut.channel_id, ts=shortcut.message_ts, thread_ts=shortcut.thread_ts,
         author_id=shortcut.author_id, draft_id=teachable.draft_id, offered=teachable.prompt_source,
     )  # fmt: skip
-    if teachable.prompt:
+    prompt = teachable.prompt
+    if teachable.is_sorted:
+        prompt, completion, note = completion, "", texts.SORTED()
+    elif prompt:
         note = texts.PARENT_KNOWN() if teachable.prompt_source is PromptSource.PARENT else ""
     elif _reads_parent(services, source):
         note = texts.READING_PARENT()
@@ -81,7 +84,7 @@ def _make_form(
         note = sentences(texts.PARENT_UNKNOWN() if source.is_reply else "", texts.READING())
     form = TeachForm(
         source=source, styles=teachable.styles, chosen_style_id=teachable.chosen_style_id,
-        completion=completion, prompt=teachable.prompt, note=note,
+        completion=completion, prompt=prompt, note=note,
         pairs=[(one.pair_id, one.prompt, one.completion) for one in pairs if one.message_ts != source.ts],
     )  # fmt: skip
     known = next((one for one in pairs if one.message_ts == source.ts), None)

@@ -180,6 +180,8 @@ class Teachable:
     #: Of the bot's own draft: its text as the model wrote it.
     completion: str | None = None
     draft_id: str | None = None
+    #: All these styles sort messages: then this one is what is asked, and its label is the good output.
+    is_sorted: bool = False
 
 
 def find_teachable(
@@ -208,6 +210,7 @@ def find_teachable(
             prompt_source=source if answered else None,
             completion=draft.completion if draft else None,
             draft_id=draft.draft_id if draft else None,
+            is_sorted=answered is None and all(style.kind is StyleKind.CLASSIFY for style in styles),
         )
 
 

@@ -75,6 +75,7 @@ COMPLETION_HINT = sentence("Exactly as it should be written. Improve it here if 
 
 
 USE_OFFER = sentence("Use this request")
+SORTED = sentence("This style sorts messages: this one stands as what was asked. Type the label that it should get.")
 READING = sentence("I am reading the message to suggest what was asked. You need not wait: what you type stays.")
 READING_PARENT = sentence("I am reading the message that this one answers. You need not wait: what you type stays.")
 PARENT_KNOWN = sentence("This answers a request that I know, so I filled it in below. Correct it where you like.")

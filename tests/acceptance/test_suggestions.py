@@ -19,7 +19,7 @@ from config.settings import Settings
 from config.slack_manifest import build_manifest
 from db.examples import Example, ExampleStatus
 from db.inbox import count_unfinished_events
-from db.styles import Style
+from db.styles import Style, StyleKind
 from tests.support.factories import make_draft, make_example, make_promotion, make_style
 from tests.support.model_server import ScriptedModel
 from tests.support.steps import open_teach, wait_for_card
@@ -118,6 +118,24 @@ def test_using_a_suggestion_keeps_what_was_typed_in_sight_and_a_correction_is_no
     [example] = examples(bot)
     assert example.completion == long_text
     assert (example.prompt, example.prompt_source) == (f"{SUGGESTED}, please", PromptSource.SUGGESTED_EDITED)
+
+
+def test_where_messages_are_sorted_the_message_is_what_was_asked_and_nothing_is_suggested(
+    bot: Bot, workspace: Workspace, model: ScriptedModel
+) -> None:
+    with bot.services.database.write() as session:
+        make_style(
+            session, team_id=TEAM_ID, scope_key=TEAM_ID, channel_id=BRAND, name="tickets", kind=StyleKind.CLASSIFY
+        )
+    mia = workspace.person(MIA)
+    view = open_teach(mia, GENERAL, mia.post(GENERAL, GOOD)["ts"])
+    assert "the label" in note(view)
+    assert block(view, "prompt")["element"]["initial_value"] == GOOD
+    assert "initial_value" not in block(view, "completion")["element"]
+    assert mia.submit(view, {"completion": "opening hours"}).errors is None
+    (example,) = examples(bot)
+    assert (example.prompt, example.completion, example.prompt_source) == (GOOD, "opening hours", PromptSource.TYPED)
+    assert model.history == []
 
 
 def test_a_suggestion_that_was_thrown_away_counts_as_typed(

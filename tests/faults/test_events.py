@@ -27,7 +27,7 @@ from tests.support.bot_process import bot_process, free_port, http_settings_for,
 from tests.support.model_server import ScriptedModel
 from tests.support.wait import PATIENCE, wait_until
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -101,6 +101,7 @@ def test_events_sent_several_times_to_two_bots_take_effect_once(
     assert len(effects(database)) == posts(workspace) == 1_000
 
 
+#: On SQLite, which most installations run on; on PostgreSQL a quarter of each, which is what the time allows.
 KILLS, EVENTS = 200, 5_000
 #: From a bot's death to the next acknowledgement; a bot's start is half a second of it.
 BACK_SECONDS = 5.0
@@ -112,8 +113,9 @@ def test_nothing_acknowledged_is_lost_when_bots_are_killed_around_the_commit(
 ) -> None:
     """Kills at random moments of a stream, three of four of them at the failpoints around commit and post."""
     chance = random.Random(3)
+    least_kills, events = (KILLS, EVENTS) if database.is_sqlite else (KILLS // 4, EVENTS // 4)
     acknowledged: set[str] = set()
-    waiting = {event["event_id"]: event for event in empty_mentions(workspace, EVENTS)}
+    waiting = {event["event_id"]: event for event in empty_mentions(workspace, events)}
     kills, away = 0, 0.0
     died_at = time.monotonic()
     while waiting:
@@ -133,11 +135,11 @@ def test_nothing_acknowledged_is_lost_when_bots_are_killed_around_the_commit(
             kills, died_at = kills + 1, time.monotonic()
     with bot_process(http_settings):
         wait_until(lambda: everything_is_done(database), seconds=240, what="all answered", every=0.25)
-    assert len(acknowledged) == EVENTS
-    assert kills >= KILLS
+    assert len(acknowledged) == events
+    assert kills >= least_kills
     assert away < PATIENCE * BACK_SECONDS
     answered_events = effects(database)
-    assert len(answered_events) == EVENTS
+    assert len(answered_events) == events
     assert set(answered_events.values()) == {1}
     with database.read() as session:
         assert not session.scalars(select(InboxEvent).where(InboxEvent.status != InboxStatus.DONE)).all()

@@ -22,26 +22,28 @@ from tests.support.processes import run_together
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
+#: On PostgreSQL, where they really meet; SQLite lets one write at a time, and a quarter of them shows it.
 PROCESSES, TOGGLES, PAIRS = 8, 10_000, 100
 
 
 @pytest.mark.long
 def test_eight_processes_toggling_a_hundred_pairs_lose_nothing(database):
+    toggles = TOGGLES // 4 if database.is_sqlite else TOGGLES
     with database.write() as session:
         style = make_style(session)
         for pair in range(PAIRS):
             make_example(session, style, content_hash=f"sha256:{pair}", draft_id=f"chain-{pair}")
     url = database.url.render_as_string(hide_password=False)
-    each = [(url, style.style_id, seed, TOGGLES // PROCESSES) for seed in range(PROCESSES)]
+    each = [(url, style.style_id, seed, toggles // PROCESSES) for seed in range(PROCESSES)]
     results = run_together(_toggle, each)
 
     accepted = [change for result in results for change in result["accepted"]]
-    assert sum(result["tried"] for result in results) == TOGGLES
+    assert sum(result["tried"] for result in results) == toggles // PROCESSES * PROCESSES
     assert max(result["retries"] for result in results) <= 3
     with database.read() as session:
         log = session.scalars(select(AuditEntry)).all()
         examples = session.scalars(select(Example)).all()
-    assert len(accepted) + sum(result["refused"] for result in results) == TOGGLES
+    assert len(accepted) + sum(result["refused"] for result in results) == toggles // PROCESSES * PROCESSES
     assert sorted(tuple(entry.detail["change"]) for entry in log) == sorted(accepted)
     transitions_of: dict[str, int] = {}
     for example_id, before, after in accepted:

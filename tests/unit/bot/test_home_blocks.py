@@ -38,7 +38,7 @@ ranks = st.none() | st.just(
     )
 )  # fmt: skip
 contributors = st.lists(st.builds(Contributor, user_id=words, name=words, count=counts), max_size=30).map(tuple)
-drafts = st.builds(DraftCounts, made=counts, kept=counts, edited=counts, discarded=counts)
+drafts = st.builds(DraftCounts, made=counts, kept=counts, edited=counts, discarded=counts, posted=counts, used=counts)
 spends = st.builds(
     Spend, spent=st.floats(0, 1e9), limit=st.none() | cents, team_spent=st.floats(0, 1e9),
     team_limit=st.none() | cents, currency=st.sampled_from(["EUR", "USD"]), renews_at=st.just(NOW),
