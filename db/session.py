@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -185,6 +186,20 @@ def _sqlite_module() -> ModuleType:
     return module
 
 
+def _switch_to_wal(connection: Any) -> None:
+    """Kept in the file once it is done. Where several processes open a new file at the same moment, SQLite tells some
+    of them at once that it is locked, whatever the time-out; so we wait ourselves."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except _sqlite_module().OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
 def _sqlite_engine(database: str | None, url: str, echo: bool, log_pages: int) -> Engine:
     if database and database != ":memory:":
         Path(database).parent.mkdir(parents=True, exist_ok=True)
@@ -195,8 +210,9 @@ def _sqlite_engine(database: str | None, url: str, echo: bool, log_pages: int) -
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
+        _switch_to_wal(connection)
         for pragma in (
-            "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON",
+            "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON",
             f"wal_autocheckpoint={log_pages}",
         ):  # fmt: skip
             connection.execute(f"PRAGMA {pragma}")

@@ -15,11 +15,11 @@ from bot.rehearsal.workspace import Workspace
 from config.settings import Settings
 from db.audit import AuditEntry
 from db.examples import Example, ExampleStatus
-from db.inbox import InboxEvent, InboxStatus, count_unfinished_events
+from db.inbox import InboxEvent, InboxStatus
 from db.session import Database
 from db.styles import StyleReviewer
 from tests.acceptance.conftest import bot_settings, model  # noqa: F401 - fixtures
-from tests.support.bot_process import socket_bot_process
+from tests.support.bot_process import inbox_is_done, socket_bot_process
 from tests.support.factories import make_examples, make_style
 from tests.support.steps import wait_for_direct
 from tests.support.wait import wait_until
@@ -40,11 +40,6 @@ def workspace() -> Iterator[Workspace]:
 def counted(database: Database, status: ExampleStatus) -> int:
     with database.read() as session:
         return session.scalar(select(func.count()).select_from(Example).where(Example.status == status)) or 0
-
-
-def is_done(database: Database) -> bool:
-    with database.read() as session:
-        return count_unfinished_events(session) == 0
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -70,7 +65,7 @@ def test_an_import_is_approved_whole_and_once_though_the_bot_is_killed_in_the_mi
     assert 0 < counted(sqlite_database, ExampleStatus.APPROVED) < NUMBER
     with socket_bot_process(bot_settings, workspace):
         assert f"{NUMBER} examples for" in wait_for_direct(ravi, containing="are approved")["text"]
-        wait_until(lambda: is_done(sqlite_database), seconds=20)
+        wait_until(lambda: inbox_is_done(sqlite_database), seconds=20)
     assert counted(sqlite_database, ExampleStatus.APPROVED) == NUMBER
     with sqlite_database.read() as session:
         audit = Counter(session.scalars(select(AuditEntry.action)))

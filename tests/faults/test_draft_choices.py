@@ -15,11 +15,10 @@ from bot.rehearsal.workspace import Workspace
 from config.rungs import Rung
 from config.settings import Settings
 from db.drafts import Draft, DraftStatus
-from db.inbox import count_unfinished_events
 from db.preferences import Preference
 from db.session import Database
 from tests.acceptance.conftest import bot_settings, model  # noqa: F401 - fixtures
-from tests.support.bot_process import socket_bot_process
+from tests.support.bot_process import inbox_is_done, socket_bot_process
 from tests.support.factories import make_promotion, make_style
 from tests.support.model_server import ScriptedModel
 from tests.support.wait import wait_until
@@ -44,11 +43,6 @@ def drafts_of(database: Database) -> list[Draft]:
         return list(session.query(Draft).order_by(Draft.draft_id))
 
 
-def is_done(database: Database) -> bool:
-    with database.read() as session:
-        return count_unfinished_events(session) == 0
-
-
 @pytest.fixture
 def shown(bot_settings: Settings, workspace: Workspace, model: ScriptedModel, sqlite_database: Database) -> Json:  # noqa: F811
     """A complete draft in the channel; the bot that wrote it is gone."""
@@ -59,7 +53,7 @@ def shown(bot_settings: Settings, workspace: Workspace, model: ScriptedModel, sq
     with socket_bot_process(bot_settings, workspace):
         asked = workspace.person(MIA).mention_bot(BRAND, "announce that we close at noon")
         wait_until(lambda: [d for d in drafts_of(sqlite_database) if d.status is DraftStatus.SHOWN], seconds=20)
-        wait_until(lambda: is_done(sqlite_database), seconds=10)
+        wait_until(lambda: inbox_is_done(sqlite_database), seconds=10)
     return workspace.person(MIA).messages(BRAND, asked["ts"])[-1]
 
 
@@ -92,7 +86,7 @@ def test_a_draft_is_posted_once_though_the_bot_is_killed_while_it_is_used(
     with socket_bot_process(bot_settings, workspace):
         posted = lambda: [m for m in workspace.person(MIA).messages(BRAND) if "Chosen by" in str(m.get("blocks"))]  # noqa: E731
         wait_until(posted, seconds=20)
-        wait_until(lambda: is_done(sqlite_database), seconds=20)
+        wait_until(lambda: inbox_is_done(sqlite_database), seconds=20)
         assert len(posted()) == 1
     assert [draft.used_by for draft in drafts_of(sqlite_database)] == [NOOR]
 
@@ -115,7 +109,7 @@ def test_a_version_is_written_once_though_the_bot_is_killed_after_the_click(
         wait_until(
             lambda: len(drafts_of(sqlite_database)) == 2 and drafts_of(sqlite_database)[1].status in ends, seconds=20
         )
-        wait_until(lambda: is_done(sqlite_database), seconds=20)
+        wait_until(lambda: inbox_is_done(sqlite_database), seconds=20)
     assert len(drafts_of(sqlite_database)) == 2
     thread = workspace.person(MIA).messages(BRAND, shown["thread_ts"])
     assert len(thread) == 3  # the request, the draft, one version

@@ -21,7 +21,7 @@ from db.upgrade import (
     head_revision,
     upgrade_database,
 )
-from tests.support.processes import run_together
+from tests.support.processes import meet, run_together
 from tests.support.wait import wait_until
 
 
@@ -64,6 +64,23 @@ def test_the_migrated_tables_are_the_declared_tables(database):
 
 def test_two_migrators_at_once_leave_one_migrated_database(empty_url):
     assert run_together(_migrate_and_report, [(empty_url,)] * 4) == [head_revision()] * 4
+
+
+def test_a_new_file_can_be_opened_by_several_processes_at_the_same_moment(tmp_path):
+    """SQLite refuses all but one of them while the file is switched to WAL, without waiting."""
+    urls = [f"sqlite:///{tmp_path / f'{number}.db'}" for number in range(100)]
+    assert run_together(_open_each, [(urls,)] * 4) == [["wal"] * len(urls)] * 4
+
+
+def _open_each(urls: list[str]) -> list[str]:
+    modes = []
+    for url in urls:
+        meet()
+        database = Database(url)
+        with database.engine.connect() as connection:
+            modes.append(str(connection.exec_driver_sql("PRAGMA journal_mode").scalar()))
+        database.dispose()
+    return modes
 
 
 def test_a_migrator_waits_for_another_before_it_reads_the_revision(tmp_path):

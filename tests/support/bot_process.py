@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from bot.rehearsal.workspace import Workspace
 from config.settings import Settings
+from db.inbox import count_unfinished_events
 from db.session import Database
 from tests.support.model_server import ScriptedModel
 from tests.support.wait import wait_until
@@ -83,6 +84,12 @@ def socket_bot_process(
     finally:
         kill(process)
         wait_until(lambda: workspace.connections == 0, seconds=10, what="the bot is gone")
+
+
+def inbox_is_done(database: Database) -> bool:
+    """Is everything that was delivered worked off, by whichever bot?"""
+    with database.read() as session:
+        return count_unfinished_events(session) == 0
 
 
 def kill(process: multiprocessing.process.BaseProcess) -> None:

@@ -31,7 +31,12 @@ def _keep_barrier(barrier: Barrier) -> None:
     _barrier = barrier
 
 
-def _when_all_are_there(function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
+def meet() -> None:
+    """Inside such a function: wait until all of them are here."""
     assert _barrier is not None
     _barrier.wait(timeout=60)
+
+
+def _when_all_are_there(function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
+    meet()
     return function(*arguments)
