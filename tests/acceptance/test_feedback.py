@@ -159,8 +159,11 @@ def test_not_our_style_with_the_text_as_it_should_be_is_a_pair_and_a_proposal(
 
 
 def test_not_our_style_without_any_reason_is_asked_again(bot: Bot, workspace: Workspace, shown: Json) -> None:
-    assert "reasons" in (turn_down(workspace, shown).errors or {})
-    assert "better" in (turn_down(workspace, shown, reasons=["tone"], better=TEXT).errors or {})
+    noor = workspace.person(NOOR)
+    noor.click(BRAND, shown["ts"], "discard_draft")
+    window = noor.wait_for_modal()
+    assert "reasons" in (noor.submit(window, {}).errors or {})
+    assert "better" in (noor.submit(window, {"reasons": ["tone"], "better": TEXT}).errors or {})
     assert draft_of(bot).status is DraftStatus.SHOWN
     assert rows(bot, Preference) == []
 

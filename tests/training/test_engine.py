@@ -76,6 +76,10 @@ def engine(shop: Shop, tmp_path: Path) -> Iterator[Engine]:
     engine.close()
 
 
+def adapter_weights(engine: Engine) -> list[str]:
+    return [name for name, _ in engine.model.named_parameters() if "lora" in name]
+
+
 class Held:
     """An engine that is kept from its next step, so that requests gather."""
 
@@ -182,6 +186,18 @@ def test_an_adapter_in_use_is_never_evicted(shop: Shop, tmp_path: Path) -> None:
         engine.close()
 
 
+def test_the_base_model_goes_on_after_its_only_adapter_was_withdrawn(engine: Engine, shop: Shop) -> None:
+    alone = engine.complete(ask("hello"), None, SHORT)
+    for seed in (7, 8):  # and the next adapter finds a model that it can be loaded into
+        shop.publish("only-v1", seed=seed)
+        assert engine.complete(ask("hello"), "only-v1", SHORT) != alone
+        artifacts.delete_adapter(str(shop.root / "store"), "only-v1")
+        with pytest.raises(AdapterUnknown):
+            engine.complete(ask("hello"), "only-v1", SHORT)
+        assert engine.complete(ask("hello"), None, SHORT) == alone
+        assert not adapter_weights(engine)
+
+
 def test_an_adapter_withdrawn_while_it_writes_finishes_what_it_began(engine: Engine, shop: Shop) -> None:
     shop.publish("brief-v1", seed=31)
     alone = engine.complete(ask("x"), "brief-v1", SHORT)
@@ -191,7 +207,7 @@ def test_an_adapter_withdrawn_while_it_writes_finishes_what_it_began(engine: Eng
         with pytest.raises(AdapterUnknown):
             engine.submit(ask("x"), "brief-v1", SHORT)
     assert "".join(generation) == alone
-    wait_until(lambda: not engine.model.peft_config, what="its weights leave with its last request")
+    wait_until(lambda: not adapter_weights(engine), what="its weights leave with its last request")
 
 
 def test_adapters_load_while_others_answer(engine: Engine) -> None:

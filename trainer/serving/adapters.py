@@ -221,7 +221,10 @@ class Adapters:
             if self._active == adapter.key:
                 self._switch(None)
             others = [key for key in self.model.peft_config if key != adapter.key]
-            if others and self._active is None:  # even switched off, PEFT keeps one chosen: not the one that leaves
+            if not others:  # PEFT's wrapper cannot run without any adapter: back to the bare base model
+                self.model = self.model.unload()
+                return
+            if self._active is None:  # even switched off, PEFT keeps one chosen: not the one that leaves
                 self.model.set_adapter(others[0], inference_mode=True)
             self.model.delete_adapter(adapter.key)
 
