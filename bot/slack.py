@@ -296,6 +296,10 @@ class SlackGateway:
         )
         return message
 
+    def delete_message(self, message: MessageRef) -> None:
+        """Take a message of ours away."""
+        self._call(lambda: self.client.chat_delete(channel=message.channel_id, ts=message.ts))
+
     def respond(self, response_url: str, text: str, blocks: Blocks | None = None, *, replace: bool = False) -> None:
         """Answer through a response_url; only the person who acted sees it."""
         payload: dict[str, Any] = {

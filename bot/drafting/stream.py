@@ -181,6 +181,13 @@ class ThreadStream:
         self._end()
         return False
 
+    def retract(self) -> None:
+        """Take away the message that is open: nobody will end it."""
+        self._end()
+        if self.message is not None:
+            with suppress(SlackError):
+                self._slack.delete_message(self.message)
+
     def _end(self) -> None:
         if self.message is not None:
             end_stream(self._slack, self.message)

@@ -350,7 +350,7 @@ class DraftWorkers(Workers):
                 work, only_if=Draft.status.in_(OPEN), status=DraftStatus.STREAMING, message_ts=ts, **_facts(work)
             )
         except ClaimLost as error:
-            raise PressedStop from error  # somebody pressed Stop before there was anything to see
+            raise PressedStop from error  # a Stop before there was anything to see, or another worker has the draft
         failpoints.visit("draft.streaming")
 
     def _note_continued(self, work: Work) -> None:
@@ -388,6 +388,8 @@ class DraftWorkers(Workers):
         with self._services.database.read() as session:
             now = get_draft(session, work.draft.draft_id)
         if now.fence != work.draft.fence:
+            if stream.message is not None and stream.message.ts != now.message_ts:
+                stream.retract()  # the other worker does not know of it and writes a message of its own
             return
         if stream.is_visible:
             self._end_incomplete(work, stream, DraftStatus.STOPPED, texts.STOPPED())

@@ -48,6 +48,8 @@ class Person:
     def __init__(self, url: str, user_id: str, client_token: str, bot_user_id: str) -> None:
         self.id = user_id
         self._bot = bot_user_id
+        #: The modal that was waited for last, and the one that was when this person last clicked outside of a modal.
+        self._found_modal = self._old_modal = ""
         headers = {"Authorization": f"Bearer {client_token}"}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=30.0, trust_env=False)
 
@@ -81,15 +83,18 @@ class Person:
 
     def slash(self, command: str, text: str, channel: str) -> Answered:
         """Run a slash command; its acknowledgement may carry a message."""
+        self._old_modal = self._found_modal
         return Answered(**self._do("slash", command=command, text=text, channel=channel))
 
     def shortcut(self, callback_id: str, channel: str | None = None, ts: str | None = None) -> Answered:
         """A message shortcut on a message, or a global shortcut without one."""
+        self._old_modal = self._found_modal
         return Answered(**self._do("shortcut", callback_id=callback_id, channel=channel, ts=ts))
 
     def click(self, channel: str, ts: str, action_id: str, value: str | None = None, selected: Any = None) -> Answered:
         """Click in a message (also one that only this person sees). `value` picks a side of feedback buttons."""
         args = {"channel": channel, "ts": ts, "action_id": action_id, "value": value, "selected": selected}
+        self._old_modal = self._found_modal
         return Answered(**self._do("click", **args))
 
     def stop_stream(self, channel: str, ts: str) -> None:
@@ -125,14 +130,20 @@ class Person:
         return view
 
     def wait_for_modal(self, seconds: float = 5.0, *, after: Json | None = None) -> Json:
-        """The modal that opens (or, with `after`, takes the place of that one). Raises PersonError if none does."""
+        """The modal that opens (or, with `after`, takes the place of that one). Raises PersonError if none does.
+
+        One that was waited for before the last click is not what that click opens.
+        """
         seen = after["hash"] if after else None
 
         def opened() -> Json | None:
             view = self.open_view()
-            return view if view is not None and view["hash"] != seen else None
+            is_old = view is None or view["hash"] == seen or (after is None and view["id"] == self._old_modal)
+            return None if is_old else view
 
-        return self._wait(opened, seconds, "no modal opened")
+        view = self._wait(opened, seconds, "no modal opened")
+        self._found_modal = view["id"]
+        return view
 
     def type_in(self, view: Json, values: Json) -> None:
         """Type into a modal (by block_id or action_id) without sending anything: the app does not hear of it."""

@@ -44,6 +44,7 @@ def bot_settings(settings: Settings, workspace: Workspace, model: ScriptedModel,
             "database_url": sqlite_database.url.render_as_string(hide_password=False),
             "draft_deadline_seconds": 5.0,
             "first_token_deadline_seconds": 2.0,
+            "lease_seconds": 30.0,  # nobody dies here, so nobody takes over from a machine that stood still
         }
     )
 

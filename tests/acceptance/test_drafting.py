@@ -17,6 +17,7 @@ from db.base import new_id, now_in_database
 from db.drafts import Draft, DraftStatus
 from db.examples import ExampleStatus
 from db.styles import Style
+from tests.support.clock import lapse_leases
 from tests.support.factories import make_example, make_promotion, make_run, make_style
 from tests.support.model_server import ScriptedModel
 from tests.support.wait import wait_until
@@ -306,6 +307,25 @@ def test_a_refused_adapter_is_replaced_by_retrieved_and_the_draft_says_so(
     draft = wait_for_end(bot)[0]
     assert (draft.rung, draft.adapter_name) == (Rung.RETRIEVED, None)
     assert "was not available" in str(answer_of(workspace, BRAND, asked["ts"])["blocks"])
+
+
+def test_a_draft_that_another_worker_took_over_leaves_no_half_answer_behind(
+    bot: Bot, workspace: Workspace, model: ScriptedModel, style: Style
+) -> None:
+    """As when the machine stands still for longer than a lease while Slack opens the stream."""
+    workspace.fail("chat.startStream", status=200, hang_seconds=1.5)
+    for text in ("What the first worker wrote.", "What the second worker wrote."):
+        model.enqueue(text)
+    asked = workspace.person(MIA).mention_bot(BRAND, "announce that we close at noon")
+    wait_until(lambda: model.prompts, what="the first worker has an answer")
+    with bot.services.database.write() as session:
+        lapse_leases(session, Draft)
+    bot.services.wakeups.drafts.ring()
+    wait_for_end(bot)
+    wait_until(lambda: workspace.calls("chat.delete"), what="the first worker's message is taken away")
+    assert len(workspace.calls("chat.startStream")) == 2
+    assert "second worker" in answer_of(workspace, BRAND, asked["ts"])["blocks"][0]["text"]
+    assert [draft.completion for draft in drafts_of(bot)] == ["What the second worker wrote."]
 
 
 def test_stop_ends_the_draft_and_keeps_what_was_shown(

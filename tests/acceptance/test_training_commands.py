@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from bot.app import Bot
+from bot.rehearsal.errors import PersonError
 from bot.rehearsal.people import Person
 from bot.rehearsal.seed import ANA, BOT_USER_ID, BRAND, LEADS, MIA, TEAM_ID
 from bot.rehearsal.workspace import Workspace
@@ -198,8 +200,9 @@ def test_an_admin_gets_a_quote_accepts_the_statement_and_one_run_is_queued_howev
     assert "Slack's API terms" in said(quote)
     assert buttons(quote) == {"confirm_train": "I accept this, train", "cancel_train": "Cancel"}
 
-    for _ in range(2):
-        assert ana.click(BRAND, quote["ts"], "confirm_train").ok
+    assert ana.click(BRAND, quote["ts"], "confirm_train").ok
+    with suppress(PersonError):  # on a busy machine the button is gone already
+        ana.click(BRAND, quote["ts"], "confirm_train")
     message = wait_for_message(ana, lambda text: "Training support" in text)
     wait_until(lambda: "waiting for a trainer: start one with `huisstijl trainer`" in said(one_run_message(ana)))
     wait_until(lambda: any("is queued" in said(one) for one in ana.ephemerals(BRAND)), what="the quote's replacement")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from bot.domain import throttle
 from bot.rehearsal.burst import deliver_many
@@ -17,12 +16,10 @@ from bot.rehearsal.options import WorkspaceOptions
 from bot.rehearsal.seed import BRAND, MIA, TEAM_ID
 from bot.rehearsal.workspace import Workspace
 from config.settings import Settings
-from db.drafts import Draft, DraftStatus, count_open_drafts
-from db.inbox import count_unfinished_events
-from db.outbox import OutboxMessage, OutboxStatus
+from db.drafts import Draft, DraftStatus
 from db.session import Database
 from tests.support.bot_process import bot_process, http_settings_for, resident_bytes, url_of
-from tests.support.crowd import OTHERS, crowded_seed
+from tests.support.crowd import OTHERS, Watch, crowded_seed, is_quiet, notices_by_person
 from tests.support.factories import make_promotion, make_style
 from tests.support.model_server import ScriptedModel
 from tests.support.wait import wait_until
@@ -66,35 +63,6 @@ def question(workspace: Workspace, user_id: str, number: int) -> Json:
     return workspace.event_payload(
         {"type": "app_mention", "user": user_id, "channel": BRAND, "text": text, "ts": ts, "event_ts": ts}
     )
-
-
-def is_quiet(database: Database) -> bool:
-    with database.read() as session:
-        owed = select(func.count()).select_from(OutboxMessage).where(OutboxMessage.status != OutboxStatus.SENT)
-        return not (count_unfinished_events(session) or count_open_drafts(session, TEAM_ID) or session.scalar(owed))
-
-
-def notices_by_person(workspace: Workspace) -> Counter[str]:
-    return Counter(call.args["user"] for call in workspace.calls("chat.postEphemeral") if call.result["ok"])
-
-
-class Watch(threading.Thread):
-    """Looks again and again at how much is open; `most` is the most that it has seen."""
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(daemon=True)
-        self._database, self._ended = database, threading.Event()
-        self.most = 0
-
-    def run(self) -> None:
-        while not self._ended.wait(0.02):
-            with self._database.read() as session:
-                self.most = max(self.most, count_open_drafts(session, TEAM_ID))
-
-    def end(self) -> int:
-        self._ended.set()
-        self.join()
-        return self.most
 
 
 def test_who_floods_gets_ten_answers_and_one_notice_and_a_hundred_others_all_of_theirs(
