@@ -17,7 +17,7 @@ import webbrowser
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import structlog
@@ -29,13 +29,14 @@ from db.session import Database
 from db.upgrade import upgrade_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 log = structlog.get_logger()
 
 #: A trainer finishes its step and a checkpoint within this.
 SECONDS_TO_STOP = 40.0
 MAX_PAUSE_SECONDS = 30.0
+_PROBE: dict[str, Any] = {"timeout": 1.0, "trust_env": False}
 #: Who gives way when the cores of this one machine are short: a run to a draft, both to Slack, which waits for 3 s.
 NICENESS = {"serve": 5, "trainer": 10}
 
@@ -97,11 +98,11 @@ def run_up(settings: Settings, *, empty: bool = False, browser: bool = True) -> 
         is_seeded = not empty and seed_workspace(settings, database, was_new=was_new)
         database.dispose()
         children = plan(settings)
-        _say_where(settings)
         try:
             start_all(children, settings, stop)
             if is_seeded:
                 open_conversation(settings, workspace_url(settings))
+            _say_where(settings)
             if browser and settings.uses_local_workspace and has_desktop():
                 webbrowser.open(workspace_url(settings))
             while not stop.wait(0.5):
@@ -153,11 +154,13 @@ def plan(settings: Settings, **environment_overrides: str) -> list[Child]:
 
 
 def start_all(children: list[Child], settings: Settings, stop: threading.Event) -> None:
-    """Start them in order; the bot needs its workspace to answer."""
+    """Start them in order; the bot needs its workspace to answer, and people there need the bot to listen."""
     for child in children:
         child.start()
         if child.name == "workspace":
-            _wait_until_up(f"{workspace_url(settings)}/api/api.test", stop)
+            _wait_until(lambda: httpx.get(f"{workspace_url(settings)}/api/api.test", **_PROBE).is_success, stop)
+    if settings.uses_local_workspace:
+        _wait_until(lambda: httpx.get(f"{workspace_url(settings)}/healthz", **_PROBE).json()["connections"] > 0, stop)
 
 
 def workspace_url(settings: Settings) -> str:
@@ -184,14 +187,14 @@ def stop_all(children: list[Child]) -> None:
         log.info("process.stopped", process=child.name, exit_code=process.returncode)
 
 
-def _wait_until_up(url: str, stop: threading.Event) -> None:
+def _wait_until(is_so: Callable[[], bool], stop: threading.Event) -> None:
+    """For thirty seconds at most: `watch` says what has died, and starts it again."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and not stop.is_set():
-        try:
-            httpx.get(url, timeout=1.0, trust_env=False)
-            return
-        except httpx.HTTPError:
-            stop.wait(0.05)
+        with suppress(httpx.HTTPError):
+            if is_so():
+                return
+        stop.wait(0.05)
 
 
 def _say_where(settings: Settings) -> None:

@@ -180,7 +180,8 @@ class Teachable:
     #: Of the bot's own draft: its text as the model wrote it.
     completion: str | None = None
     draft_id: str | None = None
-    #: All these styles sort messages: then this one is what is asked, and its label is the good output.
+    #: Where a style is likely, it sorts messages, otherwise each of them does: then this one is what is asked, and its
+    #: label is the good output.
     is_sorted: bool = False
 
 
@@ -203,14 +204,16 @@ def find_teachable(
         likely += [style.style_id for style in styles if style.channel_id == channel.channel_id]
         answered = draft or _find_answered(session, actor.team_id, channel.channel_id, thread_ts, message_ts)
         source = PromptSource.PARENT if draft is None else PromptSource.DRAFT
+        chosen = likely[0] if likely else (styles[0].style_id if len(styles) == 1 else None)
+        kinds = {style.kind for style in styles if chosen in (None, style.style_id)}
         return Teachable(
             styles=tuple((style.style_id, style.name) for style in styles),
-            chosen_style_id=likely[0] if likely else (styles[0].style_id if len(styles) == 1 else None),
+            chosen_style_id=chosen,
             prompt=answered.request if answered else "",
             prompt_source=source if answered else None,
             completion=draft.completion if draft else None,
             draft_id=draft.draft_id if draft else None,
-            is_sorted=answered is None and all(style.kind is StyleKind.CLASSIFY for style in styles),
+            is_sorted=answered is None and kinds == {StyleKind.CLASSIFY},
         )
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from bot.rehearsal.state import State
 
 _TOKEN = re.compile(r"(<[@#!][^>]+>)")
+#: `code`, which Slack's composer makes of the marks while one types.
+_CODE = re.compile(r"`([^`\n]+)`")
 #: A person as somebody types them; in Slack's own form they are left alone.
 _TYPED_NAME = re.compile(r"(?<![\w<|])@([\w.-]+)")
 _TROUBLE = "operation_timeout"
@@ -63,7 +65,7 @@ def as_typed(state: State, text: str) -> Json:
     """What Slack's client makes of typed text: escaped, with a rich_text block beside it."""
     parts = [p for p in _TOKEN.split(text) if p]
     escaped = "".join(p if _TOKEN.fullmatch(p) else _escape(p) for p in parts)
-    elements = [_rich(p) for p in parts]
+    elements = [element for p in parts for element in _rich(p)]
     section = {"type": "rich_text_section", "elements": elements}
     blocks = [{"type": "rich_text", "elements": [section]}]
     return {"text": escaped, "blocks": messages.fill_ids(blocks)}
@@ -73,14 +75,16 @@ def _escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _rich(part: str) -> Json:
+def _rich(part: str) -> list[Json]:
     if part.startswith("<@"):
-        return {"type": "user", "user_id": part[2:-1].split("|")[0]}
+        return [{"type": "user", "user_id": part[2:-1].split("|")[0]}]
     if part.startswith("<#"):
-        return {"type": "channel", "channel_id": part[2:-1].split("|")[0]}
+        return [{"type": "channel", "channel_id": part[2:-1].split("|")[0]}]
     if part.startswith("<!"):
-        return {"type": "broadcast", "range": part[2:-1]}
-    return {"type": "text", "text": part}
+        return [{"type": "broadcast", "range": part[2:-1]}]
+    pieces = _CODE.split(part)  # what stands between the marks is every other one
+    code = {"style": {"code": True}}
+    return [{"type": "text", "text": p} | (code if n % 2 else {}) for n, p in enumerate(pieces) if p]
 
 
 def post(state: State, user: str, args: Json) -> Json:

@@ -195,7 +195,7 @@ def open_conversation(settings: Settings, url: str) -> None:
         if people[ANA].messages(GENERAL):
             return
         people[ANA].post(GENERAL, texts.welcome(UNTAUGHT.name, TAUGHT.name, TRAINED.name))
-        people[ANA].post(GENERAL, texts.try_this(BOT_USER_ID))
+        people[ANA].post(GENERAL, texts.try_this())
         for stage, who, other in ((TRAINED, MIA, NOOR), (TAUGHT, NOOR, MIA)):
             pair = read_samples(stage)[-1]  # none of those that were taught
             asked = people[who].post(stage.channel_id, pair["prompt"])

@@ -14,11 +14,12 @@ def welcome(untaught: str, taught: str, trained: str) -> str:
     )  # fmt: skip
 
 
-def try_this(bot_user_id: str) -> str:
+def try_this() -> str:
+    """The bot's name is written out: a mention would ask it for a draft."""
     return say(
         "To begin with: write `/draft` and what you need, or mention {bot}. When somebody writes something good, open "
         "the menu of that message and choose “Teach house style”.",
-        bot=f"<@{bot_user_id}>",
+        bot="`@huisstijl`",
     )
 
 

@@ -120,15 +120,18 @@ def test_using_a_suggestion_keeps_what_was_typed_in_sight_and_a_correction_is_no
     assert (example.prompt, example.prompt_source) == (f"{SUGGESTED}, please", PromptSource.SUGGESTED_EDITED)
 
 
+@pytest.mark.parametrize("channel", [GENERAL, BRAND], ids=["the only style", "the style of this channel"])
 def test_where_messages_are_sorted_the_message_is_what_was_asked_and_nothing_is_suggested(
-    bot: Bot, workspace: Workspace, model: ScriptedModel
+    bot: Bot, workspace: Workspace, model: ScriptedModel, channel: str
 ) -> None:
     with bot.services.database.write() as session:
+        if channel == BRAND:
+            make_style(session, team_id=TEAM_ID, scope_key=TEAM_ID, channel_id=GENERAL, name="letters")
         make_style(
             session, team_id=TEAM_ID, scope_key=TEAM_ID, channel_id=BRAND, name="tickets", kind=StyleKind.CLASSIFY
         )
     mia = workspace.person(MIA)
-    view = open_teach(mia, GENERAL, mia.post(GENERAL, GOOD)["ts"])
+    view = open_teach(mia, channel, mia.post(channel, GOOD)["ts"])
     assert "the label" in note(view)
     assert block(view, "prompt")["element"]["initial_value"] == GOOD
     assert "initial_value" not in block(view, "completion")["element"]

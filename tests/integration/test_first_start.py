@@ -22,7 +22,7 @@ from bot.rehearsal.first_start import (
     read_samples,
     seed_workspace,
 )
-from bot.rehearsal.seed import ANA, BRAND, GENERAL, MIA, NOOR, PACKAGES, TEAM_ID
+from bot.rehearsal.seed import ANA, BOT_USER_ID, BRAND, GENERAL, MIA, NOOR, PACKAGES, TEAM_ID
 from bot.rehearsal.workspace import Workspace, workspace_folder
 from config.rungs import Rung
 from config.settings import Settings
@@ -137,7 +137,10 @@ def test_the_people_have_said_something_worth_teaching(settings: Settings) -> No
         open_conversation(settings, workspace.url)
         open_conversation(settings, workspace.url)
         mia = workspace.person(MIA)
-        assert len(mia.messages(GENERAL)) == 2
+        welcome, try_this = mia.messages(GENERAL)
+        said = welcome["blocks"][0]["elements"][0]["elements"]
+        assert {"type": "text", "text": UNTAUGHT.name, "style": {"code": True}} in said
+        assert "@huisstijl" in try_this["text"] and f"<@{BOT_USER_ID}>" not in try_this["text"], "it asks for a draft"
         for stage, channel in ((TRAINED, BRAND), (TAUGHT, PACKAGES)):
             pair, taught = read_samples(stage)[-1], read_samples(stage)[: stage.approved + stage.proposed]
             root = mia.messages(channel)[0]

@@ -1,0 +1,1 @@
+"""The ladder, measured on real pairs: `study` trains and scores, `report` turns what was stored into docs/ladder.md."""

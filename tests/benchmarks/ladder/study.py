@@ -1,0 +1,185 @@
+"""Trains and scores every rung on real pairs, and stores each pair's scores.
+
+    python -m tests.benchmarks.ladder.study --data debian-packages.jsonl [--train 400] [--seeds 1 2 3] [--unseen 300]
+
+One file a seed under docs/ladder/; what is there is not measured again. `make ladder-report` makes docs/ladder.md of
+it. With two cores a seed of 400 pairs takes about ten minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer
+
+from config.rungs import Rung
+from tests.benchmarks.ladder.pairs import INSTRUCTIONS, Sides, draw_sides, load_records
+from trainer.base_models import prepare_base_model, prepare_embedding_model
+from trainer.dataset import Retriever, TrainingExample, choose_shots, prompt_for, to_trl
+from trainer.evaluate import Candidate, UnseenPair, evaluate
+from trainer.metrics import Scorecard
+from trainer.recipe import Recipe, load_recipe
+from trainer.registry import library_versions
+from trainer.serving.embedder import Embedder
+from trainer.train import PairRow, TrainedAdapter, train_adapter
+
+STORED = Path(__file__).resolve().parents[3] / "docs" / "ladder"
+MODELS = Path(".huisstijl/models")
+BASE, EMBEDDINGS = "embedded:smollm2-135m-instruct", "embedded:all-minilm-l6-v2"
+VALIDATION = 40
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--train", type=int, default=400)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--unseen", type=int, default=300)
+    parser.add_argument("--drafts", type=int, default=100, help="how many of the unseen pairs also get a draft")
+    parser.add_argument("--rungs", nargs="+", default=[rung.value for rung in Rung])
+    parser.add_argument("--recipe", default="cpu-small")
+    parser.add_argument("--stored", type=Path, default=STORED)
+    chosen = parser.parse_args()
+    records = load_records(chosen.data)
+    recipe = _recipe(chosen.recipe, chosen.unseen, chosen.drafts)
+    chosen.stored.mkdir(parents=True, exist_ok=True)
+    for seed in chosen.seeds:
+        target = chosen.stored / f"synopsis-{chosen.train}-{seed}.json"
+        if target.exists():
+            continue
+        sides = draw_sides(records, unseen=chosen.unseen, train=chosen.train, validation=VALIDATION, seed=seed)
+        result = measure(sides, recipe, [Rung(name) for name in chosen.rungs], seed)
+        target.write_text(json.dumps(result, separators=(",", ":")), encoding="utf-8")
+        sys.stdout.write(f"{target.name}: {json.dumps(_short(result))}\n")
+        sys.stdout.flush()
+    return 0
+
+
+def measure(sides: Sides, recipe: Recipe, rungs: list[Rung], seed: int) -> dict[str, Any]:
+    """Train what has to be trained and score all on the unseen pairs. JSON values."""
+    began = time.monotonic()
+    base = prepare_base_model(BASE, MODELS)
+    sides = _embedded(sides)
+    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"seed": seed})})
+    with tempfile.TemporaryDirectory() as folder:
+        trained = _train(sides, recipe, [rung for rung in rungs if rung.needs_adapter], base, Path(folder))
+        cards = evaluate(
+            [_candidate(rung, sides, recipe, trained) for rung in rungs],
+            [UnseenPair(example_id=one.example_id, completion=one.completion) for one in sides.unseen],
+            base_path=base, knobs=recipe.evaluation, dtype=recipe.training.dtype,
+            on_scored=_say,
+        )  # fmt: skip
+    return {
+        "base_model": BASE, "recipe": recipe.name, "recipe_digest": recipe.digest, "seed": seed,
+        "train": len(sides.train), "validation": len(sides.validation), "unseen": len(sides.unseen),
+        "versions": library_versions(), "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(), "seconds": round(time.monotonic() - began, 1),
+        "trained": {rung.value: _facts(adapter) for rung, adapter in trained.items()},
+        "cards": {card.rung: _as_json(card) for card in cards},
+    }  # fmt: skip
+
+
+def _say(card: Scorecard) -> None:
+    sys.stderr.write(f"{card.rung} {card.bits_per_byte:.4f} n={card.n}\n")
+
+
+def _recipe(name: str, unseen: int, drafts: int) -> Recipe:
+    recipe = load_recipe(name)
+    knobs = recipe.evaluation.model_copy(update={"max_pairs": unseen, "max_generated_pairs": drafts})
+    return recipe.model_copy(update={"evaluation": knobs})
+
+
+def _embedded(sides: Sides) -> Sides:
+    embedder = Embedder(prepare_embedding_model(EMBEDDINGS, MODELS), name=EMBEDDINGS)
+
+    def embed(examples: list[TrainingExample]) -> list[TrainingExample]:
+        vectors, _ = embedder.embed([one.prompt for one in examples])
+        return [
+            TrainingExample(
+                example_id=one.example_id, prompt=one.prompt, completion=one.completion, group_key=one.group_key,
+                embedding=vector.numpy(),
+            )
+            for one, vector in zip(examples, vectors, strict=True)
+        ]  # fmt: skip
+
+    return Sides(train=embed(sides.train), validation=embed(sides.validation), unseen=embed(sides.unseen))
+
+
+def _train(sides: Sides, recipe: Recipe, rungs: list[Rung], base: Path, folder: Path) -> dict[Rung, TrainedAdapter]:
+    """As a run does it: `lora` first, and `lora_retrieved` goes on from there."""
+    trained: dict[Rung, TrainedAdapter] = {}
+    tokenizer: Any = AutoTokenizer.from_pretrained(base)
+
+    def rows(side: list[TrainingExample], retriever: Retriever | None) -> list[PairRow]:
+        made, _ = to_trl(
+            side, instructions=INSTRUCTIONS, max_tokens=recipe.training.max_tokens, retriever=retriever,
+            k=recipe.rungs.lora_retrieved_k,
+            count_tokens=lambda messages: len(tokenizer.apply_chat_template(messages, return_dict=False)),
+        )  # fmt: skip
+        return [PairRow(prompt=row["prompt"], completion=row["completion"]) for row in made]
+
+    for rung in (one for one in (Rung.LORA, Rung.LORA_RETRIEVED) if one in rungs):
+        retriever = Retriever(sides.train) if rung.uses_retrieval else None
+        lora = trained.get(Rung.LORA)
+        trained[rung] = train_adapter(
+            base_path=base, rows_train=rows(sides.train, retriever), rows_validation=rows(sides.validation, retriever),
+            recipe=recipe, rung="lora_retrieved" if rung.uses_retrieval else "lora",
+            out_dir=folder / "adapters" / rung.value, checkpoint_dir=folder / "checkpoints" / rung.value,
+            warm_start=lora.folder if lora else None, base_model_name=BASE,
+        )  # fmt: skip
+    return trained
+
+
+def _candidate(rung: Rung, sides: Sides, recipe: Recipe, trained: dict[Rung, TrainedAdapter]) -> Candidate:
+    knobs = recipe.rungs
+    shots = choose_shots(sides.train, knobs.few_shot_k) if rung is Rung.FEW_SHOT else []
+    retriever = Retriever(sides.train) if rung.uses_retrieval else None
+    k = knobs.lora_retrieved_k if rung is Rung.LORA_RETRIEVED else knobs.retrieved_k
+    prompts = tuple(
+        prompt_for(rung.value, INSTRUCTIONS, one, shots=shots, retriever=retriever, k=k) for one in sides.unseen
+    )
+    adapter = trained.get(rung)
+    return Candidate(rung=rung.value, prompts=prompts, adapter=adapter.folder if adapter else None)
+
+
+def _facts(adapter: TrainedAdapter) -> dict[str, Any]:
+    names = ("steps", "best_step", "best_eval_loss", "tokens", "tokens_per_second", "seconds", "train_pairs")
+    facts: dict[str, Any] = asdict(adapter)
+    return {name: facts[name] for name in names} | {"eval_losses": facts["eval_losses"]}
+
+
+def _as_json(card: Scorecard) -> dict[str, Any]:
+    """A scorecard by columns, four decimals, with the first five drafts only: small enough to keep."""
+    drafted = [pair for pair in card.pairs if pair.draft is not None]
+    return {
+        "nll_nats": [round(pair.nll_nats, 4) for pair in card.pairs],
+        "reference_bytes": [pair.reference_bytes for pair in card.pairs],
+        "prompt_tokens": [pair.prompt_tokens for pair in card.pairs],
+        "chrf": [round(pair.chrf or 0.0, 2) for pair in drafted],
+        "exact": [bool(pair.exact) for pair in drafted],
+        "edit_similarity": [round(pair.edit_similarity or 0.0, 4) for pair in drafted],
+        "completion_tokens": [pair.completion_tokens for pair in drafted],
+        "drafts": [pair.draft for pair in drafted[:5]],
+        "seconds_per_draft": round(card.seconds_per_draft, 3), "scoring_seconds": round(card.scoring_seconds, 1),
+    }  # fmt: skip
+
+
+def _short(result: dict[str, Any]) -> dict[str, Any]:
+    bits = {
+        rung: round(sum(card["nll_nats"]) / 0.693147 / sum(card["reference_bytes"]), 4)
+        for rung, card in result["cards"].items()
+    }
+    return {"seconds": result["seconds"], "bits_per_byte": bits}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
