@@ -18,6 +18,7 @@ from db.example_versions import find_last_version
 from db.examples import Example, ExampleStatus
 from db.reviews import list_reviews
 from tests.support.steps import (
+    cards,
     create_style,
     example_id_of,
     open_teach,
@@ -363,6 +364,11 @@ def test_an_import_is_approved_at_once_each_example_on_record(bot: Bot, workspac
     by_text = {example.completion: example for example in examples(bot)}
     assert all(by_text[text].status is ExampleStatus.APPROVED for text in texts)
     assert {by_text[text].status for text in (PRIVATE, GOOD, OTHER)} == {ExampleStatus.PROPOSED}
+    approved = wait_until(
+        lambda: found if len(found := [c for c in cards(ravi) if "Approved by" in str(c)]) == len(texts) else [],
+        what="the cards of what was approved say so",
+    )
+    assert not any("approve_example" in str(card) for card in approved), "there is nothing left to approve on them"
     with bot.services.database.read() as session:
         for text in texts:
             entries = list_audit(session, by_text[text].example_id)
