@@ -156,7 +156,7 @@ class OutOfMemory(TrainingError):
 
 
 class DiskFull(TrainingError):
-    """The trainer's disk is full; free some space, then start the run again: it resumes."""
+    """The trainer's disk is full; free some space, then train again."""
 
 
 class NoTrainingRows(TrainingError):
