@@ -29,7 +29,7 @@ from db.session import Database
 from db.upgrade import upgrade_database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 log = structlog.get_logger()
 
@@ -154,13 +154,21 @@ def plan(settings: Settings, **environment_overrides: str) -> list[Child]:
 
 
 def start_all(children: list[Child], settings: Settings, stop: threading.Event) -> None:
-    """Start them in order; the bot needs its workspace to answer, and people there need the bot to listen."""
+    """Start them in order; the bot needs its workspace to answer, and whoever opens that needs a bot and a model."""
     for child in children:
         child.start()
         if child.name == "workspace":
             _wait_until(lambda: httpx.get(f"{workspace_url(settings)}/api/api.test", **_PROBE).is_success, stop)
     if settings.uses_local_workspace:
-        _wait_until(lambda: httpx.get(f"{workspace_url(settings)}/healthz", **_PROBE).json()["connections"] > 0, stop)
+        log.info("model.loading", note="half a minute the first time, a few seconds later on")
+        health = f"http://{settings.serve_host}:{settings.serve_port}/health"
+        _wait_until(lambda: _hears_slack(settings), stop, children)
+        _wait_until(lambda: httpx.get(health, **_PROBE).is_success, stop, children, seconds=120)
+
+
+def _hears_slack(settings: Settings) -> bool:
+    health = httpx.get(f"{workspace_url(settings)}/healthz", **_PROBE)
+    return health.is_success and health.json()["connections"] > 0
 
 
 def workspace_url(settings: Settings) -> str:
@@ -187,13 +195,17 @@ def stop_all(children: list[Child]) -> None:
         log.info("process.stopped", process=child.name, exit_code=process.returncode)
 
 
-def _wait_until(is_so: Callable[[], bool], stop: threading.Event) -> None:
-    """For thirty seconds at most: `watch` says what has died, and starts it again."""
-    deadline = time.monotonic() + 30
+def _wait_until(
+    is_so: Callable[[], bool], stop: threading.Event, started: Sequence[Child] = (), *, seconds: float = 30
+) -> None:
+    """For so long at most; what has died meanwhile of those that were started is started again."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not stop.is_set():
         with suppress(httpx.HTTPError):
             if is_so():
                 return
+        for child in started:
+            child.watch()
         stop.wait(0.05)
 
 
