@@ -1,4 +1,4 @@
-"""docs/ladder.md and its pictures, from what `study` stored: `make ladder-report`.
+"""docs/ladder.md and its pictures, from what `study` stored: `python -m tests.benchmarks.ladder.report`.
 
 The stored scores are the source; nothing here is measured or typed in by hand.
 """
@@ -111,7 +111,7 @@ on the page. The model is {one["base_model"].removeprefix("embedded:")}, the rec
 {one["unseen"]} unseen pairs are of package families that no training pair belongs to, one pair a family; they are the
 same for every seed and size. {_by_seeds(largest)} Figures are of {one["cores"]} cores; {versions}.
 
-This page and its pictures are made by `make ladder-report` from docs/ladder/*.json, which
+This page and its pictures are made by `python -m tests.benchmarks.ladder.report` from docs/ladder/*.json, which
 `python -m tests.benchmarks.ladder.study --data FILE` measures.
 
 ## {largest.train} training pairs

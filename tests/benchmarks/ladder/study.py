@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.ladder.study --data debian-packages.jsonl [--train 400] [--seeds 1 2 3] [--unseen 300]
 
-One file a seed under docs/ladder/; what is there is not measured again. `make ladder-report` makes docs/ladder.md of
-it. With two cores a seed of 400 pairs takes about ten minutes.
+One file a seed under docs/ladder/; what is there is not measured again.
+`python -m tests.benchmarks.ladder.report` makes docs/ladder.md of them.
 """
 
 from __future__ import annotations
