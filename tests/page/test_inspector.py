@@ -70,7 +70,7 @@ def show(tab: Tab, kind: str) -> None:
 def test_after_a_mention_the_panel_shows_everything_that_it_set_in_motion(
     tab: Tab, model: ScriptedModel, style: None
 ) -> None:
-    model.enqueue(DRAFTED)
+    model.enqueue(DRAFTED, delay=0.1)  # slow enough for the panel to look while it is written
     tab.open(MIA, BRAND)
     tab.page.get_by_role("button", name="What happened underneath").click()
     tab.write(f"@huisstijl {ASKED}")
