@@ -44,14 +44,14 @@ def bot_settings(settings: Settings, workspace: Workspace, model: ScriptedModel,
             "database_url": sqlite_database.url.render_as_string(hide_password=False),
             "draft_deadline_seconds": 5.0,
             "first_token_deadline_seconds": 2.0,
-            "lease_seconds": 30.0,  # nobody dies here, so nobody takes over from a machine that stood still
         }
     )
 
 
 @pytest.fixture
 def bot(bot_settings: Settings, workspace: Workspace) -> Iterator[Bot]:
-    running = build_app(bot_settings)
+    # Nobody dies here: production's lease, or a machine that stands still for a moment has another worker take over.
+    running = build_app(bot_settings.model_copy(update={"lease_seconds": 30.0}))
     running.start()
     wait_until(lambda: workspace.connections > 0, seconds=10)
     yield running
