@@ -1,23 +1,20 @@
-"""Finding the approved examples most like a request: exact cosine search. The scope is a mandatory argument.
+"""Finding the approved examples most like a request. The scope is a mandatory argument.
 
-At 10,000 examples the search takes under half a millisecond; reading the vectors is the larger part. Nothing
-approximate is worth its errors at this size.
+Only rows are found here; which of them are like the request is decided by `config.choosing`, as it is for the trainer.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz import fuzz, process
 from sqlalchemy.orm import Session
 
+from config.choosing import Candidate, Retriever
 from db.examples import Example, list_approved_examples
 from db.scope import Scope
-
-#: Below this cosine an example is about something else and only costs tokens.
-MIN_SIMILARITY = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +29,16 @@ def vector_to_bytes(vector: NDArray[np.float32]) -> bytes:
 
 def bytes_to_vector(stored: bytes) -> NDArray[np.float32]:
     return np.frombuffer(stored, dtype="<f4")
+
+
+def as_candidates(examples: Sequence[Example], embedding_model: str) -> list[Candidate]:
+    """What is chosen from; an embedding of another model counts as none, because it cannot be compared."""
+    return [_as_candidate(one, embedding_model) for one in examples]
+
+
+def _as_candidate(one: Example, embedding_model: str) -> Candidate:
+    vector = bytes_to_vector(one.embedding) if one.embedding and one.embedding_model == embedding_model else None
+    return Candidate(example_id=one.example_id, prompt=one.prompt, completion=one.completion, embedding=vector)
 
 
 def find_similar_examples(
@@ -49,21 +56,7 @@ def find_similar_examples(
     An example that has no embedding yet (approved this very second, or while the model server was down) is
     compared by its words with `request`, so that it can shape the next draft all the same.
     """
-    examples = list_approved_examples(session, style_id, scope)
-    embedded = [e for e in examples if e.embedding is not None and e.embedding_model == embedding_model]
-    hits: list[Hit] = []
-    if embedded and query.size:
-        matrix = np.frombuffer(b"".join(e.embedding or b"" for e in embedded), dtype="<f4")
-        similarities = matrix.reshape(len(embedded), -1) @ query  # (n,)
-        hits = [Hit(example=e, similarity=float(s)) for e, s in zip(embedded, similarities, strict=True)]
-    known = {e.example_id for e in embedded} if query.size else set()
-    hits += _by_words([e for e in examples if e.example_id not in known], request)
-    hits = [hit for hit in hits if hit.similarity >= MIN_SIMILARITY]
-    return sorted(hits, key=lambda hit: (-hit.similarity, hit.example.example_id))[:limit]
-
-
-def _by_words(examples: list[Example], request: str) -> list[Hit]:
-    if not examples or not request:
-        return []
-    scores = process.cdist([request.casefold()], [e.prompt.casefold() for e in examples], scorer=fuzz.token_set_ratio)
-    return [Hit(example=e, similarity=float(s) / 100) for e, s in zip(examples, scores[0], strict=True)]
+    examples = {one.example_id: one for one in list_approved_examples(session, style_id, scope)}
+    retriever = Retriever(as_candidates(list(examples.values()), embedding_model))
+    found = retriever.retrieve(request, query if query.size else None, limit)
+    return [Hit(example=examples[one.example.example_id], similarity=one.similarity) for one in reversed(found)]

@@ -1,28 +1,26 @@
 """A dataset: approved examples frozen into three sides that never mix, and what prompts are built from it.
 
 Near-duplicates and one conversation stay on one side. Examples are placed from the oldest on, by hash or beside the
-older ones they are linked with, so a newer example never moves an older one. Shots and retrieved
-examples come from the training side alone. Pure Python and numpy.
+older ones they are linked with, so a newer example never moves an older one. What stands in a prompt is chosen by
+`config.choosing`, from the training side alone. Pure Python and numpy.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
+from config.choosing import Retriever, Vector, pair_text
+from config.likeness import normalise
 from config.prompts import ChatMessages, Pair, build_prompt, prompt_hash
 from config.sentences import Note, note
-
-Embedding = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,7 +37,7 @@ class TrainingExample:
     #: Any other reason to keep examples together, such as one document.
     group_key: str | None = None
     #: (384,) float32, of the prompt.
-    embedding: Embedding | None = None
+    embedding: Vector | None = None
 
     @property
     def pair(self) -> Pair:
@@ -85,11 +83,6 @@ class Skipped:
 
     example_id: str
     reason: str
-
-
-def normalise(text: str) -> str:
-    """NFKC, case folded, white space collapsed: two texts that read the same are the same."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 # --- the split -------------------------------------------------------------------------------------------------
@@ -162,7 +155,7 @@ def _place(
         for kind, key in (("thread", example.thread_key), ("group", example.group_key), ("asked", asked)):
             if key:
                 links.setdefault(index, set()).add(first.setdefault((kind, key), index))
-    for older, newer in near_duplicate_pairs([_text_of(example) for example in kept], near_duplicate):
+    for older, newer in near_duplicate_pairs([pair_text(example) for example in kept], near_duplicate):
         links.setdefault(newer, set()).add(older)
     sides: dict[str, list[TrainingExample]] = {"train": [], "validation": [], "test": []}
     placed: dict[int, str] = {}
@@ -197,10 +190,6 @@ def near_duplicate_pairs(texts: Sequence[str], threshold: float) -> list[tuple[i
         rows, columns = np.nonzero(scores)
         found.extend((start + int(r), start + int(c)) for r, c in zip(rows, columns, strict=True) if c > r)
     return found
-
-
-def _text_of(example: TrainingExample) -> str:
-    return normalise(f"{example.prompt}\n{example.completion}")
 
 
 def _side(key: str, seed: int, validation_share: float, test_share: float) -> str:
@@ -254,80 +243,6 @@ def _sha256(text: str) -> str:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-# --- shots and retrieval ---------------------------------------------------------------------------------------
-
-
-def choose_shots(train: Sequence[TrainingExample], k: int) -> list[TrainingExample]:
-    """The `few_shot` examples: k that together cover the training side, always the same ones.
-
-    Greedy k-center on the embeddings (Gonzalez 1985), begun at the example nearest to the centre of all. Without
-    embeddings: the oldest k.
-    """
-    known = sorted((e for e in train if e.embedding is not None), key=lambda e: e.example_id)
-    if not known:
-        return sorted(train, key=_age)[:k]
-    vectors = _unit(np.stack([e.embedding for e in known if e.embedding is not None]))
-    chosen = [int(np.argmax(vectors @ vectors.mean(axis=0)))]
-    nearest = vectors @ vectors[chosen[0]]  # cosine to the closest chosen one
-    while len(chosen) < min(k, len(known)):
-        nearest[chosen] = np.inf
-        chosen.append(int(np.argmin(nearest)))
-        nearest = np.maximum(nearest, vectors @ vectors[chosen[-1]])
-    return [known[index] for index in chosen]
-
-
-class Retriever:
-    """Exact cosine search over the training side. Built once, asked for every pair."""
-
-    def __init__(self, train: Sequence[TrainingExample], near_duplicate: float = 92.0) -> None:
-        self.examples = [example for example in train if example.embedding is not None]
-        self._texts = [_text_of(example) for example in self.examples]
-        self._near_duplicate = near_duplicate
-        embeddings = [example.embedding for example in self.examples if example.embedding is not None]
-        self._vectors = _unit(np.stack(embeddings)) if embeddings else np.zeros((0, 1), dtype=np.float32)
-
-    def retrieve(
-        self, query_embedding: Embedding, k: int, exclude: TrainingExample | None = None
-    ) -> list[TrainingExample]:
-        """The k nearest, the least like the request first, so that the best one stands next to it.
-
-        `exclude` is the example that the prompt is being built for: itself and its near-duplicates never appear,
-        or an adapter would learn to copy.
-        """
-        if not self.examples or k < 1:
-            return []
-        scores = self._vectors @ _unit(np.asarray(query_embedding, dtype=np.float32))
-        own = _text_of(exclude) if exclude is not None else None
-        found: list[TrainingExample] = []
-        for index in np.argsort(-scores, kind="stable"):
-            candidate = self.examples[int(index)]
-            if exclude is not None and own is not None:
-                if candidate.example_id == exclude.example_id:
-                    continue
-                if fuzz.ratio(own, self._texts[int(index)]) >= self._near_duplicate:
-                    continue
-            found.append(candidate)
-            if len(found) == k:
-                break
-        return found[::-1]
-
-
-def retrieve(
-    train: Sequence[TrainingExample],
-    query_embedding: Embedding,
-    k: int,
-    exclude: TrainingExample | None = None,
-) -> list[TrainingExample]:
-    """`Retriever(train).retrieve(…)` for a single question."""
-    return Retriever(train).retrieve(query_embedding, k, exclude)
-
-
-def _unit(vectors: Embedding) -> Embedding:
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    unit: Embedding = (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
-    return unit
-
-
 # --- rows and prompts ------------------------------------------------------------------------------------------
 
 
@@ -337,17 +252,15 @@ def prompt_for(
     example: TrainingExample,
     *,
     shots: Sequence[TrainingExample] = (),
-    retriever: Retriever | None = None,
+    retriever: Retriever[TrainingExample] | None = None,
     k: int = 0,
 ) -> ChatMessages:
     """The prompt of one example under one rung: what it is trained, scored and served with."""
     if rung == "few_shot":
         return build_prompt(instructions, example.prompt, [shot.pair for shot in shots])
     if rung in ("retrieved", "lora_retrieved"):
-        if retriever is None or example.embedding is None:
-            return build_prompt(instructions, example.prompt)
-        found = retriever.retrieve(example.embedding, k, exclude=example)
-        return build_prompt(instructions, example.prompt, [other.pair for other in found])
+        found = retriever.retrieve(example.prompt, example.embedding, k, exclude=example) if retriever else []
+        return build_prompt(instructions, example.prompt, [one.example.pair for one in found])
     return build_prompt(instructions, example.prompt)
 
 
@@ -357,7 +270,7 @@ def to_trl(
     instructions: str,
     count_tokens: Callable[[ChatMessages], int] | None = None,
     max_tokens: int | None = None,
-    retriever: Retriever | None = None,
+    retriever: Retriever[TrainingExample] | None = None,
     k: int = 0,
 ) -> tuple[list[dict[str, Any]], list[Skipped]]:
     """Rows in TRL's conversational prompt-completion format, and the examples left out with the reason.

@@ -20,6 +20,7 @@ import torch
 from transformers import AutoTokenizer
 
 from config import failpoints
+from config.choosing import Retriever, choose_covering
 from config.prompts import ChatMessages
 from config.rungs import Rung
 from config.sentences import Note, note
@@ -50,7 +51,7 @@ from trainer.artifacts import (
 )
 from trainer.base_models import base_revision, linear_shapes, prepare_base_model, prepare_embedding_model
 from trainer.curve import draw_curve
-from trainer.dataset import NotEnough, Retriever, TrainingExample, choose_shots, freeze_split, prompt_for, to_trl
+from trainer.dataset import NotEnough, TrainingExample, freeze_split, prompt_for, to_trl
 from trainer.errors import (
     AdapterNameTaken,
     ExampleWithdrawn,
@@ -225,7 +226,9 @@ class _Run:
             log.info("adapter.trained", rung=name, steps=trained[rung].steps, best_step=trained[rung].best_step)
         return trained
 
-    def _rows(self, frozen: Frozen, side: Sequence[TrainingExample], retriever: Retriever | None) -> list[PairRow]:
+    def _rows(
+        self, frozen: Frozen, side: Sequence[TrainingExample], retriever: Retriever[TrainingExample] | None
+    ) -> list[PairRow]:
         rows, _ = to_trl(
             side,
             instructions=frozen.instructions,
@@ -298,7 +301,7 @@ class _Run:
     def _candidate(self, frozen: Frozen, standing: Standing, folders: Mapping[str, Path]) -> Candidate:
         """A candidate's prompts, put together as serving does it: shots and retrieved pairs from training alone."""
         rung, knobs = standing.rung, self.recipe.rungs
-        shots = choose_shots(frozen.train, knobs.few_shot_k) if rung is Rung.FEW_SHOT else []
+        shots = choose_covering(frozen.train, knobs.few_shot_k) if rung is Rung.FEW_SHOT else []
         retriever = Retriever(frozen.train, self.recipe.splits.near_duplicate) if rung.uses_retrieval else None
         k = knobs.lora_retrieved_k if rung is Rung.LORA_RETRIEVED else knobs.retrieved_k
         prompts = tuple(

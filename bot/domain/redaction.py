@@ -19,7 +19,7 @@ import stdnum.iban
 import stdnum.luhn
 import stdnum.nl.bsn
 
-from bot.domain.similarity import ZERO_WIDTH
+from config.likeness import ZERO_WIDTH
 
 
 class Sensitive(StrEnum):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,23 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
+from config.likeness import ZERO_WIDTH, normalise
+
 #: Percent, of both texts together and of each.
 NEAR_TOGETHER = 95.0
 NEAR_EACH = 90.0
 
-#: Characters that take no room: zero-width spaces and joiners, direction marks, variation selectors, soft hyphens.
-ZERO_WIDTH = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
-    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
-)
-_WHITE_SPACE = re.compile(r"\s+")
 _BINS = 64
-
-
-def normalise(text: str) -> str:
-    """The copy that is compared: NFKC, case folded, without zero-width characters, white space as single blanks."""
-    text = ZERO_WIDTH.sub("", unicodedata.normalize("NFKC", text))
-    return _WHITE_SPACE.sub(" ", text.casefold()).strip()
 
 
 def count_visible(text: str) -> int:

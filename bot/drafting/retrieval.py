@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from config.choosing import choose_covering
 from config.prompt_sources import PromptSource
 from db.datasets import SplitName, find_dataset_of_run, list_dataset_examples
 from db.examples import Example, list_approved_examples
 from db.scope import Scope
-from db.search import bytes_to_vector, find_similar_examples
+from db.search import as_candidates, find_similar_examples
 from db.styles import Style
 
 #: No embedding could be had: examples are compared by words.
@@ -43,7 +44,7 @@ def choose_fixed_examples(
     approved = list_approved_examples(session, style.style_id, style.scope)
     trained_on = _trained_on(session, run_id)
     pool = [example for example in approved if example.example_id in trained_on] or approved
-    return choose_covering(pool, embedding_model, k)
+    return _choose_covering(pool, embedding_model, k)
 
 
 #: A demonstration is short: a small model reads three of them before the text that it is asked about.
@@ -65,29 +66,12 @@ def choose_demonstrations(
         and len(example.completion) <= DEMONSTRATED_COMPLETION_CHARS
         and example.prompt_source is not PromptSource.SUGGESTED
     ]
-    return choose_covering(short, embedding_model, k)
+    return _choose_covering(short, embedding_model, k)
 
 
-def choose_covering(examples: Sequence[Example], embedding_model: str, k: int) -> list[Example]:
-    """k examples that together cover all: greedy k-center (Gonzalez 1985) from the one nearest to the centre.
-
-    The same choice as `trainer.dataset.choose_shots` makes. Without embeddings: the oldest k.
-    """
-    known = sorted(
-        (e for e in examples if e.embedding is not None and e.embedding_model == embedding_model),
-        key=lambda e: e.example_id,
-    )
-    if not known:
-        return sorted(examples, key=lambda e: (e.approved_at or e.proposed_at, e.example_id))[:k]
-    vectors = np.stack([bytes_to_vector(e.embedding or b"") for e in known])  # [examples, dimensions]
-    vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    chosen = [int(np.argmax(vectors @ vectors.mean(axis=0)))]
-    nearest = vectors @ vectors[chosen[0]]  # cosine to the closest chosen one
-    while len(chosen) < min(k, len(known)):
-        nearest[chosen] = np.inf
-        chosen.append(int(np.argmin(nearest)))
-        nearest = np.maximum(nearest, vectors @ vectors[chosen[-1]])
-    return [known[index] for index in chosen]
+def _choose_covering(examples: Sequence[Example], embedding_model: str, k: int) -> list[Example]:
+    by_id = {one.example_id: one for one in examples}
+    return [by_id[one.example_id] for one in choose_covering(as_candidates(examples, embedding_model), k)]
 
 
 def _trained_on(session: Session, run_id: str | None) -> frozenset[str]:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from config.choosing import MIN_SIMILARITY
 from db.examples import ExampleStatus, save_embeddings, transition
 from db.scope import Scope
-from db.search import MIN_SIMILARITY, find_similar_examples, vector_to_bytes
+from db.search import find_similar_examples, vector_to_bytes
 from db.styles import find_style_by_name, list_usable_styles
 from tests.support.factories import EMBEDDING_MODEL, make_example, make_style, make_vector
 

@@ -12,7 +12,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.dataset import TrainingExample, near_duplicate_pairs, normalise
+from config.likeness import normalise
+from trainer.dataset import TrainingExample, near_duplicate_pairs
 
 INSTRUCTIONS = "Write the one-line synopsis of the software package that is described."
 #: Longer descriptions are left out: four retrieved ones must fit into a prompt on a CPU.

@@ -21,10 +21,11 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer
 
+from config.choosing import Retriever, choose_covering
 from config.rungs import Rung
 from tests.benchmarks.ladder.pairs import INSTRUCTIONS, Sides, draw_sides, load_records
 from trainer.base_models import prepare_base_model, prepare_embedding_model
-from trainer.dataset import Retriever, TrainingExample, choose_shots, prompt_for, to_trl
+from trainer.dataset import TrainingExample, prompt_for, to_trl
 from trainer.evaluate import Candidate, UnseenPair, evaluate
 from trainer.metrics import Scorecard
 from trainer.recipe import Recipe, load_recipe
@@ -119,7 +120,7 @@ def _train(sides: Sides, recipe: Recipe, rungs: list[Rung], base: Path, folder: 
     trained: dict[Rung, TrainedAdapter] = {}
     tokenizer: Any = AutoTokenizer.from_pretrained(base)
 
-    def rows(side: list[TrainingExample], retriever: Retriever | None) -> list[PairRow]:
+    def rows(side: list[TrainingExample], retriever: Retriever[TrainingExample] | None) -> list[PairRow]:
         made, _ = to_trl(
             side, instructions=INSTRUCTIONS, max_tokens=recipe.training.max_tokens, retriever=retriever,
             k=recipe.rungs.lora_retrieved_k,
@@ -141,7 +142,7 @@ def _train(sides: Sides, recipe: Recipe, rungs: list[Rung], base: Path, folder: 
 
 def _candidate(rung: Rung, sides: Sides, recipe: Recipe, trained: dict[Rung, TrainedAdapter]) -> Candidate:
     knobs = recipe.rungs
-    shots = choose_shots(sides.train, knobs.few_shot_k) if rung is Rung.FEW_SHOT else []
+    shots = choose_covering(sides.train, knobs.few_shot_k) if rung is Rung.FEW_SHOT else []
     retriever = Retriever(sides.train) if rung.uses_retrieval else None
     k = knobs.lora_retrieved_k if rung is Rung.LORA_RETRIEVED else knobs.retrieved_k
     prompts = tuple(

@@ -18,9 +18,10 @@ from bot.domain.reviewing import (
     may_approve_kept_draft,
     may_withdraw,
 )  # fmt: skip
-from bot.domain.similarity import are_near, collapse, normal_pair, normalise
+from bot.domain.similarity import are_near, collapse, normal_pair
 from bot.domain.style_names import find_nearest, is_valid_name, split_request, suggest_name
 from bot.domain.values import Actor
+from config.likeness import normalise
 
 RAVI = Actor(team_id="T1", user_id="U_RAVI", name="ravi")
 ANA = Actor(team_id="T1", user_id="U_ANA", name="ana", is_admin=True)

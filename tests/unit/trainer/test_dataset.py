@@ -6,12 +6,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from config.choosing import Retriever
 from trainer.dataset import (
     NotEnough,
-    Retriever,
     Split,
     TrainingExample,
-    choose_shots,
     freeze_split,
     prompt_for,
     to_trl,
@@ -28,7 +27,7 @@ def an_example(number: int, **changes: object) -> TrainingExample:
         "prompt": " ".join(random.choice(WORDS, 12)) + f" {number}",
         "completion": " ".join(random.choice(WORDS, 4)),
         "approved_at": EPOCH + timedelta(minutes=number),
-        "embedding": random.normal(size=384).astype(np.float32),
+        "embedding": random.normal(loc=1.0, size=384).astype(np.float32),
     }
     return TrainingExample(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -122,34 +121,6 @@ def test_the_hash_changes_with_content_seed_and_instructions_and_with_nothing_el
     edited = [*examples[:-1], an_example(59, completion="something else")]
     hashes = {original, split_of(edited).sha256, split_of(examples, seed=2).sha256}
     assert len({*hashes, split_of(examples, instructions="Be brief.").sha256}) == 4
-
-
-def test_shots_cover_the_training_side_and_are_always_the_same() -> None:
-    corners = np.eye(384, dtype=np.float32)
-    examples = [an_example(i, embedding=corners[i % 4] + 0.01 * corners[10 + i]) for i in range(40)]
-    shots = choose_shots(examples, 4)
-    assert {int(shot.example_id[1:]) % 4 for shot in shots} == {0, 1, 2, 3}
-    assert [s.example_id for s in choose_shots(examples[::-1], 4)] == [s.example_id for s in shots]
-
-
-def test_asking_for_more_shots_than_there_are_gives_all() -> None:
-    assert len(choose_shots([an_example(i) for i in range(3)], 8)) == 3
-
-
-def test_the_nearest_examples_are_retrieved_best_last_without_the_item_and_its_near_duplicates() -> None:
-    examples = [an_example(i) for i in range(30)]
-    twin = an_example(99, prompt=examples[0].prompt + "!", completion=examples[0].completion)
-    retriever = Retriever([*examples, twin])
-    question = examples[0]
-    assert question.embedding is not None
-    found = retriever.retrieve(question.embedding, 5, exclude=question)
-    cosine = [
-        float(e.embedding @ question.embedding / np.linalg.norm(e.embedding)) for e in found if e.embedding is not None
-    ]
-    assert len(found) == 5
-    assert cosine == sorted(cosine)
-    assert not {"e0000", "e0099"} & {e.example_id for e in found}
-    assert retriever.retrieve(question.embedding, 1)[0].example_id == "e0000"
 
 
 def test_rows_are_in_trl_format_and_what_is_too_long_is_listed_with_its_reason_never_cut() -> None:

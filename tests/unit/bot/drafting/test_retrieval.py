@@ -3,40 +3,52 @@
 from __future__ import annotations
 
 import numpy as np
+from sqlalchemy.orm import Session
 
-from bot.drafting.retrieval import choose_covering, retrieve_examples
+from bot.drafting.retrieval import NO_VECTOR, choose_fixed_examples, retrieve_examples
 from bot.drafting.rung import examples_per_prompt
+from config.choosing import Retriever, choose_covering, unit
 from config.recipe_files import RECIPES_DIR
 from config.rungs import Rung
 from db.examples import ExampleStatus
 from db.search import vector_to_bytes
 from db.session import Database
+from db.styles import Style
 from tests.support.factories import EMBEDDING_MODEL, make_example, make_style
-from trainer.dataset import TrainingExample, choose_shots
+from trainer.dataset import TrainingExample
 from trainer.recipe import load_recipe
+from trainer.registry import list_trainable
+
+DIMENSIONS = 8
 
 
-def test_fixed_examples_are_the_ones_the_trainer_would_choose(sqlite_database: Database) -> None:
-    vectors = np.random.default_rng(7).normal(size=(12, 8)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+def _saved_pairs(session: Session, count: int) -> tuple[Style, list[TrainingExample]]:
+    """Approved examples of one style, some without an embedding, and the same as the trainer reads them."""
+    style = make_style(session)
+    random = np.random.default_rng(7)
+    for number in range(count):
+        vector = vector_to_bytes(unit(random.normal(loc=0.4, size=DIMENSIONS).astype(np.float32)))
+        make_example(
+            session, style, status=ExampleStatus.APPROVED, prompt=f"Write about subject {number % 5} and {number}",
+            embedding=vector if number % 4 else None, embedding_model=EMBEDDING_MODEL if number % 4 else None,
+        )  # fmt: skip
+    return style, list_trainable(session, style, style.scope, EMBEDDING_MODEL)
+
+
+def test_the_bot_shows_the_examples_that_the_trainer_measured_with(sqlite_database: Database) -> None:
     with sqlite_database.write() as session:
-        style = make_style(session)
-        examples = [
-            make_example(
-                session, style, status=ExampleStatus.APPROVED, embedding=vector_to_bytes(vector),
-                embedding_model=EMBEDDING_MODEL,
-            )
-            for vector in vectors
-        ]  # fmt: skip
-    training = [
-        TrainingExample(
-            example_id=e.example_id, prompt=e.prompt, completion=e.completion,
-            embedding=vector, approved_at=e.approved_at,
-        )
-        for e, vector in zip(examples, vectors, strict=True)
-    ]  # fmt: skip
-    chosen = [e.example_id for e in choose_covering(examples, EMBEDDING_MODEL, 4)]
-    assert chosen == [e.example_id for e in choose_shots(training, 4)]
+        style, training = _saved_pairs(session, 30)
+        retriever = Retriever(training)
+        fixed = choose_fixed_examples(session, style, run_id=None, embedding_model=EMBEDDING_MODEL, k=4)
+        assert [one.example_id for one in fixed] == [one.example_id for one in choose_covering(training, 4)]
+        for number in range(6):
+            request = f"Write about subject {number}"
+            vector = unit(np.random.default_rng(number).normal(loc=0.4, size=DIMENSIONS).astype(np.float32))
+            for query in (vector, NO_VECTOR):
+                served = retrieve_examples(session, style, request, query, embedding_model=EMBEDDING_MODEL, k=4)
+                measured = retriever.retrieve(request, query if query.size else None, 4)
+                assert [one.example_id for one in served] == [one.example.example_id for one in measured]
+                assert len(served) == 4
 
 
 def test_the_example_most_like_the_request_stands_last(sqlite_database: Database) -> None:
