@@ -18,7 +18,8 @@ HuisstijlError
 │   ├── OverBudget
 │   └── MessageGone  QuoteGone  ForgetQuoteGone  RunHasEnded  AdapterWithdrawn  AlreadyChampion
 ├── ModelError                   the model server did not deliver
-│   └── ModelDown  ModelSlow  ModelBusy  AdapterUnavailable  PromptTooLong  ModelBroke  SuggestionUseless
+│   ├── ModelDown  ModelSlow  ModelBusy  ModelLoading  AdapterUnavailable  PromptTooLong  ModelBroke
+│   └── SuggestionUseless
 ├── SlackError                   Slack did not take what we sent
 │   ├── NotInChannel  SlackUnavailable
 │   └── SlackRefused
@@ -226,6 +227,12 @@ class ModelSlow(ModelError):
 
 class ModelBusy(ModelError):
     """The model server has too many requests at the moment. Ask again in a minute."""
+
+    log_level = logging.WARNING
+
+
+class ModelLoading(ModelError):
+    """I could not write a draft, because the model server is still loading its model. Ask again in a minute."""
 
     log_level = logging.WARNING
 

@@ -24,7 +24,16 @@ from openai import NOT_GIVEN, DefaultHttpxClient, OpenAI, Stream, Timeout
 
 from bot.domain.variants import GREEDY, Sampling
 from bot.drafting.prompt_log import PromptLog
-from bot.errors import AdapterUnavailable, ModelBroke, ModelBusy, ModelDown, ModelError, ModelSlow, PromptTooLong
+from bot.errors import (
+    AdapterUnavailable,
+    ModelBroke,
+    ModelBusy,
+    ModelDown,
+    ModelError,
+    ModelLoading,
+    ModelSlow,
+    PromptTooLong,
+)
 from bot.texts import drafting as texts
 from config.prompts import ChatMessages
 from config.settings import Settings
@@ -81,6 +90,13 @@ class Circuit:
         with self._lock:
             self._failures = 0
 
+    def note(self, error: ModelError) -> None:
+        """A server that only does not like this request, or not yet, does answer."""
+        if isinstance(error, (ModelBusy, ModelLoading, PromptTooLong, AdapterUnavailable)):
+            self.succeeded()
+        else:
+            self.failed()
+
     def failed(self) -> None:
         with self._lock:
             self._failures += 1
@@ -136,9 +152,9 @@ class ModelClient:
         """The answer in pieces, as they arrive, and empty pieces while nothing arrives; the last one has the facts.
 
         `deadline` is a time on `time.monotonic`'s clock: the stream has ended by then. Closing the iterator ends
-        the request. Raises ModelDown, ModelSlow, ModelBusy, PromptTooLong, ModelBroke (after the first text),
-        AdapterUnavailable (where `model` names an adapter: `is_base` false), ModelError. A suggestion's failures
-        are counted by themselves: they keep nobody from a draft.
+        the request. Raises ModelDown, ModelSlow, ModelBusy, ModelLoading, PromptTooLong, ModelBroke (after the first
+        text), AdapterUnavailable (where `model` names an adapter: `is_base` false), ModelError. A suggestion's
+        failures are counted by themselves: they keep nobody from a draft.
         """
         circuit = self._suggesting if is_suggestion else self._drafting
         circuit.enter()
@@ -150,10 +166,7 @@ class ModelClient:
             circuit.succeeded()
         except Exception as error:
             translated = _translate(error, has_text=reader.has_text, is_base=is_base)
-            if isinstance(translated, (ModelBusy, PromptTooLong, AdapterUnavailable)):
-                circuit.succeeded()  # it answers; it only does not like this request
-            else:
-                circuit.failed()
+            circuit.note(translated)
             raise translated from error
         finally:
             reader.abandon()
@@ -188,8 +201,9 @@ class ModelClient:
             if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
                 raise ValueError("the server's vectors are not one finite row a text")
         except Exception as error:
-            self._embedding.failed()
-            raise _translate(error, has_text=False, is_base=True) from error
+            translated = _translate(error, has_text=False, is_base=True)
+            self._embedding.note(translated)
+            raise translated from error
         self._embedding.succeeded()
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)  # [texts, 1]
         normalised: NDArray[np.float32] = (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
@@ -304,5 +318,5 @@ def _translate_status(error: openai.APIStatusError, *, is_base: bool) -> ModelEr
     if status in (400, 413, 422) and (code == "context_length_exceeded" or "context length" in error.message.lower()):
         return PromptTooLong()
     if status == 503 and code == "model_loading":
-        return ModelDown(texts.MODEL_LOADING())
+        return ModelLoading()
     return ModelError()

@@ -20,7 +20,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -30,69 +30,45 @@ from numpy.typing import NDArray
 
 from bot.blocks.draft import closing_blocks, ended_blocks, fallback_text, whole_blocks
 from bot.blocks.text import section
-from bot.domain.drafting import MAX_DRAFT_CHARS, SafeStream
+from bot.domain.drafting import MAX_DRAFT_CHARS
 from bot.domain.values import MessageRef
 from bot.domain.variants import GREEDY, MAX_TRIES, Gate, Sampling, choose_sampling
-from bot.drafting.model import Piece
 from bot.drafting.rung import Plan, make_plan, make_plan_without_adapter
+from bot.drafting.status_line import StatusLine
 from bot.drafting.stream import PressedStop, ThreadStream, end_session, end_stream
-from bot.errors import AdapterUnavailable, HuisstijlError, ModelBroke, ModelBusy, PromptTooLong, SlackError, explain
+from bot.drafting.work import Work
+from bot.errors import (
+    AdapterUnavailable,
+    HuisstijlError,
+    ModelBroke,
+    ModelBusy,
+    ModelError,
+    ModelLoading,
+    PromptTooLong,
+    SlackError,
+    explain,
+)
 from bot.language import speaking
 from bot.operations.drafts import buttons_of, root_key, shape_of
 from bot.services import Services
 from bot.slack import MessageMissing
 from bot.texts import drafting as texts
 from bot.texts import variants
-from bot.texts.agent import session_title
 from bot.workers import Workers
 from config import failpoints
 from db.base import now_in_database
 from db.claims import ClaimLost, write_fenced
-from db.drafts import OPEN, Draft, DraftStatus, claim_drafts, get_draft, list_drafts_of_thread
+from db.drafts import OPEN, Draft, DraftStatus, claim_drafts, get_draft
 from db.outbox import OutboxStatus, find_by_dedupe_key, owe
 from db.session import DatabaseUnavailable
 
 log = structlog.get_logger()
 
 MAX_ATTEMPTS = 5
-#: Slack takes the line "is reading…" away after two minutes.
-STATUS_SECONDS = 90.0
 #: How long a worker waits for the message that a command's thread opens with.
 ROOT_SECONDS = 15.0
-#: Pause before a busy model server is asked again.
+#: Pause before a model server that is busy, or loads its model, is asked again.
 BUSY_SECONDS = 0.5
-
-
-@dataclass(slots=True)
-class Work:
-    """One draft in one worker's hands."""
-
-    draft: Draft
-    began: float = field(default_factory=time.monotonic)
-    raw: str = ""
-    safe: SafeStream = field(default_factory=SafeStream)
-    plan: Plan | None = None
-    first_token_seconds: float | None = None
-    last: Piece | None = None
-    was_cut: bool = False
-    #: How many times a variant has come out as a text that people have seen.
-    repetitions: int = 0
-    #: Set when a person pressed Stop, or when another worker took over.
-    is_over: threading.Event = field(default_factory=threading.Event)
-    #: Has Slack been told that we work in this thread, and that we do no more?
-    has_session: bool = False
-    has_ended: bool = False
-    status: str = ""
-    said_status_at: float = 0.0
-
-    @property
-    def shows_nothing(self) -> bool:
-        return self.draft.message_ts is None and not self.draft.continued_at and not self.has_ended
-
-    @property
-    def tail(self) -> str:
-        """The part that stands in the last message, or will."""
-        return self.raw[self.draft.continued_at :]
 
 
 class DraftWorkers(Workers):
@@ -103,6 +79,7 @@ class DraftWorkers(Workers):
             "draft", bell=services.wakeups.drafts, poll_seconds=services.settings.poll_seconds, threads=threads
         )
         self._services = services
+        self._status = StatusLine(services)
         self._held: dict[str, Work] = {}
         self._held_lock = threading.Lock()
         self._heart = threading.Thread(target=self._beat, name="draft-heart", daemon=True)
@@ -158,7 +135,7 @@ class DraftWorkers(Workers):
             for work in held:
                 with suppress(DatabaseUnavailable):
                     self._beat_one(work)
-                self._repeat_status(work)
+                self._status.repeat(work)
 
     def _beat_one(self, work: Work) -> None:
         try:
@@ -233,14 +210,13 @@ class DraftWorkers(Workers):
         """Ask the model, with what the server can take, until one answer is through."""
         services = self._services
         plan = make_plan(services.database, services.settings, work.draft, self._embed)
-        self._say_status(work, plan)
+        self._status.open(work, texts.reading(len(plan.examples)))
         deadline = work.began + services.settings.draft_deadline_seconds
         busy_until = time.monotonic() + services.settings.first_token_deadline_seconds
         while True:
             work.plan = plan
             try:
                 self._read_model(work, stream, plan, deadline)
-                return
             except _Repetition:
                 work.repetitions += 1
                 log.info("draft.repeated", times=work.repetitions)
@@ -258,9 +234,22 @@ class DraftWorkers(Workers):
                 if smaller is None:
                     raise
                 plan = smaller
-            except ModelBusy:
-                if time.monotonic() + BUSY_SECONDS > min(busy_until, deadline) or self.stopping.wait(BUSY_SECONDS):
-                    raise
+            except ModelBusy as error:
+                self._pause(work, error, min(busy_until, deadline))
+            except ModelLoading as error:
+                self._status.show(work, texts.WAITING_FOR_MODEL())
+                self._pause(work, error, min(busy_until, deadline))
+                # Embeddings were not to be had either: with them the examples may be others.
+                plan = make_plan(services.database, services.settings, work.draft, self._embed)
+            else:
+                return
+
+    def _pause(self, work: Work, error: ModelError, until: float) -> None:
+        """Wait before the server is asked again. Raises the error where that would be too late, and PressedStop."""
+        if time.monotonic() + BUSY_SECONDS > until or self.stopping.is_set():
+            raise error
+        if work.is_over.wait(BUSY_SECONDS):
+            raise PressedStop
 
     def _embed(self, text: str) -> NDArray[np.float32]:
         vector: NDArray[np.float32] = self._services.model.embed([text])[0]
@@ -290,6 +279,7 @@ class DraftWorkers(Workers):
                         work.was_cut = True
                         break
                 else:
+                    self._status.show(work, texts.reading(len(plan.examples)))  # it was waited for, and works now
                     stream.tick()
         finally:
             pieces.close()  # a generator: this hangs up
@@ -299,48 +289,6 @@ class DraftWorkers(Workers):
         stream.feed(work.safe.feed(gate.finish()))
         if not work.raw.strip():
             raise ModelBroke(texts.NO_ANSWER())
-
-    def _say_status(self, work: Work, plan: Plan) -> None:
-        """Open the agent session, and a line in the thread while nothing is visible: neither is waited for, and it
-        does not matter when they fail."""
-        if work.draft.is_private:
-            return  # it is in no thread
-        work.status = texts.reading(len(plan.examples))
-
-        def say() -> None:
-            slack, draft = self._services.slack, work.draft
-            with suppress(SlackError):
-                slack.begin_session(
-                    draft.channel_id, draft.thread_ts, user_id=draft.requested_by, title=self._find_title(draft)
-                )
-                work.has_session = True
-            if work.has_ended:  # the draft was quicker than Slack
-                end_session(slack, draft.channel_id, draft.thread_ts)
-                return
-            self._set_status(work)
-
-        threading.Thread(target=say, name="draft-status", daemon=True).start()
-
-    def _find_title(self, draft: Draft) -> str | None:
-        """A thread is named after its first request, once."""
-        with suppress(DatabaseUnavailable), self._services.database.read() as session:
-            first = list_drafts_of_thread(session, draft.team_id, draft.channel_id, draft.thread_ts)[0]
-            return session_title(first.request) if first.draft_id == draft.draft_id else None
-        return None
-
-    def _repeat_status(self, work: Work) -> None:
-        """Slack takes the line away after two minutes; where a model takes longer, it is said again."""
-        if work.said_status_at and time.monotonic() - work.said_status_at > STATUS_SECONDS:
-            self._set_status(work)
-
-    def _set_status(self, work: Work) -> None:
-        if not work.shows_nothing:
-            return
-        work.said_status_at = time.monotonic()
-        with suppress(SlackError):
-            self._services.slack.set_status(work.draft.channel_id, work.draft.thread_ts, work.status)
-            if not work.shows_nothing:  # the first text overtook the line, which would stay beside it
-                self._services.slack.set_status(work.draft.channel_id, work.draft.thread_ts, "")
 
     def _note_visible(self, work: Work, ts: str) -> None:
         failpoints.visit("reply.after_post")

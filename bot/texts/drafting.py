@@ -29,7 +29,6 @@ KEY_REFUSED = sentence(
     "I could not write a draft, because the model server refused my key. An operator can set HUISSTIJL_MODEL_API_KEY "
     "to the same value on both sides."
 )
-MODEL_LOADING = sentence("The model server is still loading its model. Ask again in a few seconds.")
 LEFT_ALONE = sentence(
     "The model server failed several times in a row, so I leave it alone for a few seconds. Ask again in a moment; if "
     "it goes on, an operator should look at `huisstijl serve`."
@@ -60,6 +59,9 @@ def reading(count: int) -> str:
     if count == 0:
         return say("is reading the instructions…")
     return say_count(count, "is reading {count} example…", "is reading {count} examples…")
+
+
+WAITING_FOR_MODEL = sentence("is waiting for the model server to load its model…")
 
 
 # What shaped it

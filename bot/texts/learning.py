@@ -148,6 +148,9 @@ _NO_SUGGESTION = {
     "ModelBusy": sentence(
         "I have no suggestion for what was asked: the model server has too much to do. Type it yourself."
     ),
+    "ModelLoading": sentence(
+        "I have no suggestion for what was asked: the model server is still loading its model. Type it yourself."
+    ),
     "SuggestionUseless": sentence(
         "I read the message and found no good suggestion for what was asked. Type it yourself."
     ),

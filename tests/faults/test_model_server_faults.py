@@ -83,7 +83,7 @@ def the_answer(workspace: Workspace, thread_ts: str, is_right: Callable[[Json], 
 #: What the server does, what the person reads, whether a part of the draft is visible.
 FAULTS: list[tuple[str, Callable[[ScriptedModel], None], str, bool]] = [
     ("500", lambda m: m.fail(500), "did not answer as it should", False),
-    ("loading", lambda m: m.fail(503, code="model_loading"), "still loading", False),
+    ("loading", lambda m: setattr(m, "is_loading", True), "still loading", False),
     ("busy", lambda m: m.fail(429, times=20), "too many requests", False),
     ("too long", lambda m: m.fail(400, code="context_length_exceeded", times=9), "do not fit", False),
     ("silent", lambda m: m.hang(), "took too long", False),

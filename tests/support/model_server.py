@@ -56,6 +56,8 @@ class ScriptedModel:
         self.embedded: list[list[str]] = []
         #: Status that embeddings fail with; None: they work.
         self.embedding_status: int | None = None
+        #: While it is, everything is refused as our own server refuses it then.
+        self.is_loading = False
         self.default = Answer()
         self._answers: deque[Answer] = deque()
         self._lock = threading.Lock()
@@ -218,6 +220,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self.model.is_loading:
+            self._refuse(503, "model_loading")
+            return
         if self.path.endswith("/embeddings"):
             self._embed(body)
         else:

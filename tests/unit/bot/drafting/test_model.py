@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from bot.drafting.model import CIRCUIT_FAILURES, CIRCUIT_SECONDS, Circuit, ModelClient, Piece, base_model_id
-from bot.errors import AdapterUnavailable, ModelBroke, ModelBusy, ModelDown, ModelError, ModelSlow, PromptTooLong
+from bot.errors import (
+    AdapterUnavailable,
+    ModelBroke,
+    ModelBusy,
+    ModelDown,
+    ModelError,
+    ModelLoading,
+    ModelSlow,
+    PromptTooLong,
+)
 from config.prompts import build_prompt
 from config.settings import Settings
 from tests.support.model_server import ScriptedModel
@@ -65,7 +74,7 @@ def test_the_last_part_of_a_base_models_name_is_what_it_is_called() -> None:
     ("status", "code", "is_base", "expected"),
     [
         (500, "", True, ModelError),
-        (503, "model_loading", True, ModelDown),
+        (503, "model_loading", True, ModelLoading),
         (429, "engine_busy", True, ModelBusy),
         (404, "model_not_found", False, AdapterUnavailable),
         (424, "adapter_rejected", False, AdapterUnavailable),
@@ -192,6 +201,18 @@ def test_a_request_the_server_dislikes_does_not_open_the_circuit(client: ModelCl
         with pytest.raises(ModelBusy):
             ask(client)
     assert text_of(ask(client))
+
+
+def test_a_server_that_loads_its_model_is_asked_again_at_once(client: ModelClient, server: ScriptedModel) -> None:
+    server.is_loading = True
+    for _ in range(CIRCUIT_FAILURES + 1):
+        with pytest.raises(ModelLoading):
+            ask(client)
+        with pytest.raises(ModelLoading):
+            client.embed(["Where is my parcel?"])
+    server.is_loading = False
+    assert text_of(ask(client))
+    assert len(client.embed(["Where is my parcel?"])) == 1
 
 
 def test_of_many_waiting_only_one_tries_a_half_open_circuit() -> None:
