@@ -101,6 +101,11 @@ class Settings(BaseSettings):
     #: the side panel of the local workspace's page.
     prompt_log: Path | None = None
 
+    #: A blind trial of two candidates makes at most so many comparisons, each of them two drafts of one request.
+    trial_comparisons: int = Field(150, ge=10, le=500)
+    #: The share of a style's requests that is drafted twice while a trial runs.
+    trial_share: float = Field(1.0, gt=0, le=1)
+
     #: The recipe that runs use unless a style names another: a file in config/recipes, or a path.
     recipe: str = "cpu-small"
     #: Price of an hour on the training host; quotes and receipts use it.

@@ -1,8 +1,9 @@
 """Drafts: completions offered to a person, with what shaped them and what became of them.
 
-requested → streaming → shown → kept | edited | discarded   (+ failed, stopped). A draft is claimed like a run,
-so a bot that dies mid-draft leaves a row that the next one finds. Whether somebody has used a draft stands beside its
-status: what was posted may still be kept, and the other way round.
+requested → streaming → shown → kept | edited | discarded   (+ failed, stopped). Of two that are compared blindly:
+requested → paired → shown | passed_over (db/trials.py). A draft is claimed like a run, so a bot that dies mid-draft
+leaves a row that the next one finds. Whether somebody has used a draft stands beside its status: what was posted may
+still be kept, and the other way round.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class DraftStatus(StrEnum):
     DISCARDED = "discarded"  #: A person said it is not our style.
     STOPPED = "stopped"  #: A person stopped it.
     FAILED = "failed"  #: No draft came; the thread says why.
+    PAIRED = "paired"  #: Complete; is shown beside another, and one of them will be chosen.
+    PASSED_OVER = "passed_over"  #: The one beside it was chosen.
 
 
 OPEN = (DraftStatus.REQUESTED, DraftStatus.STREAMING)
@@ -83,6 +86,8 @@ class Draft(Claimable, Base):
     used_by: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
     used_at: Mapped[datetime | None] = mapped_column(default=None)
     used_in: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
+    #: One of the two drafts of a blind comparison.
+    comparison_id: Mapped[str | None] = mapped_column(ID, default=None)
     requested_at: Mapped[datetime]
     finished_at: Mapped[datetime | None] = mapped_column(default=None)
 

@@ -21,6 +21,7 @@ from db import (
     styles,
     teams,
     trainers,
+    trials,
 )  # fmt: skip
 from db.base import Base
 
@@ -29,5 +30,5 @@ metadata = Base.metadata
 __all__ = [
     "adapters", "audit", "datasets", "drafts", "example_versions", "examples", "home_viewers", "inbox", "metadata",
     "outbox", "people", "preferences", "promotions", "ratings", "reviews", "runs", "scorecards", "set_aside_pairs",
-    "styles", "teams", "trainers",
+    "styles", "teams", "trainers", "trials",
 ]  # fmt: skip
