@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import fsspec
 import structlog
 
 from bot.domain.values import MessageRef
-from bot.errors import HuisstijlError, SlackUnavailable, explain
+from bot.errors import HuisstijlError, SlackRefused, SlackUnavailable, explain
 from bot.ingress import RightOfWay
 from bot.slack import SlackGateway
 from bot.update_order import UpdateOrder
@@ -155,6 +156,18 @@ def _update_message(slack: SlackGateway, a: dict[str, Any]) -> MessageRef:
     return slack.update_message(MessageRef(channel_id=a["channel_id"], ts=a["ts"]), a["text"], a.get("blocks"))
 
 
+def _delete_message(slack: SlackGateway, a: dict[str, Any]) -> None:
+    """Take a message of ours away, also one that is being streamed, and one that is gone already."""
+    message = MessageRef(channel_id=a["channel_id"], ts=a["ts"])
+    with suppress(SlackRefused):  # no stream is open on it
+        slack.stop_stream(message)
+    try:
+        slack.delete_message(message)
+    except SlackRefused as error:
+        if error.code != "message_not_found":
+            raise
+
+
 def _post_ephemeral(slack: SlackGateway, a: dict[str, Any]) -> None:
     slack.post_ephemeral(a["channel_id"], a["user_id"], a["text"], a.get("blocks"), a.get("thread_ts"))
 
@@ -194,6 +207,7 @@ class PictureMissing(HuisstijlError):
 VERBS: dict[str, Verb] = {
     "post_message": _post_message,
     "update_message": _update_message,
+    "delete_message": _delete_message,
     "post_ephemeral": _post_ephemeral,
     "post_direct": _post_direct,
     "respond": _respond,

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config.rungs import Rung
 from config.variants import Variant
-from db.base import ID, SLACK_ID, Base, words
+from db.base import ID, SLACK_ID, Base, now_in_database, words
 from db.claims import Claimable, claim_next, lease_lapsed
 
 
@@ -90,6 +90,11 @@ class Draft(Claimable, Base):
     comparison_id: Mapped[str | None] = mapped_column(ID, default=None)
     requested_at: Mapped[datetime]
     finished_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    @property
+    def is_erased(self) -> bool:
+        """Has whoever asked for it been forgotten? No draft is asked for with nothing."""
+        return not self.request
 
     @property
     def tail(self) -> str:
@@ -229,6 +234,21 @@ def find_open_drafts_of_thread(session: Session, team_id: str, channel_id: str, 
     """The drafts of a thread that are asked for or being written."""
     found = list_drafts_of_thread(session, team_id, channel_id, thread_ts)
     return [draft for draft in found if draft.status in OPEN]
+
+
+def stop_drafts_of_person(session: Session, team_id: str, user_id: str) -> list[Draft]:
+    """The drafts that this person has asked for and that are not through are over, and their workers have lost them:
+    nothing that those had in hand is written any more. Returns them as they are now."""
+    stopped = update(Draft).where(Draft.team_id == team_id, Draft.requested_by == user_id, Draft.status.in_(OPEN))
+    found = session.scalars(
+        stopped.values(
+            status=DraftStatus.STOPPED, fence=Draft.fence + 1, lease_expires_at=None,
+            finished_at=now_in_database(session),
+        )
+        .returning(Draft)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    ).all()  # fmt: skip
+    return sorted(found, key=lambda draft: draft.draft_id)
 
 
 def find_streaming_drafts(session: Session, team_id: str, channel_id: str, message_ts: Collection[str]) -> list[Draft]:

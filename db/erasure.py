@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Select, Text, and_, cast, delete, func, or
 from sqlalchemy.orm import Session
 
 from db.datasets import DatasetExample
-from db.drafts import OPEN, Draft
+from db.drafts import Draft
 from db.example_versions import ExampleVersion
 from db.examples import Example, ExampleStatus
 from db.inbox import InboxEvent, InboxStatus
@@ -54,9 +54,9 @@ def lock_examples(session: Session, example_ids: Collection[str]) -> list[Exampl
 
 
 def _of_person(team_id: str, user_id: str) -> ColumnElement[bool]:
-    """Drafts they asked for, and drafts that they gave other words; not those that are being written."""
+    """Drafts they asked for, and drafts that they gave other words."""
     reworded = and_(Draft.decided_by == user_id, Draft.edited_completion.is_not(None))
-    return and_(Draft.team_id == team_id, or_(Draft.requested_by == user_id, reworded), Draft.status.not_in(OPEN))
+    return and_(Draft.team_id == team_id, or_(Draft.requested_by == user_id, reworded))
 
 
 def count_drafts_of_person(session: Session, team_id: str, user_id: str) -> int:
@@ -126,7 +126,7 @@ def _drop_preferences(session: Session, draft_ids: Iterable[str], texts: Collect
 def erase_drafts_of_person(session: Session, team_id: str, user_id: str) -> list[str]:
     """Empty the drafts that this person asked for or gave other words, and drop what they said of any draft.
 
-    Returns the drafts' ids.
+    None of theirs is being written any more: see `stop_drafts_of_person`. Returns the drafts' ids.
     """
     ids = list(session.scalars(select(Draft.draft_id).where(_of_person(team_id, user_id))))
     texts = set(session.scalars(select(Draft.edited_completion).where(_of_person(team_id, user_id))))

@@ -86,6 +86,8 @@ class ThreadStream:
         self.mode = Mode.WHOLE if is_whole else Mode.NEW
         #: The message that is written now, or was last; None while there is none to write into.
         self.message: MessageRef | None = None
+        #: The messages before this one, oldest first.
+        self._closed: list[MessageRef] = []
         #: Is a part of the draft in a message before this one?
         self.is_continued = False
 
@@ -161,6 +163,7 @@ class ThreadStream:
             self.mode = Mode.BROKEN
             self._end()
             return
+        self._closed.append(self.message)
         self.message, self.mode, self.is_continued = None, Mode.NEW, True
         self._buffer, self._opening = "", opens
         self._on_continued()
@@ -181,12 +184,13 @@ class ThreadStream:
         self._end()
         return False
 
-    def retract(self) -> None:
-        """Take away the message that is open: nobody will end it."""
+    def retract(self, *, with_earlier: bool = False) -> None:
+        """Take away the message that is open: nobody will end it. `with_earlier`: those before it as well."""
         self._end()
-        if self.message is not None:
+        earlier = self._closed if with_earlier else []
+        for message in [*earlier, *([self.message] if self.message is not None else [])]:
             with suppress(SlackError):
-                self._slack.delete_message(self.message)
+                self._slack.delete_message(message)
 
     def _end(self) -> None:
         if self.message is not None:

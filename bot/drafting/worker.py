@@ -50,6 +50,7 @@ from bot.errors import (
 )
 from bot.language import speaking
 from bot.operations.drafts import buttons_of, root_key, shape_of
+from bot.operations.erasure import finish_erasure
 from bot.services import Services
 from bot.slack import MessageMissing
 from bot.texts import drafting as texts
@@ -174,8 +175,11 @@ class DraftWorkers(Workers):
             self._complete(work, stream)
         except PressedStop:
             self._stop(work, stream)
-        except (ClaimLost, DatabaseUnavailable):
-            raise  # another worker has it, or will
+        except ClaimLost:
+            self._take_away_erased(work, stream)
+            raise  # another worker has it, or nobody needs it any more
+        except DatabaseUnavailable:
+            raise
         except Exception as error:
             explanation = explain(error)
             log.log(
@@ -256,6 +260,8 @@ class DraftWorkers(Workers):
         return vector
 
     def _read_model(self, work: Work, stream: ThreadStream, plan: Plan, deadline: float) -> None:
+        if work.is_over.is_set():
+            raise PressedStop  # nobody waits for it any more, and the model hears nothing of it
         pieces = self._services.model.stream(
             plan.messages, model=plan.model, max_tokens=self._services.settings.draft_max_tokens,
             deadline=deadline, is_base=plan.adapter_name is None, sampling=_sampling(work, plan),
@@ -333,8 +339,9 @@ class DraftWorkers(Workers):
 
     def _stop(self, work: Work, stream: ThreadStream) -> None:
         """A person pressed Stop, or this draft is not ours any more: the row says which."""
-        with self._services.database.read() as session:
-            now = get_draft(session, work.draft.draft_id)
+        now = self._take_away_erased(work, stream)
+        if now.is_erased:
+            return
         if now.fence != work.draft.fence:
             if stream.message is not None and stream.message.ts != now.message_ts:
                 stream.retract()  # the other worker does not know of it and writes a message of its own
@@ -345,6 +352,24 @@ class DraftWorkers(Workers):
             self._finish(work, DraftStatus.STOPPED, completion=work.raw.strip(), **_facts(work))
             with suppress(SlackError):
                 self._services.slack.set_status(work.draft.channel_id, work.draft.thread_ts, "")  # takes the line away
+
+    def _take_away_erased(self, work: Work, stream: ThreadStream) -> Draft:
+        """The row as it is now. Where whoever asked was forgotten meanwhile, nothing of the draft stays anywhere: not
+        in Slack, and not in the log of prompts, which may have got this one after it was cleared."""
+        services, draft = self._services, work.draft
+        with services.database.read() as session:
+            now = get_draft(session, draft.draft_id)
+        if not now.is_erased:
+            return now
+        stream.retract(with_earlier=True)
+        finish_erasure(services.database, services.settings)
+        work.has_ended = True
+        if not draft.is_private:
+            with suppress(SlackError):
+                services.slack.set_status(draft.channel_id, draft.thread_ts, "")
+            end_session(services.slack, draft.channel_id, draft.thread_ts)
+        log.info("draft.taken_away")
+        return now
 
     def _end_incomplete(
         self, work: Work, stream: ThreadStream, status: DraftStatus, sentence: str, **changes: Any

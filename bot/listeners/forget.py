@@ -32,6 +32,7 @@ def confirm_forget(services: Services, click: Click) -> None:
     actor = services.people.get_actor(click.team_id, click.user_id)
     forgotten = confirm_forgetting(services.database, services.settings, actor, click.value)
     services.wakeups.outbox.ring()
+    services.wakeups.stops.ring()  # what is being written for them is over
     services.answer(click, forgotten.sentence, replace=True)
 
 

@@ -17,6 +17,7 @@ from bot.blocks.forget import quote_message
 from bot.domain.values import Actor
 from bot.errors import AdminsOnly, ForgetQuoteGone, MembersOnly
 from bot.operations.clean_retrain import NoRetrain, stop_serving_tainted
+from bot.operations.drafts import root_key
 from bot.operations.erasure import finish_erasure
 from bot.operations.examples import erase_withdrawn
 from bot.operations.people import refuse
@@ -25,8 +26,10 @@ from bot.texts import forget as texts
 from config import failpoints
 from config.settings import Settings
 from db import audit
+from db.drafts import stop_drafts_of_person
 from db.erasure import (
     count_drafts_of_person,
+    drop_unsent_messages,
     erase_drafts_of_person,
     erase_failed_payloads,
     list_examples_of_person,
@@ -34,6 +37,7 @@ from db.erasure import (
     withdraw_in_any_state,
 )
 from db.examples import Example
+from db.outbox import owe
 from db.session import Database
 from db.set_aside_pairs import drop_pairs_of_person
 from db.styles import Style, lock_style
@@ -121,6 +125,7 @@ def _conclude(database: Database, actor: Actor, user_id: str, quote_id: str) -> 
         parts = _entries(session, user_id, "examples.forgotten", quote_id)
         adapters = [name for part in parts for name in part["adapters"]]
         examples = sum(part["examples"] for part in parts)
+        _stop_drafts(session, actor.team_id, user_id)
         drafts = erase_drafts_of_person(session, actor.team_id, user_id)
         drop_pairs_of_person(session, actor.team_id, user_id)
         erase_failed_payloads(session, actor.team_id, [user_id, *drafts])
@@ -132,6 +137,18 @@ def _conclude(database: Database, actor: Actor, user_id: str, quote_id: str) -> 
             user_id=user_id, is_own=user_id == actor.user_id, examples=examples, styles=len(parts),
             drafts=len(drafts), adapter_names=tuple(adapters),
         )  # fmt: skip
+
+
+def _stop_drafts(session: Session, team_id: str, user_id: str) -> None:
+    """What is being written for them ends now, and is taken away: nobody has read it to its end."""
+    stopped = stop_drafts_of_person(session, team_id, user_id)
+    drop_unsent_messages(session, team_id, (root_key(""),), [draft.draft_id for draft in stopped])
+    for draft in stopped:
+        if draft.message_ts is not None:
+            owe(
+                session, team_id=team_id, dedupe_key=f"draft_erased:{draft.draft_id}", verb="delete_message",
+                arguments={"channel_id": draft.channel_id, "ts": draft.message_ts},
+            )  # fmt: skip
 
 
 def decline_forgetting(database: Database, actor: Actor, quote_id: str) -> None:

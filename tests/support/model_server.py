@@ -56,6 +56,9 @@ class ScriptedModel:
         self.embedded: list[list[str]] = []
         #: Status that embeddings fail with; None: they work.
         self.embedding_status: int | None = None
+        #: Embeddings wait for it.
+        self.may_embed = threading.Event()
+        self.may_embed.set()
         #: While it is, everything is refused as our own server refuses it then.
         self.is_loading = False
         self.default = Answer()
@@ -234,6 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
         self.model.embedded.append(texts)
+        self.model.may_embed.wait(60)
         rows = [embed_words(text) for text in texts]
         packed = body.get("encoding_format") == "base64"
         data = [
