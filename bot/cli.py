@@ -181,7 +181,7 @@ def ladder(style: Annotated[str, typer.Argument(help="Name of the style.")]) -> 
     from bot.domain.ladder import ladder_lines
     from bot.errors import NotMeasuredYet, explain
     from bot.operations.ladder import list_ladders
-    from bot.texts.training import LADDER_COLUMNS
+    from bot.texts.training import LADDER_COLUMNS, ladder_says
     from db.session import Database
     from db.styles import StyleNotFound
 
@@ -189,7 +189,8 @@ def ladder(style: Annotated[str, typer.Argument(help="Name of the style.")]) -> 
     database = Database(settings.resolved_database_url)
     try:
         for found in list_ladders(database, settings, style):
-            typer.echo("\n".join([*ladder_lines(found, [column() for column in LADDER_COLUMNS]), "", found.verdict]))
+            table = ladder_lines(found, [column() for column in LADDER_COLUMNS])
+            typer.echo("\n".join([*table, "", *ladder_says(found)]))
     except (NotMeasuredYet, StyleNotFound) as error:
         typer.echo(explain(error).sentence, err=True)
         raise typer.Exit(1) from None

@@ -25,7 +25,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency
 
-from config.sentences import Note, Value, fill, write_number
+from config.sentences import Note, Value, fill, join_clauses, write_number
 
 ENGLISH = "en"
 #: Besides English; each is a folder of catalogues in bot/texts.
@@ -144,6 +144,11 @@ def listed(names: Sequence[str]) -> str:
 def figures(phrases: Sequence[str]) -> str:
     """`a · b · c`: statements that stand beside one another, each complete in itself."""
     return " · ".join(phrase for phrase in phrases if phrase)
+
+
+def clauses(sentence: str, *phrases: str) -> str:
+    """`A sentence; a phrase; another.`: one sentence with what follows from it."""
+    return join_clauses(sentence, [phrase for phrase in phrases if phrase])
 
 
 def sentences(*whole: str) -> str:

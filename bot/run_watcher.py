@@ -220,7 +220,7 @@ class RunWatcher:
                 style_name=style.name,
                 status=run.status.value,
                 is_promoted=bool(verdict.get("promoted")),
-                sentence=verdict_said(verdict) if has_succeeded else failure_said(run.error, verdict),
+                sentence=verdict_said(verdict, run.receipt) if has_succeeded else failure_said(run.error, verdict),
                 ladder=find_ladder_of_run(session, self._services.settings, style, run) if has_succeeded else None,
                 receipt=run.receipt,
                 quote=run.quote,

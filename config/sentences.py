@@ -45,6 +45,11 @@ def write_number(value: float, shape: str = "", language: str = "en") -> str:
     return text.replace("-", "−")
 
 
+def join_clauses(sentence: str, clauses: Sequence[str]) -> str:
+    """`A sentence; a phrase; another.`: one sentence of a sentence and of phrases without a full stop."""
+    return "; ".join([sentence.removesuffix("."), *clauses]) + "."
+
+
 class _Filler(string.Formatter):
     def __init__(self, language: str) -> None:
         self._language = language

@@ -1,22 +1,31 @@
-"""The gate: does a challenger replace the champion? Pure: scorecards in, a verdict with its reason out, as a note that
+"""The gate: does a challenger replace the champion? Pure: scorecards in, a verdict with its reason out, as notes that
 can be said in any language.
 
 Better means beyond the noise: the lower bound of the paired difference in bits per byte, on pairs that neither
-was trained on, is above zero. Several challengers share one chance of error (Bonferroni), so looking at more of
-them does not promote more by luck. A champion may be a prompt without an adapter.
+was trained on, is above zero. Several challengers share one chance of error (their intervals hold together), so
+looking at more of them does not promote more by luck. A champion may be a prompt without an adapter.
+
+A lower rung that is no better is never promoted, but said: where it is not worse by more than a stated margin, beyond
+the noise too (non-inferiority; Piaggio et al. 2012, CONSORT), the verdict is to move down, and a person may do so.
+docs/gate.md has the gate's chances of error and of finding what is true, measured by simulation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import NormalDist
 
-from config.sentences import Note, note
-from trainer.metrics import Interval, Scorecard, bits_per_byte_gain
+from config.rungs import Rung
+from config.sentences import Note, Value, join_clauses, note
+from trainer.metrics import Interval, Scorecard, bits_per_byte_gains
 
 #: With this many unseen pairs a true gain of half the pair-to-pair spread is found in 8 of 10 cases, against one
-#: challenger; `tests/unit/trainer/test_promotion.py` measures it.
+#: challenger; docs/gate.md has the other cases.
 PAIRS_FOR_POWER = 40
+#: The chance with which so many more pairs as are named would settle a difference, were it as large as measured.
+POWER = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +34,17 @@ class Policy:
 
     #: Fewer unseen pairs than this never promote anything.
     min_pairs: int = 20
-    #: Over all challengers of one decision together.
+    #: Over all challengers of one decision together. The interval is two-sided and asked one-sidedly, so the chance
+    #: aimed at is half of this; the other half is the room for what a bootstrap on few pairs cannot know.
     false_promotion_rate: float = 0.05
     #: Bits per byte to gain beyond being better at all.
     min_gain_bits: float = 0.0
+    #: A lower rung that is worse by less than this is as good.
+    margin_bits: float = 0.05
+    #: The share of all approved examples that is kept unseen; 0 where that is not known.
+    unseen_share: float = 0.0
+    #: A run measures on no more pairs than this; None is no limit.
+    most_pairs: int | None = None
     resamples: int = 2000
     seed: int = 0
 
@@ -42,146 +58,285 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Promote:
-    """The challenger is better beyond the noise."""
+class _Said:
+    """What every verdict says: a sentence, and what follows from it (phrases without a full stop)."""
 
     rung: str
     why: Note
     comparisons: tuple[Comparison, ...]
+    also: tuple[Note, ...] = field(default=())
 
     @property
     def reason(self) -> str:
-        """The sentence, in English."""
-        return str(self.why)
+        """The whole in one sentence, in English."""
+        return join_clauses(str(self.why), [str(clause) for clause in self.also])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keep:
-    """The champion stays."""
-
-    rung: str
-    why: Note
-    comparisons: tuple[Comparison, ...]
-
-    @property
-    def reason(self) -> str:
-        """The sentence, in English."""
-        return str(self.why)
+class Promote(_Said):
+    """The challenger `rung` is better beyond the noise."""
 
 
-Verdict = Promote | Keep
+class Keep(_Said):
+    """The champion `rung` stays."""
 
 
-def decide(champion: Scorecard, challengers: Sequence[Scorecard], policy: Policy) -> Verdict:
-    """Promote the best challenger that is better beyond the noise, or keep the champion; with a sentence.
+class MoveDown(_Said):
+    """The champion stays, but the lower `rung` is as good within the margin: a person may move down to it."""
 
-    All scorecards are of the same unseen pairs; ValueError otherwise.
+
+Verdict = Promote | Keep | MoveDown
+
+
+def decide(
+    champion: Scorecard, challengers: Sequence[Scorecard], policy: Policy, rungs: Mapping[str, Rung] | None = None
+) -> Verdict:
+    """Promote the best challenger that is better beyond the noise; or keep the champion, or advise to move down.
+
+    `rungs`: of the candidates that are not called after their rung. All scorecards are of the same unseen pairs;
+    ValueError otherwise.
     """
+    names = _Names(rungs or {})
     if not challengers:
-        nothing = note("Kept {champion}: there is nothing to compare it with.", champion=champion.rung)
+        nothing = note("Stay on {champion}: there is nothing to compare it with.", champion=names.shown(champion.rung))
         return Keep(rung=champion.rung, why=nothing, comparisons=())
     if champion.n < policy.min_pairs:
         too_few = note(
-            "Kept {champion}: too few unseen pairs to tell better from luck, {n} of the {needed} needed.",
-            champion=champion.rung, n=champion.n, needed=policy.min_pairs,
+            "Stay on {champion}: not enough yet, {n} unseen pairs of the {needed} that are needed to tell better from "
+            "luck.",
+            champion=names.shown(champion.rung), n=champion.n, needed=policy.min_pairs,
         )  # fmt: skip
         return Keep(rung=champion.rung, why=too_few, comparisons=())
 
-    comparisons = tuple(_compare(champion, challengers, policy))
+    comparisons = _compare(champion, challengers, policy)
+    cards = {card.rung: card for card in challengers}
     ranked = sorted(comparisons, key=lambda comparison: -comparison.gain.mean)
-    winners = [c for c in ranked if c.gain.low > policy.min_gain_bits]
-    if winners:
-        return Promote(
-            rung=winners[0].rung, why=_why_better(champion.rung, winners[0], len(challengers)), comparisons=comparisons
-        )
-    return Keep(rung=champion.rung, why=_why_not(champion.rung, ranked[0], policy), comparisons=comparisons)
+    winner = next((one for one in ranked if one.gain.low > policy.min_gain_bits), None)
+    if winner is not None:
+        why = _why_better(champion.rung, winner, names)
+        also = (*_allowance(len(challengers)), *_tokens_saved(champion, cards[winner.rung]))
+        return Promote(rung=winner.rung, why=why, comparisons=comparisons, also=also)
+    lower = _find_lower(champion.rung, comparisons, policy, names)
+    if lower is not None:
+        why = _why_lower(champion.rung, lower, policy, names)
+        also = (*_tokens_saved(champion, cards[lower.rung]), *_no_training(champion.rung, lower.rung, names))
+        return MoveDown(rung=lower.rung, why=why, comparisons=comparisons, also=also)
+    best = ranked[0]
+    return Keep(
+        rung=champion.rung, why=_why_not(champion.rung, best, policy, names), comparisons=comparisons,
+        also=_settling(best.gain, policy),
+    )  # fmt: skip
+
+
+def is_not_worse(gain: Interval, margin: float) -> bool:
+    """Not worse by more than the margin, beyond the noise: the lower bound of the gain is above −margin."""
+    return gain.low > -margin
+
+
+def pairs_to_settle(gain: Interval, threshold: float = 0.0) -> int | None:
+    """How many unseen pairs in all would show this gain to be above `threshold`; None when it is not above it now.
+
+    n · ((q + z) · s / (g − t))², where g ± s is the gain with its standard error on n pairs, q = (g − low) / s is how
+    many standard errors the interval reaches down on these pairs, and z = 0.84 makes the chance `POWER` = 80 % if the
+    true gain is g. The standard error falls with the root of n (Cohen 1988, chapter 2, for paired differences).
+    """
+    above, spread = gain.mean - threshold, gain.standard_error or 0.0
+    if above <= 0:
+        return None
+    if gain.low > threshold or spread <= 0:
+        return gain.n
+    reach = (gain.mean - gain.low) / spread + NormalDist().inv_cdf(POWER)
+    return max(math.ceil(gain.n * (reach * spread / above) ** 2), gain.n + 1)
 
 
 def replace_tainted(
-    champion: Scorecard, challengers: Sequence[Scorecard], policy: Policy, *, prompts: Collection[str]
+    champion: Scorecard,
+    challengers: Sequence[Scorecard],
+    policy: Policy,
+    *,
+    prompts: Collection[str],
+    rungs: Mapping[str, Rung] | None = None,
 ) -> Promote:
     """The champion learnt from something that was withdrawn, so it has to go, also to one that is no better.
 
     The best challenger that is not worse beyond the noise takes its place; otherwise, or where too few unseen pairs
     could tell, the best prompt without an adapter does, which `prompts` names. ValueError when there is none.
     """
-    comparisons = tuple(_compare(champion, challengers, policy))
+    names = _Names(rungs or {})
+    comparisons = _compare(champion, challengers, policy)
     ranked = sorted(comparisons, key=lambda comparison: -comparison.gain.mean)
     if champion.n >= policy.min_pairs:
         equal = [one for one in ranked if one.gain.high >= 0]
         if equal:
-            return Promote(rung=equal[0].rung, why=_why_clean(champion.rung, equal[0]), comparisons=comparisons)
+            why = _why_clean(champion.rung, equal[0], names)
+            return Promote(rung=equal[0].rung, why=why, comparisons=comparisons)
     best = next((one for one in ranked if one.rung in prompts), None)
     if best is None:
         raise ValueError("no prompt was measured")
-    return Promote(rung=best.rung, why=_why_prompt(champion.rung, best), comparisons=comparisons)
+    return Promote(rung=best.rung, why=_why_prompt(champion.rung, best, names), comparisons=comparisons)
 
 
-def _why_clean(champion: str, best: Comparison) -> Note:
+def _compare(champion: Scorecard, challengers: Sequence[Scorecard], policy: Policy) -> tuple[Comparison, ...]:
+    gains = bits_per_byte_gains(
+        champion, challengers, resamples=policy.resamples, seed=policy.seed,
+        confidence=1 - policy.false_promotion_rate,
+    )  # fmt: skip
+    return tuple(Comparison(rung=one.rung, gain=gain) for one, gain in zip(challengers, gains, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What a candidate is called, and how high its rung stands."""
+
+    rungs: Mapping[str, Rung]
+
+    def find_rung(self, key: str) -> Rung | None:
+        return self.rungs.get(key) or (Rung(key) if key in set(Rung) else None)
+
+    def shown(self, key: str) -> str:
+        rung = self.find_rung(key)
+        return key if rung is None or rung.value == key else f"{rung.value} ({key})"
+
+    def height(self, key: str) -> int | None:
+        rung = self.find_rung(key)
+        return None if rung is None else list(Rung).index(rung)
+
+    def is_lower(self, key: str, than: str) -> bool:
+        mine, other = self.height(key), self.height(than)
+        return mine is not None and other is not None and mine < other
+
+
+def _find_lower(champion: str, comparisons: Sequence[Comparison], policy: Policy, names: _Names) -> Comparison | None:
+    """The lowest rung below the champion's that is as good within the margin."""
+    found = [
+        one for one in comparisons if names.is_lower(one.rung, champion) and is_not_worse(one.gain, policy.margin_bits)
+    ]
+    return min(found, key=lambda one: (names.height(one.rung) or 0, -one.gain.mean), default=None)
+
+
+# ------------------------------------------------------------------------------------------------ the sentences
+
+
+def _why_better(champion: str, best: Comparison, names: _Names) -> Note:
     gain = best.gain
+    values: dict[str, Value] = {
+        "best": names.shown(best.rung), "champion": names.shown(champion), "mean": gain.mean, "low": gain.low,
+        "high": gain.high, "n": gain.n,
+    }  # fmt: skip
+    if names.is_lower(champion, best.rung):
+        return note(
+            "Moved up to {best}: {mean:.2f} bits per byte better than {champion} ({low} to {high}, n={n}).", **values
+        )
+    if names.is_lower(best.rung, champion):
+        return note(
+            "Moved down to {best}: {mean:.2f} bits per byte better than {champion} ({low} to {high}, n={n}).", **values
+        )
+    return note("Moved to {best}: {mean:.2f} bits per byte better than {champion} ({low} to {high}, n={n}).", **values)
+
+
+def _allowance(challengers: int) -> tuple[Note, ...]:
+    """An interval that is wider than that of a single comparison says so."""
+    if challengers == 1:
+        return ()
+    return (note("the interval allows for {challengers} challengers", challengers=challengers),)
+
+
+def _why_lower(champion: str, lower: Comparison, policy: Policy, names: _Names) -> Note:
+    gain = lower.gain
     return note(
-        "Promoted {best} over {champion}, which learnt from something that was withdrawn: against it {mean:.2f} bits "
-        "per byte, interval {low} to {high}, so it is not worse beyond the noise (n={n}).",
-        best=best.rung, champion=champion, mean=gain.mean, low=gain.low, high=gain.high, n=gain.n,
+        "Move down to {lower}: against {champion} it gains {mean} bits per byte ({low} to {high}, n={n}), so it "
+        "is not worse by more than {margin:.2f}.",
+        lower=names.shown(lower.rung), champion=names.shown(champion), margin=policy.margin_bits, mean=gain.mean,
+        low=gain.low, high=gain.high, n=gain.n,
     )  # fmt: skip
 
 
-def _why_prompt(champion: str, best: Comparison) -> Note:
+def _why_not(champion: str, best: Comparison, policy: Policy, names: _Names) -> Note:
+    gain = best.gain
+    values: dict[str, Value] = {
+        "best": names.shown(best.rung), "champion": names.shown(champion), "low": gain.low, "high": gain.high,
+        "n": gain.n,
+    }  # fmt: skip
+    if gain.high < 0:
+        return note(
+            "Stay on {champion}: {best}, the best challenger, is {mean:.2f} bits per byte worse ({low} to {high}, "
+            "n={n}).",
+            **values | {"low": -gain.high, "high": -gain.low}, mean=-gain.mean,
+        )  # fmt: skip
+    if gain.mean <= 0:
+        return note(
+            "Stay on {champion}: {best}, the best challenger, is no better: {mean} bits per byte ({low} to {high}, "
+            "n={n}).",
+            **values, mean=gain.mean,
+        )  # fmt: skip
+    if gain.low <= 0:
+        return note(
+            "Stay on {champion}: {best} is {mean} bits per byte better, within the noise ({low} to {high}, n={n}).",
+            **values, mean=gain.mean,
+        )  # fmt: skip
+    return note(
+        "Stay on {champion}: {best} is {mean:.2f} bits per byte better ({low} to {high}, n={n}), but the style asks "
+        "for at least {least:.2f}.",
+        **values, mean=gain.mean, least=policy.min_gain_bits,
+    )  # fmt: skip
+
+
+def _settling(gain: Interval, policy: Policy) -> tuple[Note, ...]:
+    """How many more unseen pairs would settle what is within the noise now, in tens: it is an estimate."""
+    needed = pairs_to_settle(gain, policy.min_gain_bits)
+    if needed is None or needed == gain.n:
+        return ()
+    if policy.most_pairs is not None and needed > policy.most_pairs:
+        return (
+            note(
+                "settling it would take about {needed} unseen pairs, and a run measures {most} at most",
+                needed=_tens(needed), most=policy.most_pairs,
+            ),
+        )  # fmt: skip
+    more = needed - gain.n
+    if not policy.unseen_share:
+        return (note("about {more} more unseen pairs would settle it", more=_tens(more)),)
+    return (
+        note(
+            "about {more} more unseen pairs would settle it, which come with about {examples} more approved examples",
+            more=_tens(more), examples=_tens(more / policy.unseen_share),
+        ),
+    )  # fmt: skip
+
+
+def _tens(count: float) -> int:
+    return math.ceil(count / 10) * 10
+
+
+def _tokens_saved(champion: Scorecard, other: Scorecard) -> tuple[Note, ...]:
+    saved = round(champion.prompt_tokens - other.prompt_tokens)
+    if saved > 0:
+        return (note("saves {tokens} prompt tokens a draft", tokens=saved),)
+    if saved < 0:
+        return (note("costs {tokens} more prompt tokens a draft", tokens=-saved),)
+    return ()
+
+
+def _no_training(champion: str, lower: str, names: _Names) -> tuple[Note, ...]:
+    rung, below = names.find_rung(champion), names.find_rung(lower)
+    if rung is not None and below is not None and rung.needs_adapter and not below.needs_adapter:
+        return (note("needs no training"),)
+    return ()
+
+
+def _why_clean(champion: str, best: Comparison, names: _Names) -> Note:
+    gain = best.gain
+    return note(
+        "Moved to {best}: {champion} learnt from something that was withdrawn, and against it this gains {mean} bits "
+        "per byte, interval {low} to {high}, so not worse beyond the noise (n={n}).",
+        best=names.shown(best.rung), champion=names.shown(champion), mean=gain.mean, low=gain.low, high=gain.high,
+        n=gain.n,
+    )  # fmt: skip
+
+
+def _why_prompt(champion: str, best: Comparison, names: _Names) -> Note:
     gain = best.gain
     return note(
         "Went back to {best}: {champion} learnt from something that was withdrawn, and no adapter trained without it "
         "is certain to be as good (n={n}).",
-        best=best.rung, champion=champion, n=gain.n,
-    )  # fmt: skip
-
-
-def _compare(champion: Scorecard, challengers: Sequence[Scorecard], policy: Policy) -> list[Comparison]:
-    # A two-sided interval is asked one-sidedly ("low > 0"), so at one challenger and a rate of 5 % it is the usual
-    # 95 % interval, which errs on the promoting side in 2.5 % of cases. The percentile bootstrap is a little too
-    # narrow at small n; that margin is what pays for it.
-    confidence = 1 - policy.false_promotion_rate / len(challengers)
-    return [
-        Comparison(
-            rung=challenger.rung,
-            gain=bits_per_byte_gain(
-                champion, challenger, resamples=policy.resamples, seed=policy.seed, confidence=confidence
-            ),
-        )
-        for challenger in challengers
-    ]
-
-
-def _why_better(champion: str, best: Comparison, challengers: int) -> Note:
-    gain = best.gain
-    if challengers > 1:
-        return note(
-            "Promoted {best} over {champion}: {mean:.2f} bits per byte better, interval {low} to {high} widened for "
-            "{challengers} challengers (n={n}).",
-            best=best.rung, champion=champion, mean=gain.mean, low=gain.low, high=gain.high, challengers=challengers,
-            n=gain.n,
-        )  # fmt: skip
-    return note(
-        "Promoted {best} over {champion}: {mean:.2f} bits per byte better, interval {low} to {high} (n={n}).",
-        best=best.rung, champion=champion, mean=gain.mean, low=gain.low, high=gain.high, n=gain.n,
-    )  # fmt: skip
-
-
-def _why_not(champion: str, best: Comparison, policy: Policy) -> Note:
-    gain = best.gain
-    if gain.mean <= 0:
-        return note(
-            "Kept {champion}: {best}, the best challenger, is {mean:.2f} bits per byte worse (n={n}).",
-            champion=champion, best=best.rung, mean=-gain.mean, n=gain.n,
-        )  # fmt: skip
-    if gain.low <= 0:
-        return note(
-            "Kept {champion}: {best} is {mean:.2f} bits per byte better, but the interval {low} to {high} contains "
-            "zero (n={n}).",
-            champion=champion, best=best.rung, mean=gain.mean, low=gain.low, high=gain.high, n=gain.n,
-        )  # fmt: skip
-    return note(
-        "Kept {champion}: {best} is {mean:.2f} bits per byte better, interval {low} to {high}, but the style asks for "
-        "at least {least:.2f} (n={n}).",
-        champion=champion, best=best.rung, mean=gain.mean, low=gain.low, high=gain.high, least=policy.min_gain_bits,
-        n=gain.n,
+        best=names.shown(best.rung), champion=names.shown(champion), n=gain.n,
     )  # fmt: skip

@@ -112,6 +112,9 @@ class Gate(_Part):
     false_promotion_rate: float = Field(0.05, gt=0, lt=0.5)
     #: Bits per byte that a challenger must at least gain, beyond being better at all.
     min_gain_bits: float = Field(0.0, ge=0)
+    #: A lower rung that is worse by less than this many bits per byte, beyond the noise, is as good: moving down to it
+    #: is advised, and done by a person.
+    margin_bits: float = Field(0.05, ge=0)
 
 
 class Recipe(_Part):

@@ -64,7 +64,7 @@ from trainer.errors import (
 from trainer.evaluate import Candidate, UnseenPair, evaluate
 from trainer.hold import Hold
 from trainer.metrics import Scorecard
-from trainer.promotion import Policy, Promote, Verdict, decide, replace_tainted
+from trainer.promotion import MoveDown, Policy, Promote, Verdict, decide, replace_tainted
 from trainer.recipe import Recipe, load_recipe
 from trainer.registry import Champion, Frozen, Standing
 from trainer.serving.embedder import Embedder
@@ -367,11 +367,13 @@ class _Run:
         """
         self._enter(RunStatus.PUBLISHING, PUBLISHED_AT)
         policy = _policy(self.recipe)
-        verdict = decide(scores.champion_card, scores.challengers, policy)
+        verdict = decide(scores.champion_card, scores.challengers, policy, scores.rungs)
         # Whether the champion has to go is known in the last transaction only.
         has_adapter_champion = bool(scores.champion.standing.adapter_name)
         clean = (
-            replace_tainted(scores.champion_card, scores.challengers, policy, prompts=scores.prompts)
+            replace_tainted(
+                scores.champion_card, scores.challengers, policy, prompts=scores.prompts, rungs=scores.rungs
+            )
             if has_adapter_champion
             else None
         )
@@ -450,14 +452,20 @@ class _Scores:
         """The candidates without an adapter, by key."""
         return [one.key for one in self.standings if not one.adapter_name]
 
+    @property
+    def rungs(self) -> dict[str, Rung]:
+        """Every candidate's rung, by key."""
+        return {one.key: one.rung for one in self.standings}
+
     def standing(self, key: str) -> Standing:
         return next(one for one in self.standings if one.key == key)
 
     def verdict_values(self, verdict: Verdict | None, curve_words: Note | None) -> dict[str, Any]:
-        """The verdict as JSON: the sentence (in English, and as a note), who won over whom, the ladder's table with
-        the best first, and what the picture shows."""
+        """The verdict as JSON: the sentence (in English, and as notes), who won over whom, where moving down is
+        advised to, the ladder's table with the best first, and what the picture shows."""
         comparisons = {one.rung: one.gain for one in verdict.comparisons} if verdict else {}
         ranked = sorted(comparisons, key=lambda key: -comparisons[key].mean)
+        lower = self.standing(verdict.rung) if isinstance(verdict, MoveDown) else None
         challenger = verdict.rung if isinstance(verdict, Promote) else next(iter(ranked), None)
         table = []
         for one in sorted(self.standings, key=lambda one: self.cards[one.key].bits_per_byte):
@@ -473,8 +481,10 @@ class _Scores:
                 "promoted": isinstance(verdict, Promote),
                 "champion": _named(self.champion.standing),
                 "challenger": _named(self.standing(challenger)) if challenger else None,
-                "sentence": str(why),
+                "lower": _named(lower) if lower else None,
+                "sentence": verdict.reason if verdict else str(why),
                 "why": why.as_json(),
+                "also": [clause.as_json() for clause in verdict.also] if verdict else [],
                 "curve": curve_words.as_json() if curve_words else None,
                 "table": table,
             }
@@ -502,8 +512,9 @@ def _named(standing: Standing) -> dict[str, str]:
 
 def _policy(recipe: Recipe) -> Policy:
     return Policy(
-        **recipe.gate.model_dump(), resamples=recipe.evaluation.bootstrap_resamples, seed=recipe.training.seed
-    )
+        **recipe.gate.model_dump(), unseen_share=recipe.splits.test_share, most_pairs=recipe.evaluation.max_pairs,
+        resamples=recipe.evaluation.bootstrap_resamples, seed=recipe.training.seed,
+    )  # fmt: skip
 
 
 def _receipt(

@@ -117,7 +117,8 @@ def champion_lines(style: StyleOverview) -> list[str]:
     if style.champion_since is None:
         return [words.NO_CHAMPION()]
     champion = words.champion(style.champion_rung, style.champion_adapter, style.champion_since)
-    return [champion, words.score(style.score) if style.score else words.NOT_MEASURED()]
+    score = words.score(style.score, style.pairs_needed) if style.score else words.NOT_MEASURED()
+    return [champion, score, *([words.verdict(escape(style.verdict))] if style.verdict else [])]
 
 
 def draft_line(style: StyleOverview) -> str:

@@ -29,13 +29,10 @@ def ladder_table(ladder: Ladder) -> Blocks:
 def ladder_message(ladder: Ladder) -> tuple[str, Blocks]:
     """Text and blocks of `/huisstijl ladder`."""
     title = texts.ladder_title(ladder)
-    verdict = clip(escape(ladder.verdict), 2900)
     blocks: Blocks = [
         {"type": "section", "text": {"type": "mrkdwn", "text": f"*{title}*"}},
         *ladder_table(ladder),
     ]
-    says = [verdict] if verdict else []
-    if not ladder.is_enough:
-        says.append(texts.not_enough_pairs(ladder))
+    says = [clip(escape(one), 2900) for one in texts.ladder_says(ladder)]
     blocks += [{"type": "section", "text": {"type": "mrkdwn", "text": one}} for one in says]
     return texts.ladder_text(title, says), blocks

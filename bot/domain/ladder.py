@@ -97,8 +97,10 @@ def make_rank(
 
 
 def ladder_lines(ladder: Ladder, columns: Sequence[str]) -> list[str]:
-    """The table in fixed-width lines under the columns' names, best first; ★ marks the champion."""
-    rows = [("", *columns), *(_row(rank) for rank in sorted(ladder.ranks, key=lambda rank: rank.bits_per_byte))]
+    """The table in fixed-width lines under the columns' names; ★ marks the champion. The best comes first, unless too
+    few pairs could tell which that is: then the ladder's own order stands."""
+    ranks = sorted(ladder.ranks, key=lambda rank: rank.bits_per_byte) if ladder.is_enough else ladder.ranks
+    rows = [("", *columns), *(_row(rank) for rank in ranks)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(columns) + 1)]
     return [
         "  ".join(

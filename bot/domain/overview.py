@@ -57,6 +57,10 @@ class StyleOverview:
     champion_since: datetime | None
     #: The champion's row of the latest measurement; None when it was not in it.
     score: Rank | None
+    #: Unseen pairs below which a figure says nothing yet.
+    pairs_needed: int
+    #: The latest measurement's verdict in one sentence; "" before any.
+    verdict: str
     approved: int
     proposed: int
     #: Newly approved examples a week, and how many there were at each week's end.

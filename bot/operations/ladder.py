@@ -69,7 +69,7 @@ def find_ladder_of_run(session: Session, settings: Settings, style: Style, run: 
         style_name=style.name,
         run_id=run.run_id,
         ranks=known,
-        verdict=verdict_said(run.verdict),
+        verdict=verdict_said(run.verdict, run.receipt),
         pairs_needed=recipe_facts(settings, style).min_pairs,
     )
 

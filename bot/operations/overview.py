@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from bot.domain.effort import Trend, compare, edit_effort, summarise
-from bot.domain.ladder import Rank
+from bot.domain.ladder import Ladder, Rank
 from bot.domain.next_action import Facts, choose_next_action
 from bot.domain.overview import Contributor, DraftCounts, StyleOverview
 from bot.domain.policy import Due
@@ -56,6 +56,7 @@ def read_overview(session: Session, settings: Settings, style: Style, now: datet
     this_week = week_start(weeks[-1], zone)
     champion = find_promotion(session, style.champion_promotion_id)
     verdict = look_at_policy(session, settings, style, now)
+    ladder = find_ladder(session, settings, style)
     return StyleOverview(
         style_id=style.style_id,
         name=style.name,
@@ -65,7 +66,9 @@ def read_overview(session: Session, settings: Settings, style: Style, now: datet
         champion_rung=champion.rung.value if champion else "",
         champion_adapter=adapter_name(session, style, champion) if champion else "",
         champion_since=champion.promoted_at if champion else None,
-        score=find_score(session, settings, style),
+        score=champion_rank(ladder),
+        pairs_needed=ladder.pairs_needed if ladder else 0,
+        verdict=ladder.verdict if ladder else "",
         approved=approved,
         proposed=counts[ExampleStatus.PROPOSED],
         new_by_week=approvals,
@@ -78,7 +81,7 @@ def read_overview(session: Session, settings: Settings, style: Style, now: datet
         next_training=verdict.reason,
         is_training_due=isinstance(verdict, Due),
         spend=read_spend(session, settings, style, now),
-        next_action=choose_next_action(_facts(session, settings, style, now, champion, outcomes)),
+        next_action=choose_next_action(_facts(session, settings, style, now, champion, outcomes, ladder)),
     )
 
 
@@ -124,13 +127,17 @@ def name_contributors(session: Session, style: Style, counted: list[tuple[str, i
     )
 
 
-def find_score(session: Session, settings: Settings, style: Style) -> Rank | None:
-    """The champion's row in the latest measurement, if it was measured there."""
+def find_ladder(session: Session, settings: Settings, style: Style) -> Ladder | None:
+    """The latest measurement; None before any."""
     try:
-        ladder = read_ladder(session, settings, style)
+        return read_ladder(session, settings, style)
     except NotMeasuredYet:
         return None
-    return next((rank for rank in ladder.ranks if rank.is_champion), None)
+
+
+def champion_rank(ladder: Ladder | None) -> Rank | None:
+    """The champion's row in the latest measurement, if it was measured there."""
+    return next((rank for rank in ladder.ranks if rank.is_champion), None) if ladder else None
 
 
 # ------------------------------------------------------------------------------------------------ the next best action
@@ -138,7 +145,7 @@ def find_score(session: Session, settings: Settings, style: Style) -> Rank | Non
 
 def _facts(
     session: Session, settings: Settings, style: Style, now: datetime, champion: Promotion | None,
-    outcomes: list[DraftOutcome],
+    outcomes: list[DraftOutcome], ladder: Ladder | None,
 ) -> Facts:  # fmt: skip
     counts = count_examples(session, style.style_id, style.scope)
     verdict = look_at_policy(session, settings, style, now)
@@ -155,7 +162,7 @@ def _facts(
         failures_in_a_row=count_failures_in_a_row(session, style.style_id),
         fruitless_runs=len(fruitless),
         fruitless_cost=sum(float((run.receipt or {}).get("cost") or 0.0) for run in fruitless),
-        is_champion_measured=find_score(session, settings, style) is not None,
+        is_champion_measured=champion_rank(ladder) is not None,
         better_candidate=better,
         better_by=by,
         effort=sum(efforts) / len(efforts) if efforts else None,

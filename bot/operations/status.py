@@ -55,7 +55,9 @@ def get_status(
         ended = find_latest_run(session, style.style_id, *ENDED)
         if ended is not None:
             has_failed = ended.status is RunStatus.FAILED
-            said = failure_said(ended.error, ended.verdict) if has_failed else verdict_said(ended.verdict)
+            said = (
+                failure_said(ended.error, ended.verdict) if has_failed else verdict_said(ended.verdict, ended.receipt)
+            )
             lines.append(texts.status_last_run(ended.status.value, ended.ended_at, clip(escape(said), 800)))
         elif active is None:
             lines.append(texts.NO_RUN_YET())
@@ -89,4 +91,4 @@ def _why_champion(session: Session, style: Style, champion: Promotion) -> str:
         name = texts.candidate_name(before.rung.value, adapter_name(session, style, before)) if before else "–"
         return texts.rolled_back_reason(champion.actor, name)
     run = session.get(Run, champion.run_id) if champion.run_id else None
-    return escape(verdict_said(run.verdict) if run else champion.reason)
+    return escape(verdict_said(run.verdict, run.receipt) if run else champion.reason)

@@ -29,7 +29,15 @@ def champion(rung: str, adapter: str, since: datetime) -> str:
     return say("*Champion:* {name}, since {moment}.", name=candidate_name(rung, adapter), moment=moment(since))
 
 
-def score(rank: Rank) -> str:
+def score(rank: Rank, needed: int) -> str:
+    """The champion's figure; on fewer unseen pairs than are `needed` there is none to speak of yet."""
+    if rank.n < needed:
+        return say_count(
+            rank.n,
+            "*Quality:* not enough yet: {count} unseen pair, and {needed} are needed to tell better from luck.",
+            "*Quality:* not enough yet: {count} unseen pairs, and {needed} are needed to tell better from luck.",
+            needed=needed,
+        )
     return say_count(
         rank.n,
         "*Quality:* {bits:.2f} bits per byte, 95 % interval {low:.2f} to {high:.2f}, on {count} unseen pair; lower is "
@@ -38,6 +46,10 @@ def score(rank: Rank) -> str:
         "better.",
         bits=rank.bits_per_byte, low=rank.low, high=rank.high,
     )  # fmt: skip
+
+
+def verdict(said: str) -> str:
+    return say("*Verdict:* {verdict}", verdict=said)
 
 
 # --- examples over time ---------------------------------------------------------------------------------------------

@@ -319,6 +319,14 @@ def not_enough_pairs(ladder: Ladder) -> str:
     )
 
 
+def ladder_says(ladder: Ladder) -> list[str]:
+    """What follows from the measurement, a sentence each: the same in Slack and in the terminal."""
+    says = [ladder.verdict] if ladder.verdict else []
+    if not ladder.is_enough:
+        says.append(not_enough_pairs(ladder))
+    return says
+
+
 def ladder_text(title: str, says: Sequence[str]) -> str:
     """What notifications and screen readers say."""
     return sentences(say("{title}.", title=title), *says)

@@ -152,7 +152,7 @@ def test_a_challenger_that_is_not_better_than_the_serving_adapter_is_kept_out_wi
     assert (second.status, second.error) == (RunStatus.SUCCEEDED, None)
     assert second.verdict is not None and not second.verdict["promoted"]
     assert second.verdict["champion"]["adapter_name"] == before[2]
-    assert second.verdict["sentence"].startswith(f"Kept {before[2]}: ")
+    assert second.verdict["sentence"].startswith(f"Stay on {before[1].value} ({before[2]}): ")
     assert champion_of(database, prepared.style_id) == before
     assert [row["is_champion"] for row in second.verdict["table"]].count(True) == 1
     assert len(second.verdict["table"]) == 6

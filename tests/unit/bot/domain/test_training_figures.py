@@ -91,11 +91,17 @@ def test_the_table_puts_the_best_first_marks_the_champion_and_lines_up() -> None
         ranks=(rank("zero_shot", 40, 44), rank("lora", 20, 22, adapter_name="support-v1"),
                rank("retrieved", 30, 33, is_champion=True)),
         verdict="Kept.",
-        pairs_needed=20,
+        pairs_needed=2,
     )  # fmt: skip
     head, *rows = ladder_lines(ladder, [column() for column in LADDER_COLUMNS])
     assert [row.split()[0 if not row.startswith("★") else 1] for row in rows] == ["lora", "retrieved", "zero_shot"]
     assert [row.startswith("★") for row in rows] == [False, True, False]
     assert len({len(row) for row in [head, *rows]}) == 1
     assert "support-v1" in rows[0]
-    assert not ladder.is_enough
+
+
+def test_with_too_few_pairs_the_ladders_own_order_stands() -> None:
+    ranks = (rank("zero_shot", 40, 44), rank("retrieved", 30, 33), rank("lora", 20, 22))
+    ladder = Ladder(style_name="support", run_id="run_1", ranks=ranks, verdict="", pairs_needed=20)
+    rows = ladder_lines(ladder, [column() for column in LADDER_COLUMNS])[1:]
+    assert [row.split()[0] for row in rows] == ["zero_shot", "retrieved", "lora"]

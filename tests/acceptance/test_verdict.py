@@ -1,0 +1,174 @@
+"""The verdict of a measurement: one sentence, and the same one wherever somebody reads it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.app import Bot
+from bot.clock import Clock
+from bot.rehearsal.people import Person
+from bot.rehearsal.seed import ANA, BRAND, TEAM_ID
+from bot.rehearsal.workspace import Workspace
+from config.rungs import Rung
+from config.settings import Settings, child_environment
+from db import runs
+from db.base import new_id, now_in_database
+from db.datasets import Dataset
+from db.examples import ExampleStatus
+from db.promotions import PromotionKind
+from db.runs import RunStatus
+from db.scorecards import ScorecardRow
+from db.session import Database
+from db.styles import Style
+from db.teams import get_team
+from tests.support import factories
+from tests.support.wait import wait_until
+from trainer.metrics import PairScore, Scorecard
+from trainer.promotion import Policy, decide
+
+RECEIPT = {"total_seconds": 240.0, "cost": 0.02, "currency": "EUR", "train_pairs": 20, "unseen_pairs": 38}
+PRICE = "a run takes 4 min and costs €0.02."
+
+pytestmark = pytest.mark.timeout(90)
+
+
+def cards(pairs: int) -> list[Scorecard]:
+    """Retrieved examples, and an adapter that is a little better, within the noise; four times the prompt."""
+
+    def card(rung: str, nats: Callable[[int], float], prompt_tokens: int) -> Scorecard:
+        scores = [
+            PairScore(example_id=str(n), nll_nats=nats(n), reference_bytes=50, prompt_tokens=prompt_tokens)
+            for n in range(pairs)
+        ]
+        return Scorecard(rung=rung, pairs=tuple(scores), seconds_per_draft=0.5, scoring_seconds=1.0)
+
+    return [
+        card("retrieved", lambda n: 40 + n % 7, 400),
+        card("lora", lambda n: 39 + n % 7 + (n * 37) % 29 - 14, 90),
+    ]
+
+
+@pytest.fixture
+def measured(bot: Bot, workspace: Workspace, sqlite_database: Database) -> Callable[[int], Style]:
+    def measure(pairs: int) -> Style:
+        return write_run(sqlite_database, pairs)
+
+    return measure
+
+
+def write_run(database: Database, pairs: int) -> Style:
+    """A style that retrieved examples serve, after a run that ended as the trainer ends one."""
+    with database.write() as session:
+        get_team(session, TEAM_ID).terms_accepted_at = now_in_database(session)
+        style = factories.make_style(
+            session, team_id=TEAM_ID, scope_key=TEAM_ID, channel_id=BRAND, name="support", recipe="cpu-small",
+            created_by=ANA, created_at=now_in_database(session) - timedelta(weeks=9),
+        )  # fmt: skip
+        factories.make_promotion(
+            session, style, kind=PromotionKind.INITIAL, rung=Rung.RETRIEVED, base_model="m", actor=ANA
+        )
+        for _ in range(20):
+            factories.make_example(session, style, status=ExampleStatus.APPROVED)
+        queued = factories.make_run(session, style, base_model="m")
+    with database.write() as session:
+        run = runs.claim_run(session, owner="trainer:1", lease_seconds=60)
+        assert run is not None and run.run_id == queued.run_id
+        dataset = Dataset(
+            dataset_id=new_id("dat"), run_id=run.run_id, style_id=run.style_id, scope_key=run.scope_key,
+            content_hash="sha256:0", seed=1, instructions="", prompt_hash="sha256:0", versions={}, skipped=[],
+            frozen_at=now_in_database(session),
+        )  # fmt: skip
+        session.add(dataset)
+        session.flush()
+        champion, challenger = cards(pairs)
+        for card in (champion, challenger):
+            scored = [{"nll_nats": pair.nll_nats, "reference_bytes": pair.reference_bytes} for pair in card.pairs]
+            session.add(
+                ScorecardRow(
+                    scorecard_id=new_id("sco"), run_id=run.run_id, style_id=run.style_id, scope_key=run.scope_key,
+                    dataset_id=dataset.dataset_id, rung=Rung(card.rung), base_model="m",
+                    card={"pairs": scored, "summary": card.summary()}, scored_at=now_in_database(session),
+                )
+            )  # fmt: skip
+        decided = decide(champion, [challenger], Policy(unseen_share=0.15))
+        verdict = {
+            "promoted": False, "sentence": decided.reason, "why": decided.why.as_json(),
+            "also": [clause.as_json() for clause in decided.also],
+        }  # fmt: skip
+        runs.end_run(session, run.run_id, run.fence, RunStatus.SUCCEEDED, verdict=verdict, receipt=RECEIPT, error=None)
+        return style
+
+
+def answer(person: Person, text: str) -> str:
+    before = len(person.ephemerals(BRAND))
+    assert person.slash("/huisstijl", text, BRAND).ok
+    wait_until(lambda: len(person.ephemerals(BRAND)) > before, what=f"an answer to {text}")
+    return read(person.ephemerals(BRAND)[-1])
+
+
+def read(shown: Any) -> str:
+    return json.dumps(shown, ensure_ascii=False)
+
+
+def channel_says(person: Person, part: str) -> str:
+    def look() -> str | None:
+        return next((read(one) for one in person.messages(BRAND) if part in read(one)), None)
+
+    return wait_until(look, what=f"a message with {part!r}")
+
+
+def in_the_terminal(settings: Settings, *arguments: str) -> str:
+    ran = subprocess.run(
+        [sys.executable, "-m", "bot.cli", *arguments], env=child_environment(settings), capture_output=True, text=True,
+        timeout=60, check=True,
+    )  # fmt: skip
+    return ran.stdout
+
+
+def test_everybody_reads_the_very_same_sentence_everywhere(
+    measured: Callable[[int], Style], bot: Bot, bot_settings: Settings, workspace: Workspace,
+    sqlite_database: Database,
+) -> None:  # fmt: skip
+    measured(38)
+    ana = workspace.person(ANA)
+    result = channel_says(ana, "was trained and measured")
+    sentence = result[result.index("Stay on retrieved") : result.index(PRICE) + len(PRICE)]
+    assert sentence.startswith("Stay on retrieved: lora is 0.0")
+    assert "bits per byte better, within the noise (−0.0" in sentence
+    assert "n=38); about " in sentence and "more unseen pairs would settle it" in sentence
+
+    assert sentence in answer(ana, "ladder support")
+    assert sentence in answer(ana, "status support")
+    assert sentence in in_the_terminal(bot_settings, "ladder", "support")
+    assert sentence in read(wait_until(lambda: home_with(ana, "*Verdict:*"), what="a verdict in the Home tab"))
+    Clock(sqlite_database, bot.services.settings, now=lambda: datetime.now(UTC)).tick()
+    assert sentence in channel_says(ana, "The week of support")
+
+
+def home_with(person: Person, part: str) -> dict[str, Any] | None:
+    person.open_home()
+    view = person.home_view()
+    return view if view is not None and part in read(view) else None
+
+
+def test_with_too_few_unseen_pairs_no_figure_is_shown_as_a_winner(
+    measured: Callable[[int], Style], bot_settings: Settings, workspace: Workspace
+) -> None:
+    measured(12)
+    ana = workspace.person(ANA)
+    result = channel_says(ana, "was trained and measured")
+    home = read(wait_until(lambda: home_with(ana, "*Verdict:*"), what="a verdict in the Home tab"))
+    for shown in (result, answer(ana, "ladder support"), home, in_the_terminal(bot_settings, "ladder", "support")):
+        assert "not enough yet, 12 unseen pairs of the 20" in shown
+        assert "bits per byte better" not in shown
+    assert "*Quality:* not enough yet: 12 unseen pairs, and 20 are needed" in home
+    # The table keeps the ladder's own order: nothing stands on top because it was lucky.
+    table = in_the_terminal(bot_settings, "ladder", "support").splitlines()
+    assert ["retrieved" in table[1], "lora" in table[2]] == [True, True]
