@@ -19,6 +19,8 @@ app = typer.Typer(
 )  # fmt: skip
 db_app = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(db_app, name="db")
+knowledge_app = typer.Typer(help="A style's documents: what its drafts take facts from.", no_args_is_help=True)
+app.add_typer(knowledge_app, name="knowledge")
 
 
 def _start() -> Settings:
@@ -196,6 +198,41 @@ def ladder(style: Annotated[str, typer.Argument(help="Name of the style.")]) -> 
         raise typer.Exit(1) from None
     finally:
         database.dispose()
+
+
+@knowledge_app.command("add")
+def knowledge_add(
+    files: Annotated[list[Path], typer.Argument(help="PDF, DOCX, Markdown, HTML or text.")],
+    style: Annotated[str, typer.Option(help="Name of the style.")],
+    team: Annotated[str, typer.Option(help="Slack team id; only needed when there are several.")] = "",
+) -> None:
+    """Add documents: each whole, or a sentence that says why not."""
+    from bot.operations.knowledge import add_files
+
+    raise typer.Exit(add_files(_start(), files, style=style, team=team, say=typer.echo))
+
+
+@knowledge_app.command("list")
+def knowledge_list(
+    style: Annotated[str, typer.Option(help="Name of the style.")],
+    team: Annotated[str, typer.Option(help="Slack team id; only needed when there are several.")] = "",
+) -> None:
+    """List a style's documents with their ids."""
+    from bot.operations.knowledge import list_files
+
+    raise typer.Exit(list_files(_start(), style=style, team=team, say=typer.echo))
+
+
+@knowledge_app.command("remove")
+def knowledge_remove(
+    document: Annotated[str, typer.Argument(help="Id of the document, as `list` shows it.")],
+    style: Annotated[str, typer.Option(help="Name of the style.")],
+    team: Annotated[str, typer.Option(help="Slack team id; only needed when there are several.")] = "",
+) -> None:
+    """Erase a document: its text, its passages and what was computed from them."""
+    from bot.operations.knowledge import remove_file
+
+    raise typer.Exit(remove_file(_start(), document, style=style, team=team, say=typer.echo))
 
 
 @db_app.command("upgrade")

@@ -10,7 +10,7 @@ HuisstijlError
 │   └── OutOfScope
 ├── BadInput                     the words or numbers cannot be used
 │   ├── EmptyRequest  RequestTooLong  UnknownStyle  NoStyleYet  AmbiguousStyle  UnknownCommand
-│   ├── NameTaken  UnusablePair  UnknownCandidate
+│   ├── NameTaken  UnusablePair  UnknownCandidate  DocumentRefused
 │   └── TransferRefused          a file that the operator reads in or writes
 │       └── ImportRefused  StyleUnknown
 ├── NotYet                       right, but too early or too late
@@ -40,6 +40,7 @@ from dataclasses import dataclass
 from bot.language import say, say_docstring
 from db.drafts import DraftNotFound
 from db.examples import ExampleChanged, ExampleNotFound
+from db.knowledge import DocumentNotFound
 from db.promotions import ChampionMoved
 from db.runs import RunNotFound
 from db.session import DatabaseUnavailable
@@ -133,6 +134,10 @@ class UnusablePair(BadInput):
 
 class UnknownCandidate(BadInput):
     """This style has no measured candidate of that name. `/huisstijl ladder` lists them."""
+
+
+class DocumentRefused(BadInput):
+    """This document was not added, and nothing of it was kept. Check the file and add it again."""
 
 
 class TransferRefused(BadInput):
@@ -293,6 +298,7 @@ class SlackRefused(SlackError):
 #: Errors of the database layer, as ours: its sentences are already written for people.
 _FROM_DB: tuple[type[Exception], ...] = (
     StyleNotFound, ExampleNotFound, ExampleChanged, DraftNotFound, RunNotFound, ChampionMoved,
+    DocumentNotFound,
 )  # fmt: skip
 
 #: Faults that pass by themselves: the delivery is worked on again instead of being answered with an error.

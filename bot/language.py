@@ -141,6 +141,11 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names)
 
 
+def apart(names: Sequence[str]) -> str:
+    """`a; b; c`: names that may have commas in them."""
+    return "; ".join(names)
+
+
 def figures(phrases: Sequence[str]) -> str:
     """`a · b · c`: statements that stand beside one another, each complete in itself."""
     return " · ".join(phrase for phrase in phrases if phrase)

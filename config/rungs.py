@@ -9,6 +9,7 @@ class Rung(StrEnum):
     ZERO_SHOT = "zero_shot"  #: The style's instructions alone.
     FEW_SHOT = "few_shot"  #: A fixed set of approved examples in every prompt.
     RETRIEVED = "retrieved"  #: The approved examples most like this request.
+    KNOWLEDGE = "knowledge"  #: The same examples, and passages from the team's documents.
     LORA = "lora"  #: An adapter trained on the approved examples.
     LORA_RETRIEVED = "lora_retrieved"  #: An adapter trained on prompts that carry retrieved examples.
 
@@ -18,4 +19,4 @@ class Rung(StrEnum):
 
     @property
     def uses_retrieval(self) -> bool:
-        return self in (Rung.RETRIEVED, Rung.LORA_RETRIEVED)
+        return self in (Rung.RETRIEVED, Rung.KNOWLEDGE, Rung.LORA_RETRIEVED)

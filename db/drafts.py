@@ -60,6 +60,8 @@ class Draft(Claimable, Base):
     model_fingerprint: Mapped[str | None] = mapped_column(String(128), default=None)
     #: Ids of the examples in the prompt, in the prompt's order.
     example_ids: Mapped[list[str]] = mapped_column(default=list)
+    #: Ids of the passages that the prompt quoted, in the prompt's order.
+    passage_ids: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     completion: Mapped[str] = mapped_column(Text, default="")
     #: The streamed message, known from the first text on.
     message_ts: Mapped[str | None] = mapped_column(SLACK_ID, default=None)

@@ -9,6 +9,7 @@ from db import (
     examples,
     home_viewers,
     inbox,
+    knowledge,
     outbox,
     people,
     preferences,
@@ -28,7 +29,7 @@ from db.base import Base
 metadata = Base.metadata
 
 __all__ = [
-    "adapters", "audit", "datasets", "drafts", "example_versions", "examples", "home_viewers", "inbox", "metadata",
-    "outbox", "people", "preferences", "promotions", "ratings", "reviews", "runs", "scorecards", "set_aside_pairs",
-    "styles", "teams", "trainers", "trials",
+    "adapters", "audit", "datasets", "drafts", "example_versions", "examples", "home_viewers", "inbox", "knowledge",
+    "metadata", "outbox", "people", "preferences", "promotions", "ratings", "reviews", "runs", "scorecards",
+    "set_aside_pairs", "styles", "teams", "trainers", "trials",
 ]  # fmt: skip

@@ -22,16 +22,18 @@ LINKED_EXAMPLES = 8
 #: Slack takes 12,000 characters of markdown in a message, and some 13,000 in all of its blocks.
 MARKDOWN_CHARS = 10_400
 LONGEST_LINK = 150
+LONGEST_SOURCE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What shaped a draft: its style, rung, adapter, and examples as (id, permalink)."""
+    """What shaped a draft; its examples as (id, permalink), its passages as (source, permalink)."""
 
     style: str
     rung: str
     adapter: str | None = None
     examples: tuple[tuple[str, str | None], ...] = ()
+    passages: tuple[tuple[str, str | None], ...] = ()
     notes: tuple[str, ...] = ()
     #: Of a variant: which, and where the draft stands that it is a version of.
     variant: str | None = None
@@ -43,7 +45,17 @@ def shape_line(shape: Shape) -> str:
         f"<{link}|{number}>" if link and _is_plain_link(link) else f"`{example_id}`"
         for number, (example_id, link) in enumerate(shape.examples[:LINKED_EXAMPLES], start=1)
     ]
-    return texts.shaped_by(shape.style, shape.rung, shape.adapter, links, (*_parent_notes(shape), *shape.notes))
+    facts = [
+        f"<{link}|{_label(source)}>" if link and _is_plain_link(link) else _label(source)
+        for source, link in dict.fromkeys(shape.passages)
+    ]
+    notes = (*_parent_notes(shape), *shape.notes)
+    return texts.shaped_by(shape.style, shape.rung, shape.adapter, links, facts, notes)
+
+
+def _label(source: str) -> str:
+    """People name documents as they like; in a link's label a bar would end it."""
+    return _quiet(source, LONGEST_SOURCE).replace("|", "¦")
 
 
 def _parent_notes(shape: Shape) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
-"""Approved examples get their embeddings: at once when somebody approves, later where the model server was away.
+"""Approved examples and passages of documents get their embeddings: at once when somebody approves or adds, later where
+the model server was away.
 
-An example is found by its words until then, so nothing waits for this thread.
+They are found by their words until then, so nothing waits for this thread.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import structlog
 from bot.errors import ModelError
 from bot.services import Services
 from db.examples import list_unembedded, save_embeddings
+from db.knowledge import list_unembedded_passages, save_passage_embeddings, text_to_embed
 from db.search import vector_to_bytes
 from db.session import DatabaseUnavailable
 
@@ -23,7 +25,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 
 
 class Embedder:
-    """One thread that embeds what is approved and not yet embedded."""
+    """One thread that embeds what is approved or was added, and is not yet embedded."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -62,6 +64,9 @@ class Embedder:
 
     def embed_once(self) -> bool:
         """Embed one batch; False when everything is embedded. Raises ModelError."""
+        return self._embed_examples() or self._embed_passages()
+
+    def _embed_examples(self) -> bool:
         services, name = self._services, self._services.settings.embedding_model
         with services.database.read() as session:
             examples = [(one.example_id, one.prompt) for one in list_unembedded(session, name, BATCH)]
@@ -74,4 +79,20 @@ class Embedder:
         with services.database.write() as session:
             save_embeddings(session, name, stored)
         log.info("examples.embedded", count=len(stored))
+        return True
+
+    def _embed_passages(self) -> bool:
+        services, name = self._services, self._services.settings.embedding_model
+        with services.database.read() as session:
+            rows = list_unembedded_passages(session, name, BATCH)
+            passages = [(passage.passage_id, text_to_embed(title, passage)) for passage, title in rows]
+        if not passages:
+            return False
+        vectors = services.model.embed([text for _, text in passages], timeout_seconds=EMBED_SECONDS)
+        stored = [
+            (passage_id, vector_to_bytes(vector)) for (passage_id, _), vector in zip(passages, vectors, strict=True)
+        ]
+        with services.database.write() as session:
+            save_passage_embeddings(session, name, stored)
+        log.info("passages.embedded", count=len(stored))
         return True

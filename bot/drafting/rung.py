@@ -6,8 +6,8 @@ can, and the draft says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import structlog
@@ -21,7 +21,9 @@ from bot.drafting.model import base_model_id
 from bot.drafting.retrieval import NO_VECTOR, choose_fixed_examples, retrieve_examples
 from bot.errors import ModelError
 from bot.texts import drafting as texts
-from config.prompts import ChatMessages, Pair, build_prompt, build_variant_prompt
+from bot.texts import knowledge
+from config.passages import PassageSearch, QuotablePassage
+from config.prompts import ChatMessages, Pair, Quote, build_prompt, build_variant_prompt
 from config.recipe_files import RecipeUnreadable, read_recipe_file
 from config.rungs import Rung
 from config.settings import Settings
@@ -29,6 +31,7 @@ from config.variants import Variant
 from db.adapters import Adapter, AdapterStatus, get_adapter
 from db.drafts import Draft, DraftStatus, list_drafts_of_thread, list_family
 from db.examples import Example
+from db.knowledge import find_documents, has_documents, list_quotable
 from db.promotions import Promotion, get_champion
 from db.session import Database
 from db.styles import Style, get_style
@@ -37,6 +40,8 @@ log = structlog.get_logger()
 
 #: What a recipe means that does not say.
 DEFAULT_K = {Rung.FEW_SHOT: 4, Rung.RETRIEVED: 4, Rung.LORA_RETRIEVED: 2}
+#: Rungs that carry the same examples as another one.
+_AS = {Rung.KNOWLEDGE: Rung.RETRIEVED}
 #: Drafts of a thread whose text a follow-up builds on.
 _SPOKEN = (DraftStatus.SHOWN, DraftStatus.KEPT, DraftStatus.EDITED)
 
@@ -57,6 +62,9 @@ class Plan:
     #: In the prompt's order.
     examples: tuple[Example, ...]
     history: tuple[Turn, ...]
+    #: Of the team's documents, in the prompt's order, and where each document stands in Slack, by its id.
+    passages: tuple[QuotablePassage, ...] = ()
+    document_links: Mapping[str, str | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     variant: Variant | None = None
     #: Of a variant: the texts that the prompt carries, the one to vary last; and every text that it must not repeat.
@@ -68,11 +76,12 @@ class Plan:
     def messages(self) -> ChatMessages:
         examples = [Pair(prompt=example.prompt, completion=example.completion) for example in self.examples]
         history = [Pair(prompt=turn.request, completion=turn.answer) for turn in self.history]
+        quotes = [Quote(source=passage.source, text=passage.text) for passage in self.passages]
         if self.variant is None:
-            return build_prompt(self.instructions, self.request, examples, history)
+            return build_prompt(self.instructions, self.request, examples, history, quotes)
         return build_variant_prompt(
-            self.instructions, self.request, self.variant, self.versions, examples, history
-        )  # fmt: skip
+            self.instructions, self.request, self.variant, self.versions, examples, history, quotes
+        )
 
     @property
     def shape(self) -> Shape:
@@ -82,17 +91,25 @@ class Plan:
             adapter=self.adapter_name,
             # The one most like the request first, which stands last in the prompt.
             examples=tuple((example.example_id, example.permalink) for example in reversed(self.examples)),
+            passages=tuple(
+                (knowledge.source(one.title, one.heading, one.page), self.document_links.get(one.document_id))
+                for one in reversed(self.passages)
+            ),
             notes=self.notes,
             variant=self.variant.value if self.variant else None,
             parent_link=self.parent_link,
         )
 
     def smaller(self) -> Plan | None:
-        """The same with half the examples (those least like the request leave first); None when there are none."""
+        """The same with half the examples, then with a passage less (those least like the request leave first), then
+        with less of the thread; None when nothing can be left out."""
         if self.examples:
             kept = self.examples[(len(self.examples) + 1) // 2 :]
             notes = self.notes if texts.FEWER_EXAMPLES() in self.notes else (*self.notes, texts.FEWER_EXAMPLES())
             return replace(self, examples=kept, notes=notes)
+        if self.passages:
+            notes = self.notes if texts.FEWER_PASSAGES() in self.notes else (*self.notes, texts.FEWER_PASSAGES())
+            return replace(self, passages=self.passages[1:], notes=notes)
         if self.history:
             return replace(self, history=self.history[1:])
         if len(self.versions) > 1:
@@ -102,6 +119,7 @@ class Plan:
 
 def examples_per_prompt(recipe: str, rung: Rung) -> int:
     """How many examples a prompt of this rung carries under a recipe: as many as when the rung was measured."""
+    rung = _AS.get(rung, rung)
     if rung not in DEFAULT_K:
         return 0
     try:
@@ -149,13 +167,23 @@ def _plan(
                 session, style, run_id=champion.run_id if champion else None,
                 embedding_model=settings.embedding_model, k=k,
             )  # fmt: skip
-    elif rung.uses_retrieval:
-        query = search_text(draft.request, history)
+    with database.read() as session:
+        knows_documents = has_documents(session, style.style_id, style.scope)
+    query, vector = search_text(draft.request, history), NO_VECTOR
+    if rung.uses_retrieval or knows_documents:
         vector = _embed(embed, query, notes)  # before the session: a slow server holds no connection
+    if rung.uses_retrieval:
         with database.read() as session:
             examples = retrieve_examples(
                 session, style, query, vector, embedding_model=settings.embedding_model, k=k
             )  # fmt: skip
+    passages: tuple[QuotablePassage, ...] = ()
+    links: dict[str, str | None] = {}
+    if knows_documents:
+        passages, links = _find_passages(database, settings, style, query, vector)
+    if rung is Rung.KNOWLEDGE and not passages:
+        rung = Rung.RETRIEVED
+        notes.append(texts.NO_PASSAGE())
     if not examples and rung in (Rung.FEW_SHOT, Rung.RETRIEVED):
         rung = Rung.ZERO_SHOT
         notes = [*(note for note in notes if note != texts.BY_WORDS()), texts.NO_EXAMPLES()]
@@ -164,9 +192,21 @@ def _plan(
     return Plan(
         style=style.name, instructions=style.instructions, request=draft.request, rung=rung,
         model=adapter.name if adapter else base, adapter_name=adapter.name if adapter else None,
-        examples=tuple(examples), history=tuple(history), notes=tuple(notes), variant=draft.variant,
+        examples=tuple(examples), history=tuple(history), passages=passages, document_links=links,
+        notes=tuple(notes), variant=draft.variant,
         versions=_versions(draft, family), known=tuple(one.text for one in family), parent_link=draft.parent_link,
     )  # fmt: skip
+
+
+def _find_passages(
+    database: Database, settings: Settings, style: Style, query: str, vector: NDArray[np.float32]
+) -> tuple[tuple[QuotablePassage, ...], dict[str, str | None]]:
+    """What the style's documents say about this, whatever the rung: facts belong in documents, style in the rung."""
+    with database.read() as session:
+        known = list_quotable(session, style.style_id, style.scope, settings.embedding_model)
+        found = PassageSearch(known).find(query, vector).passages
+        documents = find_documents(session, {one.document_id for one in found})
+    return found, {document_id: document.permalink for document_id, document in documents.items()}
 
 
 def _family(database: Database, draft: Draft) -> list[Draft]:

@@ -493,6 +493,7 @@ def _facts(work: Work) -> dict[str, Any]:
             "rung": work.plan.rung,
             "adapter_name": work.plan.adapter_name,
             "example_ids": [example.example_id for example in work.plan.examples],
+            "passage_ids": [passage.passage_id for passage in work.plan.passages],
             "first_token_seconds": work.first_token_seconds,
         }
     if work.last is not None:

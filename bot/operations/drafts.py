@@ -18,6 +18,7 @@ from bot.errors import EmptyRequest, MembersOnly, NotInChannel, OutOfScope, Requ
 from bot.operations.people import refuse
 from bot.operations.styles import resolve_style
 from bot.texts import drafting as texts
+from bot.texts import knowledge
 from config.rungs import Rung
 from db.audit import record
 from db.base import insert_new, new_id, now_in_database
@@ -34,7 +35,9 @@ from db.drafts import (
     move_draft,
 )  # fmt: skip
 from db.examples import Example
+from db.knowledge import list_cited
 from db.outbox import owe
+from db.scope import Scope
 from db.session import Database
 from db.styles import get_style
 
@@ -185,13 +188,24 @@ def stop_drafts(
 def shape_of(session: Session, draft: Draft) -> Shape:
     """What shaped a draft, from its row."""
     examples = [session.get(Example, example_id) for example_id in reversed(draft.example_ids)]
+    style = get_style(session, draft.style_id)
     return Shape(
-        style=get_style(session, draft.style_id).name,
+        style=style.name,
         rung=(draft.rung or Rung.ZERO_SHOT).value,
         adapter=draft.adapter_name,
         examples=tuple((example.example_id, example.permalink) for example in examples if example is not None),
+        passages=_sources(session, draft, style.scope),
         variant=draft.variant.value if draft.variant else None,
         parent_link=draft.parent_link,
+    )
+
+
+def _sources(session: Session, draft: Draft, scope: Scope) -> tuple[tuple[str, str | None], ...]:
+    """The passages that it quoted and that are still there, the nearest to the request first."""
+    cited = list_cited(session, draft.passage_ids[::-1], scope)
+    return tuple(
+        (knowledge.source(one.document.title, one.passage.heading, one.passage.page), one.document.permalink)
+        for one in cited
     )
 
 

@@ -13,6 +13,7 @@ from config.settings import Settings
 from db.drafts import Draft
 from db.erasure import ERASED
 from db.examples import Example
+from db.knowledge import find_missing_passages
 from db.session import Database
 
 log = structlog.get_logger()
@@ -37,11 +38,14 @@ def _clear_prompt_log(database: Database, path: Path) -> None:
                 select(Example.example_id).where(Example.example_id.in_(shown), Example.content_hash == ERASED)
             )
         )
+        removed = find_missing_passages(session, {passage_id for draft in known for passage_id in draft.passage_ids})
         threads = {(draft.channel_id, draft.thread_ts) for draft in known if _is_erased(session, draft)}
         gone = {
             draft.draft_id
             for draft in known
-            if erased & set(draft.example_ids) or (draft.channel_id, draft.thread_ts) in threads
+            if erased & set(draft.example_ids)
+            or removed & set(draft.passage_ids)
+            or (draft.channel_id, draft.thread_ts) in threads
         }
     drop_drafts(path, gone)
 

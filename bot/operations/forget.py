@@ -20,6 +20,7 @@ from bot.operations.clean_retrain import NoRetrain, stop_serving_tainted
 from bot.operations.drafts import root_key
 from bot.operations.erasure import finish_erasure
 from bot.operations.examples import erase_withdrawn
+from bot.operations.knowledge import remove_documents
 from bot.operations.people import refuse
 from bot.operations.runs import has_enough_examples
 from bot.texts import forget as texts
@@ -37,6 +38,7 @@ from db.erasure import (
     withdraw_in_any_state,
 )
 from db.examples import Example
+from db.knowledge import list_documents_of_person
 from db.outbox import owe
 from db.session import Database
 from db.set_aside_pairs import drop_pairs_of_person
@@ -64,12 +66,14 @@ class Forgotten:
     styles: int
     drafts: int
     adapter_names: tuple[str, ...]
+    documents: int = 0
 
     @property
     def sentence(self) -> str:
         return texts.forgotten(
-            "" if self.is_own else self.user_id, self.examples, self.styles, self.drafts, len(self.adapter_names)
-        )
+            "" if self.is_own else self.user_id, self.examples, self.styles, self.drafts, len(self.adapter_names),
+            self.documents,
+        )  # fmt: skip
 
 
 def quote_forgetting(database: Database, actor: Actor, user_id: str) -> ShownQuote:
@@ -78,8 +82,9 @@ def quote_forgetting(database: Database, actor: Actor, user_id: str) -> ShownQuo
     with database.write() as session:
         by_style = _by_style(list_examples_of_person(session, actor.team_id, user_id))
         drafts = count_drafts_of_person(session, actor.team_id, user_id)
+        documents = len(list_documents_of_person(session, actor.team_id, user_id))
         whom = "" if user_id == actor.user_id else user_id
-        if not by_style and not drafts:
+        if not by_style and not drafts and not documents:
             drop_pairs_of_person(session, actor.team_id, user_id)  # a week's note, and nothing follows from it
             return ShownQuote(text=texts.nothing_to_forget(whom), blocks=None)
         shares = [
@@ -89,8 +94,9 @@ def quote_forgetting(database: Database, actor: Actor, user_id: str) -> ShownQuo
         entry = audit.record(
             session, team_id=actor.team_id, actor=actor.user_id, action="forget.quoted", subject=user_id,
             examples=sum(share.examples for share in shares), styles=len(shares), drafts=drafts,
+            documents=documents,
         )  # fmt: skip
-        text, blocks = quote_message(entry.audit_id, texts.quote_lines(whom, shares, drafts))
+        text, blocks = quote_message(entry.audit_id, texts.quote_lines(whom, shares, drafts, documents))
         return ShownQuote(text=text, blocks=blocks)
 
 
@@ -116,7 +122,8 @@ def confirm_forgetting(database: Database, settings: Settings, actor: Actor, quo
 
 
 def _conclude(database: Database, actor: Actor, user_id: str, quote_id: str) -> Forgotten:
-    """The drafts, and the record of it all: added up from what each style's transaction put down, whoever made it."""
+    """The drafts, the documents, and the record of it all: added up from what each style's transaction put down,
+    whoever made it."""
     with database.write() as session:
         audit.lock_entry(session, quote_id)  # of two clicks at once, one concludes and the other reads what it wrote
         done = _find_done(session, actor, user_id, quote_id)
@@ -128,14 +135,17 @@ def _conclude(database: Database, actor: Actor, user_id: str, quote_id: str) -> 
         _stop_drafts(session, actor.team_id, user_id)
         drafts = erase_drafts_of_person(session, actor.team_id, user_id)
         drop_pairs_of_person(session, actor.team_id, user_id)
+        documents = list_documents_of_person(session, actor.team_id, user_id)
+        remove_documents(session, documents, removed_by=actor.user_id, reason="forgotten")
         erase_failed_payloads(session, actor.team_id, [user_id, *drafts])
         audit.record(
             session, team_id=actor.team_id, actor=actor.user_id, action="person.forgotten", subject=user_id,
             quote=quote_id, examples=examples, styles=len(parts), drafts=len(drafts), adapters=adapters,
+            documents=len(documents),
         )  # fmt: skip
         return Forgotten(
             user_id=user_id, is_own=user_id == actor.user_id, examples=examples, styles=len(parts),
-            drafts=len(drafts), adapter_names=tuple(adapters),
+            drafts=len(drafts), adapter_names=tuple(adapters), documents=len(documents),
         )  # fmt: skip
 
 
@@ -225,7 +235,7 @@ def _find_done(session: Session, actor: Actor, user_id: str, quote_id: str) -> F
     for detail in _entries(session, user_id, "person.forgotten", quote_id):
         return Forgotten(
             user_id=user_id, is_own=user_id == actor.user_id, examples=detail["examples"], styles=detail["styles"],
-            drafts=detail["drafts"], adapter_names=tuple(detail["adapters"]),
+            drafts=detail["drafts"], adapter_names=tuple(detail["adapters"]), documents=detail.get("documents", 0),
         )  # fmt: skip
     return None
 

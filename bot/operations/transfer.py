@@ -82,7 +82,7 @@ def import_examples(
     """
     started = time.monotonic()
     with database.read() as session:
-        style = _find_style(session, team_id, style_name)
+        style = find_style(session, team_id, style_name)
     read, problems = _read_lines(lines, style)
     if problems:
         raise ImportRefused(tuple(problems), texts.nothing_imported(len(problems)))
@@ -118,7 +118,7 @@ def export_examples(database: Database, *, team_id: str, style_name: str, format
     if format not in FORMATS:
         raise TransferRefused(texts.unknown_format(format, FORMATS))
     with database.read() as session:
-        style = _find_style(session, team_id, style_name)
+        style = find_style(session, team_id, style_name)
         pairs = [
             Pair(prompt=e.prompt, completion=e.completion)
             for e in list_approved_examples(session, style.style_id, style.scope)
@@ -132,7 +132,7 @@ def export_preferences(database: Database, *, team_id: str, style_name: str, for
     if format not in FORMATS:
         raise TransferRefused(texts.unknown_format(format, FORMATS))
     with database.read() as session:
-        style = _find_style(session, team_id, style_name)
+        style = find_style(session, team_id, style_name)
         pairs = list_pairs(session, style.style_id, style.scope)
     rows: list[dict[str, Any]] = [{"prompt": p.prompt, "chosen": p.chosen, "rejected": p.rejected} for p in pairs]
     if format == "conversational":
@@ -148,7 +148,7 @@ def import_file(
     settings: Settings, file: Path, *, style: str, team: str, approve: bool, say: Callable[[str], None]
 ) -> int:
     """`huisstijl import`: says what happened and returns the exit status."""
-    with _database(settings) as database:
+    with opened(settings) as database:
         try:
             with _reading(file) as lines:
                 done = import_examples(
@@ -174,7 +174,7 @@ def export_file(
     preferences: bool = False,
 ) -> int:  # fmt: skip
     """`huisstijl export`: writes the file whole or not at all, and returns the exit status."""
-    with _database(settings) as database:
+    with opened(settings) as database:
         try:
             export = export_preferences if preferences else export_examples
             rows = export(database, team_id=find_team(database, team), style_name=style, format=format)
@@ -205,7 +205,7 @@ def find_team(database: Database, team_id: str) -> str:
 
 
 @contextlib.contextmanager
-def _database(settings: Settings) -> Iterator[Database]:
+def opened(settings: Settings) -> Iterator[Database]:
     database = Database(settings.resolved_database_url)
     try:
         yield database
@@ -305,7 +305,7 @@ def _as_row(pair: Pair, format: str) -> dict[str, Any]:
     }
 
 
-def _find_style(session: Session, team_id: str, style_name: str) -> Style:
+def find_style(session: Session, team_id: str, style_name: str) -> Style:
     style = find_style_by_name(session, team_id, style_name)
     if style is None:
         names = sorted(session.scalars(select(Style.name).where(Style.team_id == team_id, ~Style.is_archived)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.language import figures, listed, say, say_count, sentence
+from bot.language import apart, figures, listed, say, say_count, sentence
 
 EXTERNAL = sentence(
     "This channel is shared with another company, and a house style is learnt from ours alone. Ask me in one of our "
@@ -70,23 +70,30 @@ RUNGS = {
     "zero_shot": sentence("*{style}* · `{rung}`: the style's instructions alone"),
     "few_shot": sentence("*{style}* · `{rung}`: the style's fixed examples"),
     "retrieved": sentence("*{style}* · `{rung}`: the examples most like the request"),
+    "knowledge": sentence("*{style}* · `{rung}`: the examples most like the request, and the team's documents"),
     "lora": sentence("*{style}* · `{rung}`: the tuned adapter"),
     "lora_retrieved": sentence("*{style}* · `{rung}`: the tuned adapter and the examples most like the request"),
 }
 
 
-def shaped_by(style: str, rung: str, adapter: str | None, examples: Sequence[str], notes: Sequence[str]) -> str:
-    """One line of mrkdwn under a draft; `examples` are links or ids."""
+def shaped_by(
+    style: str, rung: str, adapter: str | None, examples: Sequence[str], facts: Sequence[str], notes: Sequence[str]
+) -> str:
+    """One line of mrkdwn under a draft; `examples` are links or ids, `facts` are links to documents or their names."""
     parts = [RUNGS[rung](style=style, rung=rung)]
     if adapter:
         parts.append(say("adapter `{adapter}`", adapter=adapter))
     if examples:
         parts.append(say("examples {examples}", examples=listed(examples)))
+    if facts:
+        parts.append(say("facts from {documents}", documents=apart(facts)))
     return figures([*parts, *notes])
 
 
 NO_EXAMPLES = sentence("no approved examples yet")
 BY_WORDS = sentence("compared by words, because the embedding service did not answer")
+NO_PASSAGE = sentence("no passage of the documents is about this")
+FEWER_PASSAGES = sentence("with fewer passages, because more did not fit into the model")
 FEWER_EXAMPLES = sentence("with fewer examples, because more did not fit into the model")
 CUT_SHORT = sentence("cut off where a message ends")
 NO_ADAPTER = sentence(

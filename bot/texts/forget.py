@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.language import bullet, lines, listed, say, say_count, sentence, sentences
+from bot.language import all_of, bullet, lines, listed, say, say_count, sentence, sentences
 
 FORGET_BUTTON = sentence("Erase it all")
 CANCEL_BUTTON = sentence("Cancel")
@@ -32,9 +32,9 @@ class Share:
     adapter_names: tuple[str, ...]
 
 
-def quote_lines(user_id: str, shares: Sequence[Share], drafts: int) -> list[str]:
+def quote_lines(user_id: str, shares: Sequence[Share], drafts: int, documents: int = 0) -> list[str]:
     """A paragraph each; `user_id` is empty for whoever asks about themselves."""
-    said = [_headline(user_id, sum(share.examples for share in shares), len(shares), drafts)]
+    said = [_headline(user_id, sum(share.examples for share in shares), len(shares), drafts, documents)]
     if shares:
         shown = [bullet(_share(share)) for share in shares[:SHOWN]]
         if len(shares) > SHOWN:
@@ -45,23 +45,25 @@ def quote_lines(user_id: str, shares: Sequence[Share], drafts: int) -> list[str]
     return said
 
 
-def _headline(user_id: str, examples: int, styles: int, drafts: int) -> str:
-    counted = _counted(examples, styles, drafts)
+def _headline(user_id: str, examples: int, styles: int, drafts: int, documents: int) -> str:
+    counted = _counted(examples, styles, drafts, documents)
     if user_id:
         return say("*Forget {who}?* Of theirs there are {counted}.", who=f"<@{user_id}>", counted=counted)
     return say("*Forget what is yours?* There are {counted}.", counted=counted)
 
 
-def _counted(examples: int, styles: int, drafts: int) -> str:
-    return say(
-        "{examples} and {drafts}",
-        examples=say(
+def _counted(examples: int, styles: int, drafts: int, documents: int) -> str:
+    counted = [
+        say(
             "{examples} in {styles}",
             examples=say_count(examples, "{count} example", "{count} examples"),
             styles=say_count(styles, "{count} style", "{count} styles"),
         ),
-        drafts=say_count(drafts, "{count} draft", "{count} drafts"),
-    )
+        say_count(drafts, "{count} draft", "{count} drafts"),
+    ]
+    if documents:
+        counted.append(say_count(documents, "{count} document", "{count} documents"))
+    return all_of(counted)
 
 
 def _share(share: Share) -> str:
@@ -98,12 +100,12 @@ def _consequences(*, has_adapters: bool) -> str:
 
 def nothing_to_forget(user_id: str) -> str:
     if user_id:
-        return say("There is nothing of {who} to forget: no example and no draft.", who=f"<@{user_id}>")
-    return say("There is nothing of yours to forget: no example and no draft.")
+        return say("There is nothing of {who} to forget: no example, no draft and no document.", who=f"<@{user_id}>")
+    return say("There is nothing of yours to forget: no example, no draft and no document.")
 
 
-def forgotten(user_id: str, examples: int, styles: int, drafts: int, adapters: int) -> str:
-    counted = _counted(examples, styles, drafts)
+def forgotten(user_id: str, examples: int, styles: int, drafts: int, adapters: int, documents: int = 0) -> str:
+    counted = _counted(examples, styles, drafts, documents)
     if user_id:
         done = say("{who} is forgotten: {counted} were erased.", who=f"<@{user_id}>", counted=counted)
     else:

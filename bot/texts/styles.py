@@ -143,6 +143,7 @@ RUNGS = {
     "zero_shot": sentence("Drafts with `{champion}`: its instructions alone."),
     "few_shot": sentence("Drafts with `{champion}`: a fixed set of approved examples."),
     "retrieved": sentence("Drafts with `{champion}`: the approved examples most like the request."),
+    "knowledge": sentence("Drafts with `{champion}`: the examples most like the request, and the team's documents."),
     "lora": sentence("Drafts with `{champion}`: a trained adapter."),
     "lora_retrieved": sentence("Drafts with `{champion}`: a trained adapter and retrieved examples."),
 }
