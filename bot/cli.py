@@ -180,9 +180,10 @@ def export(
 @app.command()
 def ladder(style: Annotated[str, typer.Argument(help="Name of the style.")]) -> None:
     """Show how every candidate of a style scored in its last run, and the verdict."""
-    from bot.domain.ladder import ladder_lines
+    from bot.domain.ladder import label_ladder_lines, ladder_lines
     from bot.errors import NotMeasuredYet, explain
     from bot.operations.ladder import list_ladders
+    from bot.texts import labels
     from bot.texts.training import LADDER_COLUMNS, ladder_says
     from db.session import Database
     from db.styles import StyleNotFound
@@ -191,6 +192,8 @@ def ladder(style: Annotated[str, typer.Argument(help="Name of the style.")]) -> 
     database = Database(settings.resolved_database_url)
     try:
         for found in list_ladders(database, settings, style):
+            if of_labels := label_ladder_lines(found, [column() for column in labels.LADDER_COLUMNS]):
+                typer.echo("\n".join([*of_labels, ""]))
             table = ladder_lines(found, [column() for column in LADDER_COLUMNS])
             typer.echo("\n".join([*table, "", *ladder_says(found)]))
     except (NotMeasuredYet, StyleNotFound) as error:

@@ -10,13 +10,20 @@ class Rung(StrEnum):
     FEW_SHOT = "few_shot"  #: A fixed set of approved examples in every prompt.
     RETRIEVED = "retrieved"  #: The approved examples most like this request.
     KNOWLEDGE = "knowledge"  #: The same examples, and passages from the team's documents.
+    NEIGHBOURS = "neighbours"  #: The labels of the approved examples most like the text; no language model.
+    LOGISTIC = "logistic"  #: Logistic regression on the text's embedding, fitted on the examples; no language model.
     LORA = "lora"  #: An adapter trained on the approved examples.
     LORA_RETRIEVED = "lora_retrieved"  #: An adapter trained on prompts that carry retrieved examples.
 
     @property
     def needs_adapter(self) -> bool:
-        return self in (Rung.LORA, Rung.LORA_RETRIEVED)
+        return self in (Rung.LORA, Rung.LORA_RETRIEVED, Rung.LOGISTIC)
 
     @property
     def uses_retrieval(self) -> bool:
         return self in (Rung.RETRIEVED, Rung.KNOWLEDGE, Rung.LORA_RETRIEVED)
+
+    @property
+    def is_classifier(self) -> bool:
+        """Only for styles that classify, and without the language model."""
+        return self in (Rung.NEIGHBOURS, Rung.LOGISTIC)

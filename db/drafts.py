@@ -12,6 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, case, false, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -73,6 +74,9 @@ class Draft(Claimable, Base):
     first_token_seconds: Mapped[float | None] = mapped_column(default=None)
     total_seconds: Mapped[float | None] = mapped_column(default=None)
     error: Mapped[str | None] = mapped_column(Text, default=None)
+    #: Of a label: `config.labels.LabelChoice.as_json`, the likeliest ones and whether the answer was sure. An unsure
+    #: answer has no completion.
+    label_choice: Mapped[dict[str, Any] | None] = mapped_column(default=None)
     #: What a person made of it, when they edited it.
     edited_completion: Mapped[str | None] = mapped_column(Text, default=None)
     decided_by: Mapped[str | None] = mapped_column(SLACK_ID, default=None)

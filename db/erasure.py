@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import ColumnElement, Select, Text, and_, cast, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, delete, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.datasets import DatasetExample
@@ -134,7 +134,9 @@ def erase_drafts_of_person(session: Session, team_id: str, user_id: str) -> list
     for batch in _batches(ids):
         emptied = update(Draft).where(Draft.draft_id.in_(batch))
         session.execute(
-            emptied.values(request="", completion="", edited_completion=None, continued_at=0, error=None)
+            emptied.values(
+                request="", completion="", edited_completion=None, label_choice=null(), continued_at=0, error=None
+            )
             .execution_options(synchronize_session=False)
         )  # fmt: skip
     session.execute(delete(Preference).where(Preference.given_by == user_id))

@@ -31,6 +31,17 @@ class ScorecardRow(Base):
     scored_at: Mapped[datetime]
 
 
+def find_latest_scorecard(
+    session: Session, style_id: str, scope: Scope, *, rung: Rung, base_model: str, adapter_name: str = ""
+) -> ScorecardRow | None:
+    """What a candidate scored when it was measured last; None when it never was."""
+    query = select(ScorecardRow).where(
+        ScorecardRow.style_id == style_id, ScorecardRow.scope_key == scope.key, ScorecardRow.rung == rung,
+        ScorecardRow.base_model == base_model, ScorecardRow.adapter_name == adapter_name,
+    )  # fmt: skip
+    return session.scalar(query.order_by(ScorecardRow.scored_at.desc(), ScorecardRow.scorecard_id.desc()).limit(1))
+
+
 def list_scorecards(session: Session, run_id: str, scope: Scope) -> list[ScorecardRow]:
     """In the order they were scored, which is the ladder's."""
     query = select(ScorecardRow).where(ScorecardRow.run_id == run_id, ScorecardRow.scope_key == scope.key)

@@ -50,7 +50,7 @@ from trainer.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 CONFIG, WEIGHTS, README = "adapter_config.json", "adapter_model.safetensors", "README.md"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
@@ -235,8 +235,16 @@ def publish_adapter(
     accepts. Publishing the same content again is a success, so a resumed run may repeat it. Raises
     AdapterNameInvalid, AdapterNameTaken and AdapterRejected.
     """
-    _check_name(name)
     contents = _published_files(local_folder, facts)
+    _check_weights(memoryview(contents[WEIGHTS]), _check_config(contents[CONFIG]), None)
+    return publish_files(store_url, name, contents, facts, keys)
+
+
+def publish_files(
+    store_url: str, name: str, contents: dict[str, bytes], facts: AdapterFacts, keys: Ed25519PrivateKey
+) -> PublishedAdapter:
+    """Put these checked files into the store with their signed manifest, as `publish_adapter` says."""
+    _check_name(name)
     manifest = Manifest(
         name=name,
         base_model=facts.base_model,
@@ -249,7 +257,6 @@ def publish_adapter(
         versions=dict(facts.versions),
         files={file: FileEntry(sha256=_digest(data), size_bytes=len(data)) for file, data in sorted(contents.items())},
     )
-    _check_weights(memoryview(contents[WEIGHTS]), _check_config(contents[CONFIG]), None)
     contents[SIGNATURE] = keys.sign(manifest.to_bytes())  # 64 raw bytes: every bit of them counts
     contents[MANIFEST] = manifest.to_bytes()  # last: a folder with a manifest is complete
     filesystem, root = _open_store(store_url)
@@ -342,12 +349,13 @@ def list_adapters(store_url: str) -> list[str]:
     return sorted(name for name in names if _NAME.fullmatch(name) and filesystem.exists(f"{root}/{name}/{MANIFEST}"))
 
 
-def has_adapter(store_url: str, name: str) -> bool:
-    """Whether the store holds a complete adapter of this name."""
+def has_adapter(store_url: str, name: str, *, file: str = MANIFEST) -> bool:
+    """Whether the store holds a complete adapter of this name; or, with another `file`, one that has that file."""
     if not _NAME.fullmatch(name):
         return False
     filesystem, root = _open_store(store_url)
-    return bool(filesystem.exists(f"{root}/{name}/{MANIFEST}"))
+    wanted = {file, MANIFEST}
+    return all(bool(filesystem.exists(f"{root}/{name}/{one}")) for one in wanted)
 
 
 def remove_leftovers(store_url: str, name: str) -> None:
@@ -388,20 +396,43 @@ def fetch_verified(
     model; config; tensors (`base_shapes`: module → (out, in) of the base model, where it is at hand). Raises
     AdapterUnknown or an AdapterRejected.
     """
+
+    def check(folder: Path) -> None:
+        _check_adapter(folder, base_shapes)
+
+    return fetch_files(
+        store_url, name, cache_dir, verify_key, expected_revision=expected_base_revision, size_caps=size_caps,
+        required=_REQUIRED, check=check,
+    )  # fmt: skip
+
+
+def fetch_files(
+    store_url: str,
+    name: str,
+    cache_dir: Path,
+    verify_key: Ed25519PublicKey,
+    *,
+    expected_revision: str,
+    size_caps: Mapping[str, int],
+    required: Sequence[str],
+    check: Callable[[Path], None],
+) -> Path:
+    """A private copy of a published folder in `cache_dir/<name>`, verified; `check` looks into its own files last."""
     _check_name(name)
     filesystem, root = _open_store(store_url)
     source = f"{root}/{name}"
     if isinstance(filesystem, LocalFileSystem):
-        sizes = _list_local(Path(source), size_caps)
+        sizes = _list_local(Path(source), size_caps, required)
     else:
-        sizes = _list_remote(filesystem, source, size_caps)
+        sizes = _list_remote(filesystem, source, size_caps, required)
     cache_dir.mkdir(parents=True, exist_ok=True)
     work = cache_dir / f".fetching-{name}-{uuid.uuid4().hex}"
     work.mkdir()
     try:
         for file, size_bytes in sizes.items():
             _copy_capped(filesystem, source, file, work / file, size_bytes)
-        verify_folder(work, name, verify_key, expected_base_revision, base_shapes, size_caps)
+        _verify_files(work, name, verify_key, expected_revision, size_caps, required)
+        check(work)
         target = cache_dir / name
         shutil.rmtree(target, ignore_errors=True)
         work.rename(target)
@@ -419,18 +450,34 @@ def verify_folder(
     size_caps: Mapping[str, int] = SIZE_CAPS,
 ) -> Manifest:
     """Every check of `fetch_verified` on a folder at hand. Returns what its manifest says."""
-    sizes = _list_local(folder, size_caps)
+    manifest = _verify_files(folder, name, verify_key, expected_base_revision, size_caps, _REQUIRED)
+    _check_adapter(folder, base_shapes)
+    return manifest
+
+
+def _verify_files(
+    folder: Path,
+    name: str,
+    verify_key: Ed25519PublicKey,
+    expected_revision: str,
+    size_caps: Mapping[str, int],
+    required: Sequence[str],
+) -> Manifest:
+    sizes = _list_local(folder, size_caps, required)
     manifest = _check_signature(folder, verify_key)
     if manifest.name != name:
         raise AdapterTampered(f"The folder {name} holds the adapter {manifest.name}; publish it again.")
     _check_digests(folder, sizes, manifest)
-    if manifest.base_revision != expected_base_revision:
+    if manifest.base_revision != expected_revision:
         raise AdapterWrongBase
+    return manifest
+
+
+def _check_adapter(folder: Path, base_shapes: Mapping[str, tuple[int, int]] | None) -> None:
     config = _check_config((folder / CONFIG).read_bytes())
-    if sizes[WEIGHTS] == 0:
+    if (folder / WEIGHTS).stat().st_size == 0:
         raise AdapterIncomplete("The adapter's weights are empty.")
     _check_weights(np.memmap(folder / WEIGHTS, dtype=np.uint8, mode="r").data, config, base_shapes)
-    return manifest
 
 
 def manifest_digest(folder: Path) -> str:
@@ -438,7 +485,7 @@ def manifest_digest(folder: Path) -> str:
     return _digest((folder / MANIFEST).read_bytes())
 
 
-def _list_local(folder: Path, size_caps: Mapping[str, int]) -> dict[str, int]:
+def _list_local(folder: Path, size_caps: Mapping[str, int], required: Sequence[str]) -> dict[str, int]:
     if folder.is_symlink():
         raise AdapterHostile("The adapter's folder is a link; remove it from the artifact store.")
     try:
@@ -451,10 +498,10 @@ def _list_local(folder: Path, size_caps: Mapping[str, int]) -> dict[str, int]:
         if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
             raise AdapterHostile(f"{_shown(entry.name)} in the adapter's folder is a link or a folder.")
         sizes[entry.name] = status.st_size
-    return _check_listing(sizes, size_caps)
+    return _check_listing(sizes, size_caps, required)
 
 
-def _list_remote(filesystem: Any, source: str, size_caps: Mapping[str, int]) -> dict[str, int]:
+def _list_remote(filesystem: Any, source: str, size_caps: Mapping[str, int], required: Sequence[str]) -> dict[str, int]:
     try:
         entries = filesystem.ls(source, detail=True)
     except (FileNotFoundError, NotADirectoryError):
@@ -465,16 +512,16 @@ def _list_remote(filesystem: Any, source: str, size_caps: Mapping[str, int]) -> 
         if entry["type"] != "file":
             raise AdapterHostile(f"{_shown(file)} in the adapter's folder is a folder.")
         sizes[file] = int(entry["size"])
-    return _check_listing(sizes, size_caps)
+    return _check_listing(sizes, size_caps, required)
 
 
-def _check_listing(sizes: dict[str, int], size_caps: Mapping[str, int]) -> dict[str, int]:
+def _check_listing(sizes: dict[str, int], size_caps: Mapping[str, int], required: Sequence[str]) -> dict[str, int]:
     for file, size_bytes in sizes.items():
         if file not in size_caps:
             raise AdapterHostile(f"{_shown(file)} does not belong into an adapter's folder.")
         if size_bytes > size_caps[file]:
             raise AdapterHostile(f"{file} of the adapter is larger than {size_caps[file]} bytes.")
-    for file in _REQUIRED:
+    for file in required:
         if file not in sizes:
             raise AdapterIncomplete(f"The adapter's folder lacks {file}; publish it again from its run.")
     return sizes
@@ -555,7 +602,7 @@ def _check_weights(
     base_shapes: Mapping[str, tuple[int, int]] | None,
 ) -> None:
     """Only finite LoRA matrices of the config's rank, laid out without gaps, that fit the base model."""
-    header, start = _read_header(buffer)
+    header, start = read_header(buffer)
     modules: dict[str, dict[str, list[int]]] = {}
     end = start
     for key, entry in sorted(header.items(), key=lambda item: item[1].data_offsets):
@@ -569,7 +616,7 @@ def _check_weights(
         if begin != end or stop - begin != size_bytes or stop > len(buffer):
             raise AdapterHostile("The adapter's weights overlap, leave gaps or end early.")
         end = stop
-        _check_finite(buffer[begin:stop], integers, exponent)
+        check_finite(buffer[begin:stop], integers, exponent)
     if end != len(buffer):
         raise AdapterHostile("The adapter's weights are followed by something else.")
     if not modules:
@@ -584,7 +631,7 @@ class _TensorEntry(_Strict):
     data_offsets: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
 
 
-def _read_header(buffer: memoryview) -> tuple[dict[str, _TensorEntry], int]:
+def read_header(buffer: memoryview) -> tuple[dict[str, _TensorEntry], int]:
     """The safetensors header, and where the numbers start."""
     if len(buffer) < 8:
         raise AdapterIncomplete("The adapter's weights end early.")
@@ -601,7 +648,7 @@ def _read_header(buffer: memoryview) -> tuple[dict[str, _TensorEntry], int]:
     return header, 8 + header_bytes
 
 
-def _check_finite(data: memoryview, integers: type[np.unsignedinteger[Any]], exponent: int) -> None:
+def check_finite(data: memoryview, integers: type[np.unsignedinteger[Any]], exponent: int) -> None:
     bits = np.frombuffer(data, dtype=integers)
     step = _CHUNK_BYTES
     for offset in range(0, len(bits), step):

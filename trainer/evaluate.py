@@ -18,6 +18,7 @@ from peft import PeftModel
 from transformers import AutoTokenizer
 
 from config.prompts import ChatMessages
+from trainer.labelling import LabelPrompts, score_with_model
 from trainer.likelihood import completion_losses, pad_batch, precision, tokenize_pair
 from trainer.metrics import PairScore, Scorecard, chrf, edit_similarity, is_exact
 from trainer.recipe import Evaluation
@@ -33,6 +34,8 @@ class Candidate:
     prompts: tuple[ChatMessages, ...]
     #: Adapter folder, verified by the caller; None for a prompt without an adapter.
     adapter: Path | None = None
+    #: Where the answer is one of these labels and no other text.
+    known: LabelPrompts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,9 @@ def _score(
     model: Any, tokenizer: Any, candidate: Candidate, unseen: Sequence[UnseenPair], knobs: Evaluation
 ) -> Scorecard:
     prompts = list(candidate.prompts[: len(unseen)])
+    if candidate.known is not None:
+        pairs_and_labels = [(pair.example_id, pair.completion) for pair in unseen]
+        return score_with_model(model, tokenizer, candidate.rung, prompts, pairs_and_labels, candidate.known)
     references = [pair.completion for pair in unseen]
     began = time.monotonic()
     likelihoods = score_bits(model, tokenizer, prompts, references, batch=knobs.batch_size)

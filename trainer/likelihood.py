@@ -114,9 +114,13 @@ def completion_losses(
         hidden = causal.base_model(own, attention_mask=mask, **cached).last_hidden_state  # (rows, own, width)
         targets = labels[:, prefix + 1 :]  # (rows, own - 1)
         counted = targets != IGNORED
-        logits = causal.get_output_embeddings()(hidden[:, :-1][counted]).float()  # (labelled, vocabulary)
-    cap = getattr(causal.config.get_text_config(), "final_logit_softcapping", None)
-    if cap is not None:
-        logits = torch.tanh(logits / cap) * cap
+        logits = head_logits(causal, hidden[:, :-1][counted])  # (labelled, vocabulary)
     losses = functional.cross_entropy(logits, targets[counted], reduction="none")
     return losses, counted.nonzero()[:, 0]
+
+
+def head_logits(causal: Any, hidden: torch.Tensor) -> torch.Tensor:
+    """The language-model head on some positions: (positions, width) in, (positions, vocabulary) float32 out."""
+    logits: torch.Tensor = causal.get_output_embeddings()(hidden).float()
+    cap = getattr(causal.config.get_text_config(), "final_logit_softcapping", None)
+    return logits if cap is None else torch.tanh(logits / cap) * cap

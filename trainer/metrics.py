@@ -35,6 +35,9 @@ class PairScore:
     exact: bool | None = None
     #: 0 to 1.
     edit_similarity: float | None = None
+    #: Where the answer is a label: the right one, and how probable the candidate found its own.
+    truth: str | None = None
+    confidence: float | None = None
 
     @property
     def bits(self) -> float:
@@ -49,6 +52,12 @@ class Scorecard:
     pairs: tuple[PairScore, ...]
     seconds_per_draft: float
     scoring_seconds: float
+    #: `config.labels.Calibration` as JSON, where the answers are labels.
+    calibration: dict[str, Any] | None = None
+
+    @property
+    def has_labels(self) -> bool:
+        return self.calibration is not None
 
     @property
     def n(self) -> int:

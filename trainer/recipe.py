@@ -75,6 +75,8 @@ class Rungs(_Part):
     few_shot_k: int = Field(4, ge=1)
     retrieved_k: int = Field(4, ge=1)
     lora_retrieved_k: int = Field(2, ge=1)
+    #: Of a style that classifies: how many of the nearest examples vote on the label.
+    neighbours_k: int = Field(12, ge=1)
     #: `lora_retrieved` starts from the trained `lora` adapter, so a few steps are enough.
     lora_retrieved_epochs: float = Field(1.0, gt=0)
     lora_retrieved_max_steps: int = Field(16, ge=-1)
@@ -103,6 +105,14 @@ class Evaluation(_Part):
     bootstrap_resamples: int = Field(2000, ge=100)
 
 
+class Labels(_Part):
+    """For styles that classify."""
+
+    #: An answer is given where, on the validation side, at least this share of such answers was right; below, a person
+    #: is asked.
+    target_precision: float = Field(0.8, gt=0, lt=1)
+
+
 class Gate(_Part):
     """When a challenger replaces the champion."""
 
@@ -126,6 +136,7 @@ class Recipe(_Part):
     rungs: Rungs = Rungs()
     splits: Splits = Splits()
     evaluation: Evaluation = Evaluation()
+    labels: Labels = Labels()
     gate: Gate = Gate()
 
     @property

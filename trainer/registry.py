@@ -33,6 +33,7 @@ from trainer.artifacts import PublishedAdapter
 from trainer.dataset import Split, TrainingExample
 from trainer.errors import ExampleWithdrawn
 from trainer.evaluate import to_json
+from trainer.label_metrics import label_figures
 from trainer.metrics import Scorecard
 
 log = structlog.get_logger()
@@ -41,8 +42,11 @@ _LIBRARIES = ("torch", "transformers", "peft", "trl", "tokenizers", "numpy")
 
 
 def adapter_name(style_name: str, version: int, rung: Rung) -> str:
-    """`<style>-v<version>`, and `-retrieved` for the rung that wants retrieved examples in its prompts."""
-    return f"{style_name}-v{version}{'-retrieved' if rung is Rung.LORA_RETRIEVED else ''}"
+    """`<style>-v<version>`, with `-retrieved` or `-logistic` for those rungs."""
+    return f"{style_name}-v{version}{_SUFFIXES.get(rung, '')}"
+
+
+_SUFFIXES = {Rung.LORA_RETRIEVED: "-retrieved", Rung.LOGISTIC: "-logistic"}
 
 
 def list_adapter_names(session: Session, run_id: str) -> list[str]:
@@ -231,7 +235,8 @@ def save_scorecard(
     session: Session, run: Run, dataset_id: str, standing: Standing, card: Scorecard, *, of: str
 ) -> None:
     """Keep a scorecard. `of` is the digest of the weights it was measured with, empty without an adapter."""
-    values = to_json(card) | {"summary": card.summary(), "weights": of}
+    figures = {"labels": label_figures(card)} if card.has_labels else {}
+    values = to_json(card) | {"summary": card.summary() | figures, "weights": of}
     row = _find_scorecard(session, run.run_id, standing)
     if row is None:
         row = ScorecardRow(
@@ -250,7 +255,7 @@ def load_scorecards(session: Session, run_id: str, scope: Scope, weights: Mappin
     for row in list_scorecards(session, run_id, scope):
         key = row.adapter_name or row.rung.value
         if key in weights and row.card["weights"] == weights[key]:
-            found[key] = Scorecard.from_json({name: row.card[name] for name in names})
+            found[key] = Scorecard.from_json({name: row.card[name] for name in names if name in row.card})
     return found
 
 

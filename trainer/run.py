@@ -34,7 +34,7 @@ from db.runs import Run, RunStatus
 from db.scope import Scope
 from db.search import vector_to_bytes
 from db.session import Database, DatabaseUnavailable
-from db.styles import Style, get_style, lock_style
+from db.styles import Style, StyleKind, get_style, lock_style
 from db.taint import owe_clean_retrain
 from trainer import registry
 from trainer.artifacts import (
@@ -50,6 +50,7 @@ from trainer.artifacts import (
     remove_leftovers,
 )
 from trainer.base_models import base_revision, linear_shapes, prepare_base_model, prepare_embedding_model
+from trainer.classifier_files import fetch_classifier, publish_classifier
 from trainer.curve import draw_curve
 from trainer.dataset import NotEnough, TrainingExample, freeze_split, prompt_for, to_trl
 from trainer.errors import (
@@ -63,10 +64,13 @@ from trainer.errors import (
 )
 from trainer.evaluate import Candidate, UnseenPair, evaluate
 from trainer.hold import Hold
+from trainer.label_metrics import paired_figures
+from trainer.label_verdict import with_accuracy
 from trainer.metrics import Scorecard
 from trainer.promotion import MoveDown, Policy, Promote, Verdict, decide, replace_tainted
 from trainer.recipe import Recipe, load_recipe
 from trainer.registry import Champion, Frozen, Standing
+from trainer.run_labels import fit_logistic, label_prompts, score_without_model
 from trainer.serving.embedder import Embedder
 from trainer.train import PairRow, Progress, TrainedAdapter, train_adapter, translated_errors
 from trainer.workspace import digest_of_weights, prepare_workspace, read_value, remove_workspace, write_value
@@ -108,6 +112,7 @@ class _Run:
         self.base_path = prepare_base_model(run.base_model, settings.models_dir)
         self.work = prepare_workspace(settings.data_dir, run.run_id, hold.fence)
         self.tokenizer: Any = AutoTokenizer.from_pretrained(self.base_path)
+        self.has_labels = style.kind is StyleKind.CLASSIFY
 
     def execute(self) -> None:
         """All stages. Each does nothing that an earlier attempt has done."""
@@ -118,9 +123,10 @@ class _Run:
                 note("The style's scope was changed after this run was queued; train again in the new scope.")
             )
         frozen = self.freeze()
+        fitted = self.fit(frozen)
         trained = self.train(frozen)
-        scores = self.evaluate(frozen, trained)
-        published = self.publish(frozen, trained)
+        scores = self.evaluate(frozen, trained, fitted)
+        published = self.publish(frozen, trained, fitted)
         self.gate(frozen, trained, scores, published)
 
     # ---------------------------------------------------------------------------------------------- 1. freeze
@@ -169,7 +175,8 @@ class _Run:
         return fitting, [{"example_id": one, "reason": reason} for one, reason in reasons.items()]
 
     def _is_free(self, version: int) -> bool:
-        names = (registry.adapter_name(self.style.name, version, Rung(rung)) for rung in self.recipe.rungs.tuned)
+        rungs = [*map(Rung, self.recipe.rungs.tuned), *([Rung.LOGISTIC] if self.has_labels else [])]
+        names = (registry.adapter_name(self.style.name, version, rung) for rung in rungs)
         return not any(has_adapter(self.settings.resolved_artifact_url, name) for name in names)
 
     def _count_tokens(self, messages: ChatMessages) -> int:
@@ -226,6 +233,14 @@ class _Run:
             log.info("adapter.trained", rung=name, steps=trained[rung].steps, best_step=trained[rung].best_step)
         return trained
 
+    def fit(self, frozen: Frozen) -> dict[Rung, Path]:
+        """The classifier's folder, for a style that classifies. It takes seconds, so each attempt fits it anew."""
+        if not self.has_labels:
+            return {}
+        folder = self.work / "classifiers" / Rung.LOGISTIC.value
+        fit_logistic(frozen, self.settings.embedding_model, folder)
+        return {Rung.LOGISTIC: folder}
+
     def _rows(
         self, frozen: Frozen, side: Sequence[TrainingExample], retriever: Retriever[TrainingExample] | None
     ) -> list[PairRow]:
@@ -252,14 +267,20 @@ class _Run:
 
     # ---------------------------------------------------------------------------------------------- 3. evaluate
 
-    def evaluate(self, frozen: Frozen, trained: Mapping[Rung, TrainedAdapter]) -> _Scores:
+    def evaluate(self, frozen: Frozen, trained: Mapping[Rung, TrainedAdapter], fitted: Mapping[Rung, Path]) -> _Scores:
         """Score every rung, and the champion if it is none of them, on the same unseen pairs."""
         self._enter(RunStatus.EVALUATING, TRAINED_AT)
         with self.database.read() as session:
             style = get_style(session, self.style.style_id)
             champion = registry.find_champion(session, style, self.scope, self.run.base_model)
-        standings = [self._standing(frozen, rung) for rung in (*_PROMPT_RUNGS, *trained)]
+        if champion.standing.rung.is_classifier and not self.has_labels:
+            raise RunBroken(
+                note("A classifier serves this style, but the style no longer classifies; promote another rung.")
+            )
+        prompted = (*_PROMPT_RUNGS, Rung.NEIGHBOURS) if self.has_labels else _PROMPT_RUNGS
+        standings = [self._standing(frozen, rung) for rung in (*prompted, *fitted, *trained)]
         folders = {self._standing(frozen, rung).key: adapter.folder for rung, adapter in trained.items()}
+        folders |= {self._standing(frozen, rung).key: folder for rung, folder in fitted.items()}
         if champion.standing not in standings:
             standings.append(champion.standing)
         if champion.standing.adapter_name and champion.standing.key not in folders:
@@ -282,9 +303,13 @@ class _Run:
             done = len(cards) / len(standings)
             self._enter(RunStatus.EVALUATING, TRAINED_AT + (SCORED_AT - TRAINED_AT) * done, rung=card.rung)
 
-        for base_model in dict.fromkeys(one.base_model for one in standings):  # a champion may stand on an older one
+        for one in standings:
+            if one.rung.is_classifier and one.key not in cards:
+                keep(score_without_model(one.key, folders.get(one.key), frozen, self.recipe))
+        by_model = [one for one in standings if not one.rung.is_classifier]
+        for base_model in dict.fromkeys(one.base_model for one in by_model):  # a champion may stand on an older one
             evaluate(
-                [self._candidate(frozen, one, folders) for one in standings if one.base_model == base_model],
+                [self._candidate(frozen, one, folders) for one in by_model if one.base_model == base_model],
                 unseen,
                 base_path=prepare_base_model(base_model, self.settings.models_dir),
                 knobs=self.recipe.evaluation,
@@ -304,13 +329,21 @@ class _Run:
         shots = choose_covering(frozen.train, knobs.few_shot_k) if rung is Rung.FEW_SHOT else []
         retriever = Retriever(frozen.train, self.recipe.splits.near_duplicate) if rung.uses_retrieval else None
         k = knobs.lora_retrieved_k if rung is Rung.LORA_RETRIEVED else knobs.retrieved_k
-        prompts = tuple(
-            prompt_for(rung.value, frozen.instructions, one, shots=shots, retriever=retriever, k=k)
-            for one in frozen.test
-        )
-        return Candidate(rung=standing.key, prompts=prompts, adapter=folders.get(standing.key))
+
+        def prompt_of(one: TrainingExample) -> ChatMessages:
+            return prompt_for(rung.value, frozen.instructions, one, shots=shots, retriever=retriever, k=k)
+
+        return Candidate(
+            rung=standing.key, prompts=tuple(map(prompt_of, frozen.test)), adapter=folders.get(standing.key),
+            known=label_prompts(frozen, prompt_of, self.recipe) if self.has_labels else None,
+        )  # fmt: skip
 
     def _fetch(self, standing: Standing) -> Path:
+        if standing.rung is Rung.LOGISTIC:
+            return fetch_classifier(
+                self.settings.resolved_artifact_url, standing.adapter_name, self.work / "champion",
+                load_verify_key(self.settings.keys_dir), expected_revision=self._embedding_revision(),
+            )  # fmt: skip
         base_path = prepare_base_model(standing.base_model, self.settings.models_dir)
         return fetch_verified(
             self.settings.resolved_artifact_url, standing.adapter_name, self.work / "champion",
@@ -320,27 +353,35 @@ class _Run:
 
     # ---------------------------------------------------------------------------------------------- 4. publish
 
-    def publish(self, frozen: Frozen, trained: Mapping[Rung, TrainedAdapter]) -> dict[Rung, PublishedAdapter]:
-        """Copy the adapters into the store, signed. Nobody is told of them before the gate's transaction."""
+    def publish(
+        self, frozen: Frozen, trained: Mapping[Rung, TrainedAdapter], fitted: Mapping[Rung, Path]
+    ) -> dict[Rung, PublishedAdapter]:
+        """Copy what was trained into the store, signed. Nobody is told of it before the gate's transaction."""
         self._enter(RunStatus.PUBLISHING, SCORED_AT)
         with self.database.read() as session:
             registry.check_members(session, frozen.dataset_id)
         store_url, key = self.settings.resolved_artifact_url, load_or_create_signing_key(self.settings.keys_dir)
         published = {}
-        for rung, adapter in trained.items():
+        for rung, folder in {**{rung: adapter.folder for rung, adapter in trained.items()}, **fitted}.items():
+            is_fitted = rung.is_classifier  # it stands on the embedding model instead of the base model
             facts = AdapterFacts(
-                base_model=self.run.base_model, base_revision=base_revision(self.base_path),
+                base_model=self.settings.embedding_model if is_fitted else self.run.base_model,
+                base_revision=self._embedding_revision() if is_fitted else base_revision(self.base_path),
                 style_id=self.style.style_id, scope=self.run.scope_key, run_id=self.run.run_id, rung=rung.value,
                 created_at=self.run.queued_at, versions=registry.library_versions(),
             )  # fmt: skip
+            put = publish_classifier if is_fitted else publish_adapter
             name = registry.adapter_name(self.style.name, frozen.version, rung)
             try:
-                published[rung] = publish_adapter(store_url, name, adapter.folder, facts, key)
+                published[rung] = put(store_url, name, folder, facts, key)
             except AdapterNameTaken:
                 # The name was free at the freeze: an earlier attempt on another host put its own training there.
                 delete_adapter(store_url, name)
-                published[rung] = publish_adapter(store_url, name, adapter.folder, facts, key)
+                published[rung] = put(store_url, name, folder, facts, key)
         return published
+
+    def _embedding_revision(self) -> str:
+        return base_revision(prepare_embedding_model(self.settings.embedding_model, self.settings.models_dir))
 
     def draw(self, trained: Mapping[Rung, TrainedAdapter]) -> tuple[str | None, Note | None]:
         """The loss curve of the first tuned rung in the store: its path there and its words."""
@@ -368,6 +409,7 @@ class _Run:
         self._enter(RunStatus.PUBLISHING, PUBLISHED_AT)
         policy = _policy(self.recipe)
         verdict = decide(scores.champion_card, scores.challengers, policy, scores.rungs)
+        verdict = with_accuracy(verdict, scores.champion.standing.key, scores.cards)
         # Whether the champion has to go is known in the last transaction only.
         has_adapter_champion = bool(scores.champion.standing.adapter_name)
         clean = (
@@ -474,6 +516,7 @@ class _Scores:
                 self.cards[one.key].summary()
                 | _named(one)
                 | {"is_champion": one == self.champion.standing, "gain": asdict(gain) if gain else None}
+                | paired_figures(self.champion_card, self.cards[one.key])
             )
         why = verdict.why if verdict else _MOVED_MEANWHILE
         values: dict[str, Any] = _finite(

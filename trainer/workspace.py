@@ -70,5 +70,6 @@ def digest_of_weights(folder: Path | None) -> str:
     """`sha256:…` of an adapter's weights; empty where there is no adapter."""
     if folder is None:
         return ""
-    with (folder / "adapter_model.safetensors").open("rb") as file:
+    (weights,) = folder.glob("*.safetensors")
+    with weights.open("rb") as file:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.blocks.draft_buttons import Buttons, buttons_block
+from bot.blocks.label_buttons import label_blocks
 from bot.blocks.rating import rating_block
 from bot.blocks.text import context
 from bot.domain.drafting import SafeStream
@@ -72,15 +73,26 @@ def _is_plain_link(link: str) -> bool:
 
 def closing_blocks(shape: Shape, buttons: Buttons) -> Blocks:
     """What stands under a complete draft."""
-    above = [context(variants.ONLY_YOU())] if buttons.is_private else [rating_block(buttons.draft_id)]
-    return [*above, context(shape_line(shape)), buttons_block(buttons)]
+    above = [context(variants.ONLY_YOU())] if buttons.is_private else []
+    if not buttons.is_private and not buttons.is_asking:
+        above.append(rating_block(buttons.draft_id))
+    labels = label_blocks(buttons.draft_id, buttons.offered or (), is_sure=buttons.is_sure) if buttons.is_open else []
+    if buttons.is_asking:
+        above, labels = [*labels, *above], []
+    return [*above, context(shape_line(shape)), *labels, *_actions(buttons)]
+
+
+def _actions(buttons: Buttons) -> Blocks:
+    """The buttons; none where nothing is left to be done, because Slack takes no empty row."""
+    block = buttons_block(buttons)
+    return [block] if block["elements"] else []
 
 
 def decided_blocks(text: str, shape: Shape, sentences: Sequence[str], buttons: Buttons) -> Blocks:
     """A draft about which somebody has decided: what was said of it, and what can still be done with it."""
     said = [variants.ONLY_YOU()] if buttons.is_private else []
     closing = [context(line) for line in (*said, shape_line(shape), *sentences)]
-    return whole_blocks(text, [*closing, buttons_block(buttons)])
+    return whole_blocks(text, [*closing, *_actions(buttons)])
 
 
 def used_blocks(text: str, sentence: str) -> Blocks:

@@ -27,32 +27,42 @@ class Buttons:
     is_private: bool = False
     #: There is an earlier version to compare it with.
     has_previous: bool = False
+    #: Of an answer that is a label: the likeliest with their probabilities. None: it is a text.
+    offered: tuple[tuple[str, float], ...] | None = None
+    #: The answer stands there; otherwise a person is asked.
+    is_sure: bool = True
+
+    @property
+    def is_asking(self) -> bool:
+        """Is it for a person to say the label?"""
+        return self.is_open and not self.is_sure
 
 
 def buttons_block(buttons: Buttons) -> Block:
     elements = []
-    if not buttons.is_used and not buttons.is_discarded:
+    if not buttons.is_used and not buttons.is_discarded and not buttons.is_asking:
         elements.append(_button("use_draft", variants.USE(), buttons.draft_id, style="primary"))
-    if buttons.is_private and not buttons.is_discarded:
+    if buttons.is_private and not buttons.is_discarded and not buttons.is_asking:
         elements.append(_button("share_draft", variants.SHARE(), buttons.draft_id))
-    if buttons.is_open and not buttons.is_private:
+    if buttons.is_open and not buttons.is_private and not buttons.is_asking:
         elements.append(_button("keep_draft", texts.KEEP(), buttons.draft_id))
     if buttons.is_open:
         elements.append(_button("edit_draft", texts.EDIT(), buttons.draft_id))
+    if buttons.is_open and not buttons.is_asking:
         elements.append(_button("discard_draft", texts.DISCARD(), buttons.draft_id))
-    elements.append(_menu(buttons))
+    if options := _menu_options(buttons):
+        elements.append({"type": "overflow", "action_id": "more_draft", "options": options})
     state = "".join("1" if flag else "0" for flag in (buttons.is_open, buttons.is_used, buttons.is_private))
     return {"type": "actions", "block_id": f"draft:{buttons.draft_id}:{state}", "elements": elements}
 
 
-def _menu(buttons: Buttons) -> dict[str, Any]:
-    choices = [variant.value for variant in Variant]
+def _menu_options(buttons: Buttons) -> list[dict[str, Any]]:
+    choices = [variant.value for variant in Variant] if buttons.offered is None else []  # a label has no variants
     if buttons.has_previous:
         choices.append(COMPARE)
-    if buttons.is_open and buttons.is_private:
+    if buttons.is_open and buttons.is_private and not buttons.is_asking:
         choices.append(KEEP)
-    options = [{"text": plain(variants.MENU[one](), 75), "value": f"{one}:{buttons.draft_id}"} for one in choices]
-    return {"type": "overflow", "action_id": "more_draft", "options": options}
+    return [{"text": plain(variants.MENU[one](), 75), "value": f"{one}:{buttons.draft_id}"} for one in choices]
 
 
 def read_choice(value: str) -> tuple[str, str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.domain.ladder import Ladder, ladder_lines
+from bot.domain.ladder import Ladder, label_ladder_lines, ladder_lines
 from bot.domain.safe_text import clip, escape
+from bot.texts import labels
 from bot.texts import training as texts
 
 Blocks = list[dict[str, Any]]
@@ -17,12 +18,18 @@ MOST_ROWS = 20
 def ladder_table(ladder: Ladder) -> Blocks:
     """The table with its legend."""
     lines = ladder_lines(ladder, [column() for column in texts.LADDER_COLUMNS])[: MOST_ROWS + 1]
+    blocks = _fixed_width(lines, texts.LADDER_LEGEND())
+    of_labels = label_ladder_lines(ladder, [column() for column in labels.LADDER_COLUMNS])[: MOST_ROWS + 1]
+    return [*_fixed_width(of_labels, labels.LADDER_LEGEND()), *blocks] if of_labels else blocks
+
+
+def _fixed_width(lines: list[str], legend: str) -> Blocks:
     return [
         {
             "type": "rich_text",
             "elements": [{"type": "rich_text_preformatted", "elements": [{"type": "text", "text": "\n".join(lines)}]}],
         },
-        {"type": "context", "elements": [{"type": "mrkdwn", "text": texts.LADDER_LEGEND()}]},
+        {"type": "context", "elements": [{"type": "mrkdwn", "text": legend}]},
     ]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bot.domain.label_ladder import LabelFigures, label_lines, read_label_figures
 from bot.language import number
 
 RESAMPLES = 1000
@@ -40,6 +41,8 @@ class Rank:
     prompt_tokens: float | None
     seconds_per_draft: float | None
     is_champion: bool = False
+    #: Where the answers are labels.
+    label: LabelFigures | None = None
 
     @property
     def name(self) -> str:
@@ -93,7 +96,15 @@ def make_rank(
         prompt_tokens=summary.get("prompt_tokens"),
         seconds_per_draft=summary.get("seconds_per_draft"),
         is_champion=is_champion,
+        label=read_label_figures(summary),
     )
+
+
+def label_ladder_lines(ladder: Ladder, columns: Sequence[str]) -> list[str]:
+    """The figures of a style that classifies, the most often right first; nothing for other styles."""
+    ranks = sorted(ladder.ranks, key=lambda rank: -(rank.label.accuracy if rank.label else 0.0))
+    rows = [(rank.name, rank.is_champion, rank.label) for rank in ranks if rank.label is not None]
+    return label_lines(rows, columns) if rows else []
 
 
 def ladder_lines(ladder: Ladder, columns: Sequence[str]) -> list[str]:

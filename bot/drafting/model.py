@@ -35,6 +35,7 @@ from bot.errors import (
     PromptTooLong,
 )
 from bot.texts import drafting as texts
+from bot.texts import labels as label_texts
 from config.prompts import ChatMessages
 from config.settings import Settings
 
@@ -49,6 +50,8 @@ EMBED_SECONDS = 5.0
 TICK_SECONDS = 0.1
 #: A server that writes without end is cut off here; no draft is longer.
 MAX_COMPLETION_CHARS = 60_000
+#: No label has more tokens.
+LABEL_TOKENS = 64
 
 
 def base_model_id(name: str) -> str:
@@ -66,6 +69,16 @@ class Piece:
     completion_tokens: int | None = None
     #: Digest of the adapter that wrote it, as the server reports it.
     fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredLabels:
+    """The log-probability of each label that the server gave, in nats, and the facts of the request."""
+
+    scores: dict[str, float]
+    prompt_tokens: int | None
+    #: Digest of the adapter that scored, as the server reports it.
+    fingerprint: str | None
 
 
 class Circuit:
@@ -188,6 +201,33 @@ class ModelClient:
             if found.is_last:
                 return
 
+    def score_labels(
+        self, messages: ChatMessages, labels: Sequence[str], *, model: str, deadline: float, is_base: bool = True
+    ) -> ScoredLabels:
+        """How likely the model finds each of these answers. One request, which vLLM understands as our server does:
+        so many answers out of a choice, each with its tokens' log-probabilities. Our server gives every label once;
+        one that throws dice gives the likely ones, and those alone are scored.
+
+        `deadline` is a time on `time.monotonic`'s clock. Raises as `stream` does.
+        """
+        self._drafting.enter()
+        arguments: dict[str, Any] = {
+            "messages": messages, "model": model, "max_tokens": LABEL_TOKENS, "temperature": 1.0, "n": len(labels),
+            "logprobs": True, "extra_body": {"structured_outputs": {"choice": list(labels)}},
+        }  # fmt: skip
+        self._prompt_log.add(arguments)
+        try:
+            answer = self._client.chat.completions.create(
+                **arguments, timeout=_timeout(max(0.1, deadline - time.monotonic()))
+            )
+            found = _read_labels(answer, labels)
+            self._drafting.succeeded()
+            return found
+        except Exception as error:
+            translated = _translate(error, has_text=False, is_base=is_base)
+            self._drafting.note(translated)
+            raise translated from error
+
     def embed(self, texts: Sequence[str], *, timeout_seconds: float = EMBED_SECONDS) -> NDArray[np.float32]:
         """Normalised vectors of shape [texts, dimensions]. Raises the ModelError family."""
         if not texts:
@@ -275,6 +315,24 @@ class _Reader:
                 is_last=True, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, fingerprint=fingerprint
             )
         )
+
+
+def _read_labels(answer: Any, labels: Sequence[str]) -> ScoredLabels:
+    """Raises ModelBroke when the server gave no label of ours: it does not know how to choose."""
+    paths: dict[str, dict[tuple[str, ...], float]] = {}
+    for choice in answer.choices:
+        label, content = (choice.message.content or "").strip(), choice.logprobs.content if choice.logprobs else None
+        if label in labels and content:
+            tokens = tuple(token.token for token in content)
+            paths.setdefault(label, {})[tokens] = sum(token.logprob for token in content)
+    if not paths:
+        raise ModelBroke(label_texts.NO_LABELS_SCORED())
+    scores = {label: float(np.logaddexp.reduce(list(found.values()))) for label, found in paths.items()}
+    usage = getattr(answer, "usage", None)
+    return ScoredLabels(
+        scores=scores, prompt_tokens=usage.prompt_tokens if usage else None,
+        fingerprint=getattr(answer, "system_fingerprint", None),
+    )  # fmt: skip
 
 
 def _hang_up(stream: Stream[Any]) -> None:

@@ -17,11 +17,13 @@ from sqlalchemy.orm import Session
 from bot.blocks.draft import Shape
 from bot.domain.drafting import Turn, choose_history, count_turn_tokens, search_text
 from bot.domain.variants import MAX_VERSIONS
+from bot.drafting.labelling import Labelling, plan_labelling
 from bot.drafting.model import base_model_id
 from bot.drafting.retrieval import NO_VECTOR, choose_fixed_examples, retrieve_examples
 from bot.errors import ModelError
 from bot.texts import drafting as texts
 from bot.texts import knowledge
+from bot.texts import labels as label_texts
 from config.passages import PassageSearch, QuotablePassage
 from config.prompts import ChatMessages, Pair, Quote, build_prompt, build_variant_prompt
 from config.recipe_files import RecipeUnreadable, read_recipe_file
@@ -33,13 +35,14 @@ from db.drafts import Draft, DraftStatus, list_drafts_of_thread, list_family
 from db.examples import Example
 from db.knowledge import find_documents, has_documents, list_quotable
 from db.promotions import Promotion, get_champion
+from db.search import find_similar_examples
 from db.session import Database
-from db.styles import Style, get_style
+from db.styles import Style, StyleKind, get_style
 
 log = structlog.get_logger()
 
 #: What a recipe means that does not say.
-DEFAULT_K = {Rung.FEW_SHOT: 4, Rung.RETRIEVED: 4, Rung.LORA_RETRIEVED: 2}
+DEFAULT_K = {Rung.FEW_SHOT: 4, Rung.RETRIEVED: 4, Rung.NEIGHBOURS: 12, Rung.LORA_RETRIEVED: 2}
 #: Rungs that carry the same examples as another one.
 _AS = {Rung.KNOWLEDGE: Rung.RETRIEVED}
 #: Drafts of a thread whose text a follow-up builds on.
@@ -71,6 +74,8 @@ class Plan:
     versions: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
     parent_link: str | None = None
+    #: Of a style that classifies: how its answer is chosen. None: the answer is a text.
+    labelling: Labelling | None = None
 
     @property
     def messages(self) -> ChatMessages:
@@ -139,6 +144,8 @@ def make_plan(database: Database, settings: Settings, draft: Draft, embed: Embed
         history = _history(session, draft, settings.history_max_tokens)
         rung = champion.rung if champion else Rung.RETRIEVED
     notes: list[str] = []
+    if rung.is_classifier and style.kind is not StyleKind.CLASSIFY:
+        rung, adapter = Rung.RETRIEVED, None  # the style's kind was changed since
     if rung.needs_adapter and adapter is None:
         rung = Rung.RETRIEVED
         notes.append(texts.NO_ADAPTER())
@@ -161,14 +168,24 @@ def _plan(
 ) -> Plan:  # fmt: skip
     k = examples_per_prompt(style.recipe or settings.recipe, rung)
     examples: list[Example] = []
-    if rung is Rung.FEW_SHOT:
+    neighbours: list[tuple[str, float]] = []
+    if rung is Rung.NEIGHBOURS:
+        vector = _embed(embed, draft.request, notes)
+        with database.read() as session:
+            hits = find_similar_examples(
+                session, style.style_id, style.scope, vector, embedding_model=settings.embedding_model, limit=k,
+                request=draft.request,
+            )  # fmt: skip
+        neighbours = [(hit.example.completion, hit.similarity) for hit in hits]
+        examples = [hit.example for hit in reversed(hits)]
+    elif rung is Rung.FEW_SHOT:
         with database.read() as session:
             examples = choose_fixed_examples(
                 session, style, run_id=champion.run_id if champion else None,
                 embedding_model=settings.embedding_model, k=k,
             )  # fmt: skip
     with database.read() as session:
-        knows_documents = has_documents(session, style.style_id, style.scope)
+        knows_documents = not rung.is_classifier and has_documents(session, style.style_id, style.scope)
     query, vector = search_text(draft.request, history), NO_VECTOR
     if rung.uses_retrieval or knows_documents:
         vector = _embed(embed, query, notes)  # before the session: a slow server holds no connection
@@ -184,10 +201,17 @@ def _plan(
     if rung is Rung.KNOWLEDGE and not passages:
         rung = Rung.RETRIEVED
         notes.append(texts.NO_PASSAGE())
-    if not examples and rung in (Rung.FEW_SHOT, Rung.RETRIEVED):
+    if not examples and rung in (Rung.FEW_SHOT, Rung.RETRIEVED, Rung.NEIGHBOURS):
         rung = Rung.ZERO_SHOT
         notes = [*(note for note in notes if note != texts.BY_WORDS()), texts.NO_EXAMPLES()]
-    base = base_model_id(champion.base_model if champion else settings.base_model)
+    base_model = champion.base_model if champion else settings.base_model
+    labelling = None
+    if style.kind is StyleKind.CLASSIFY:
+        labelling = plan_labelling(
+            database, style, rung, base_model, adapter.name if adapter else "", neighbours=neighbours
+        )
+        notes = notes if labelling.calibration.pairs else [*notes, label_texts.NOT_MEASURED()]
+    base = base_model_id(base_model)
     family = _family(database, draft)
     return Plan(
         style=style.name, instructions=style.instructions, request=draft.request, rung=rung,
@@ -195,6 +219,7 @@ def _plan(
         examples=tuple(examples), history=tuple(history), passages=passages, document_links=links,
         notes=tuple(notes), variant=draft.variant,
         versions=_versions(draft, family), known=tuple(one.text for one in family), parent_link=draft.parent_link,
+        labelling=labelling,
     )  # fmt: skip
 
 
@@ -258,6 +283,8 @@ def _history(session: Session, draft: Draft, max_tokens: int) -> list[Turn]:
     """Earlier requests of this thread in the same style, with the text that stands: a person's, where edited."""
     if not draft.thread_ts:
         return []  # for one person's eyes: no thread
+    if get_style(session, draft.style_id).kind is StyleKind.CLASSIFY:
+        return []  # every text has a label of its own
     earlier = list_drafts_of_thread(session, draft.team_id, draft.channel_id, draft.thread_ts)
     earlier = _last_of_each_family([one for one in earlier if one.family_id < draft.family_id])
     turns = [_as_turn(one) for one in earlier if one.style_id == draft.style_id]

@@ -33,6 +33,8 @@ from bot.blocks.text import section
 from bot.domain.drafting import MAX_DRAFT_CHARS
 from bot.domain.values import MessageRef
 from bot.domain.variants import GREEDY, MAX_TRIES, Gate, Sampling, choose_sampling
+from bot.drafting.labelling import Labelling
+from bot.drafting.model import Piece
 from bot.drafting.rung import Plan, make_plan, make_plan_without_adapter
 from bot.drafting.status_line import StatusLine
 from bot.drafting.stream import PressedStop, ThreadStream, end_session, end_stream
@@ -54,9 +56,10 @@ from bot.operations.erasure import finish_erasure
 from bot.services import Services
 from bot.slack import MessageMissing
 from bot.texts import drafting as texts
-from bot.texts import variants
+from bot.texts import labels, variants
 from bot.workers import Workers
 from config import failpoints
+from config.labels import choose_label
 from db.base import now_in_database
 from db.claims import ClaimLost, write_fenced
 from db.drafts import OPEN, Draft, DraftStatus, claim_drafts, get_draft
@@ -220,7 +223,10 @@ class DraftWorkers(Workers):
         while True:
             work.plan = plan
             try:
-                self._read_model(work, stream, plan, deadline)
+                if plan.labelling is not None:
+                    self._choose_label(work, stream, plan, plan.labelling, deadline)
+                else:
+                    self._read_model(work, stream, plan, deadline)
             except _Repetition:
                 work.repetitions += 1
                 log.info("draft.repeated", times=work.repetitions)
@@ -258,6 +264,27 @@ class DraftWorkers(Workers):
     def _embed(self, text: str) -> NDArray[np.float32]:
         vector: NDArray[np.float32] = self._services.model.embed([text])[0]
         return vector
+
+    def _choose_label(
+        self, work: Work, stream: ThreadStream, plan: Plan, labelling: Labelling, deadline: float
+    ) -> None:
+        """An answer out of the style's labels; where it is not sure enough, none, and a person is asked."""
+        scores = labelling.scores
+        if scores is None:
+            scored = self._services.model.score_labels(
+                plan.messages, labelling.labels, model=plan.model, deadline=deadline,
+                is_base=plan.adapter_name is None,
+            )  # fmt: skip
+            scores = scored.scores
+            work.last = Piece(is_last=True, prompt_tokens=scored.prompt_tokens, fingerprint=scored.fingerprint)
+        if work.is_over.is_set():
+            raise PressedStop
+        choice = choose_label(scores, labelling.calibration)
+        work.draft.label_choice = choice.as_json()
+        work.first_token_seconds = time.monotonic() - work.began
+        if choice.is_sure:
+            work.raw = choice.label
+            stream.feed(work.safe.feed(work.raw))
 
     def _read_model(self, work: Work, stream: ThreadStream, plan: Plan, deadline: float) -> None:
         if work.is_over.is_set():
@@ -322,19 +349,24 @@ class DraftWorkers(Workers):
         shape = work.plan.shape
         if work.was_cut:
             shape = replace(shape, notes=(*shape.notes, texts.CUT_SHORT()))
+        if (choice := work.draft.label_choice) and choice["is_sure"]:
+            shape = replace(shape, notes=(labels.confidence(choice["offered"][0][1]), *shape.notes))
         closing = closing_blocks(shape, buttons_of(work.draft))
         work.draft.completion = work.raw.strip()
         facts = _facts(work) | {
             "completion": work.draft.completion,
             "total_seconds": time.monotonic() - work.began,
             "error": None,
+            "label_choice": work.draft.label_choice,
         }
         self._save(work, **facts)
         if stream.close(closing, ends_session=work.has_session):
             work.has_session = False
             self._finish(work, DraftStatus.SHOWN)
         else:
-            self._finish(work, DraftStatus.SHOWN, owed=(_verb(work.draft), whole_blocks(work.draft.tail, closing)))
+            asking = "" if work.draft.completion else labels.UNSURE_FALLBACK()
+            owed = (_verb(work.draft), whole_blocks(work.draft.tail, closing))
+            self._finish(work, DraftStatus.SHOWN, owed=owed, text=asking)
         log.info("draft.shown", rung=work.plan.rung.value, seconds=round(facts["total_seconds"], 3))
 
     def _stop(self, work: Work, stream: ThreadStream) -> None:

@@ -66,6 +66,7 @@ DRAFTING: tuple[Route, ...] = (
     event("message", mentions.answer_direct_message, read_message),
     event("agent_session_stopped", drafts.stop_streaming, lambda body, services: slack.read_session_stopped(body)),
     action("keep_draft", feedback.keep_draft),
+    action("choose_label:*", feedback.choose_label),
     action("edit_draft", feedback.open_edit),
     view("edit_draft", feedback.submit_edit),
     action("discard_draft", feedback.open_discard),

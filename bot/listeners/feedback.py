@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.blocks.label_buttons import read_label
 from bot.blocks.modals import BETTER_BLOCK, REASON_BLOCK, REASONS_BLOCK, TEXT_BLOCK, discard_draft_view, edit_draft_view
 from bot.blocks.text import read_long_input
 from bot.domain.values import Click, Submission
@@ -19,6 +20,23 @@ def keep_draft(services: Services, click: Click) -> None:
         services.database,
         services.people.get_actor(click.team_id, click.user_id),
         click.value,
+        channel=services.slack.get_channel(click.channel_id),
+        message_ts=stored_ts(click),
+        permalink=find_permalink(services, click.channel_id, stored_ts(click)),
+        response_url=click.response_url,
+    )
+    _wake(services)
+    services.answer(click, proposal.sentence)
+
+
+def choose_label(services: Services, click: Click) -> None:
+    """One of the offered labels is the right one."""
+    number, draft_id = read_label(click.value)
+    proposal = feedback.choose_label(
+        services.database,
+        services.people.get_actor(click.team_id, click.user_id),
+        draft_id,
+        number,
         channel=services.slack.get_channel(click.channel_id),
         message_ts=stored_ts(click),
         permalink=find_permalink(services, click.channel_id, stored_ts(click)),

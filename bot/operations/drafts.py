@@ -18,7 +18,7 @@ from bot.errors import EmptyRequest, MembersOnly, NotInChannel, OutOfScope, Requ
 from bot.operations.people import refuse
 from bot.operations.styles import resolve_style
 from bot.texts import drafting as texts
-from bot.texts import knowledge
+from bot.texts import knowledge, labels
 from config.rungs import Rung
 from db.audit import record
 from db.base import insert_new, new_id, now_in_database
@@ -195,6 +195,7 @@ def shape_of(session: Session, draft: Draft) -> Shape:
         adapter=draft.adapter_name,
         examples=tuple((example.example_id, example.permalink) for example in examples if example is not None),
         passages=_sources(session, draft, style.scope),
+        notes=_confidence(draft),
         variant=draft.variant.value if draft.variant else None,
         parent_link=draft.parent_link,
     )
@@ -209,9 +210,18 @@ def _sources(session: Session, draft: Draft, scope: Scope) -> tuple[tuple[str, s
     )
 
 
+def _confidence(draft: Draft) -> tuple[str, ...]:
+    """How sure a label was."""
+    choice = draft.label_choice
+    return (labels.confidence(choice["offered"][0][1]),) if choice and choice["is_sure"] else ()
+
+
 def buttons_of(draft: Draft) -> Buttons:
     """What is still open about a draft, from its row."""
+    choice = draft.label_choice
     return Buttons(
+        offered=tuple((label, share) for label, share in choice["offered"]) if choice else None,
+        is_sure=choice is None or choice["is_sure"],
         draft_id=draft.draft_id,
         is_open=draft.status not in DECIDED,
         is_discarded=draft.status is DraftStatus.DISCARDED,

@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 
 from bot.domain.pairs import check_pair
 from bot.domain.values import Actor, Channel
-from bot.errors import AlreadyDecided, HuisstijlError, MembersOnly, NotYet, UnusablePair
+from bot.errors import AlreadyDecided, BadInput, HuisstijlError, MembersOnly, NotYet, UnusablePair
 from bot.operations.draft_message import owe_update
 from bot.operations.examples import Proposal, check_may_learn_from, may_learn_from, propose_example
 from bot.operations.people import refuse
 from bot.texts import drafting as texts
-from bot.texts import variants
+from bot.texts import labels, variants
 from db.audit import record
 from db.base import insert_new, new_id, now_in_database
 from db.drafts import Draft, DraftNotFound, DraftStatus, get_draft, list_family, move_draft
@@ -74,6 +74,25 @@ def edit_draft(
     """Keep a draft with a person's changes, which are remembered as a preference. Raises as `keep_draft`."""
     draft = get_decidable_draft(database, actor, draft_id)
     return _accept(database, actor, draft, text, channel, message_ts, permalink, response_url)
+
+
+def choose_label(
+    database: Database,
+    actor: Actor,
+    draft_id: str,
+    number: int,
+    *,
+    channel: Channel,
+    message_ts: str,
+    permalink: str | None,
+    response_url: str = "",
+) -> Proposal:
+    """One of the labels that were offered is the right one. Raises as `keep_draft`, and BadInput for no such label."""
+    draft = get_decidable_draft(database, actor, draft_id)
+    offered = draft.label_choice["offered"] if draft.label_choice else []
+    if not 0 <= number < len(offered):
+        raise BadInput(labels.UNKNOWN_LABEL())
+    return _accept(database, actor, draft, offered[number][0], channel, message_ts, permalink, response_url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +166,7 @@ def _accept(
         raise UnusablePair({problem.field: problem.sentence for problem in problems})
     with database.write() as session:
         _decide(session, actor, draft, status, message_ts, text if is_edited else None)
-        if is_edited:
+        if is_edited and draft.completion:  # nothing was rejected where a person was asked for the label
             _prefer(session, actor, draft, chosen=text)
         family = list_family(session, draft.family_id)
         choose_for_rejected(session, [one.draft_id for one in family if one.draft_id != draft.draft_id], text)

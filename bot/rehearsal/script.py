@@ -302,7 +302,8 @@ def show_the_ladder(rehearsal: Rehearsal) -> None:
             rehearsal.console.print(line, highlight=False, markup=False)
         with rehearsal.database.read() as session:
             cards = {row.rung: row.card for row in list_scorecards(session, run.run_id, style.scope)}
-        missing = [rung.value for rung in Rung if rung not in cards and rung is not Rung.KNOWLEDGE]
+        others = [rung for rung in Rung if rung is Rung.KNOWLEDGE or rung.is_classifier]
+        missing = [rung.value for rung in Rung if rung not in cards and rung not in others]
         if missing:
             raise StepFailed(f"not measured: {', '.join(missing)}")
         mean, low, high = gain_bits_per_byte(cards[Rung.ZERO_SHOT], cards[Rung.LORA])

@@ -71,6 +71,8 @@ RUNGS = {
     "few_shot": sentence("*{style}* · `{rung}`: the style's fixed examples"),
     "retrieved": sentence("*{style}* · `{rung}`: the examples most like the request"),
     "knowledge": sentence("*{style}* · `{rung}`: the examples most like the request, and the team's documents"),
+    "neighbours": sentence("*{style}* · `{rung}`: the labels of the examples most like the text"),
+    "logistic": sentence("*{style}* · `{rung}`: a small classifier on the text's embedding"),
     "lora": sentence("*{style}* · `{rung}`: the tuned adapter"),
     "lora_retrieved": sentence("*{style}* · `{rung}`: the tuned adapter and the examples most like the request"),
 }

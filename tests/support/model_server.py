@@ -40,6 +40,8 @@ class Answer:
     cut_after: int | None = None  #: Close the connection after so many chunks.
     ends_early: bool = False  #: A tidy end of the stream without finish reason, as from a proxy.
     garbage: bool = False  #: Not JSON.
+    scores: dict[str, float] | None = None  #: Where a choice is asked for: log-probabilities; other labels have −20.
+    draws: Sequence[tuple[str, float]] | None = None  #: Where a choice is asked for: these answers, drawn by dice.
 
 
 class ScriptedModel:
@@ -81,6 +83,14 @@ class ScriptedModel:
         first_delay: float | None = None,
     ) -> None:
         self._push(Answer(text=text, chunks=chunks, delay=delay, first_delay=first_delay))
+
+    def score(self, **labels: float) -> None:
+        """Choose among labels by these log-probabilities."""
+        self._push(Answer(scores=labels))
+
+    def draw(self, *answers: tuple[str, float]) -> None:
+        """Choose among labels as a server that throws dice: these answers, each with its log-probability."""
+        self._push(Answer(draws=answers))
 
     def fail(self, status: int, *, code: str = "", times: int = 1) -> None:
         for _ in range(times):
@@ -267,8 +277,29 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream_head()
             self._send("data: {this is not JSON\n\n")
             self._end()
+        elif not body.get("stream"):
+            self._answer(200, self._choose(body, answer))
         else:
             self._stream(body, answer)
+
+    def _choose(self, body: dict[str, Any], answer: Answer) -> dict[str, Any]:
+        """Every text of the choice with its score, as our server and vLLM answer."""
+        scores = {text: (answer.scores or {}).get(text, -20.0) for text in body["structured_outputs"]["choice"]}
+        given = answer.draws or sorted(scores.items(), key=lambda one: -one[1])[: body.get("n") or 1]
+        choices = [
+            {
+                "index": index,
+                "message": {"role": "assistant", "content": text},
+                "logprobs": {"content": [{"token": text, "logprob": logprob, "bytes": None, "top_logprobs": []}]},
+                "finish_reason": "stop",
+            }
+            for index, (text, logprob) in enumerate(given)
+        ]
+        return {
+            "id": "chatcmpl-scripted", "object": "chat.completion", "created": 0, "model": body["model"],
+            "system_fingerprint": self.model.fingerprint, "choices": choices,
+            "usage": {"prompt_tokens": _count(body), "completion_tokens": 1, "total_tokens": _count(body) + 1},
+        }  # fmt: skip
 
     def _stream(self, body: dict[str, Any], answer: Answer) -> None:
         request = body["messages"][-1]["content"]

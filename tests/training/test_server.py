@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -17,7 +18,10 @@ from tests.support.serving import running
 from tests.support.wait import wait_until
 from tests.training.test_engine import ADAPTERS, Held, Shop
 from trainer import artifacts
+from trainer.artifacts import AdapterFacts
 from trainer.base_models import prepare_base_model, prepare_embedding_model
+from trainer.classifier import fit_classifier
+from trainer.classifier_files import publish_classifier
 from trainer.serving.adapters import AdapterSource
 from trainer.serving.embedder import Embedder
 from trainer.serving.engine import Engine
@@ -296,3 +300,98 @@ def test_the_embedded_model_starts_answers_and_takes_an_adapter(embedded_models:
             tuned = ask(model="smol-v1", messages=question, max_tokens=20, temperature=0)
             assert tuned.choices[0].message.content != plain.choices[0].message.content
             assert (tuned.system_fingerprint or "").startswith("sha256:")
+
+
+def choose(served: Served, model: str, choice: list[str], **options: Any) -> Any:
+    return served.ask(
+        model, temperature=1, logprobs=True, extra_body={"structured_outputs": {"choice": choice}}, **options
+    )
+
+
+def test_an_answer_out_of_a_choice_is_the_likeliest_and_with_n_all_of_them_come_with_their_likelihoods(
+    served: Served,
+) -> None:
+    labels = ["bug", "question", "a wish", "x"]
+    for model in ("tiny", *ADAPTERS):
+        answer = choose(served, model, labels, n=len(labels))
+        totals = [sum(token.logprob for token in one.logprobs.content) for one in answer.choices]
+        assert sorted(one.message.content for one in answer.choices) == sorted(labels)
+        assert totals == sorted(totals, reverse=True)
+        assert choose(served, model, labels).choices[0].message.content == answer.choices[0].message.content
+        assert "".join(token.token for token in answer.choices[0].logprobs.content).startswith(
+            answer.choices[0].message.content
+        )
+        expected = None if model == "tiny" else artifacts.manifest_digest(served.shop.root / "store" / model)
+        assert answer.system_fingerprint == expected
+    by_model = {model: choose(served, model, labels, n=4).choices[0].logprobs.content[0].logprob for model in ADAPTERS}
+    assert len(set(by_model.values())) == len(ADAPTERS)
+
+
+def test_a_choice_is_scored_beside_what_is_being_written(served: Served) -> None:
+    alone = served.ask(max_tokens=64).choices[0].message.content
+    found: list[str] = []
+    writers = [
+        threading.Thread(target=lambda: found.append(served.ask(max_tokens=64).choices[0].message.content))
+        for _ in range(3)
+    ]
+    for writer in writers:
+        writer.start()
+    scored = [choose(served, name, ["yes", "no"]).choices[0].message.content for name in (*ADAPTERS, "tiny")]
+    for writer in writers:
+        writer.join()
+    assert found == [alone] * 3
+    assert set(scored) <= {"yes", "no"}
+
+
+def test_a_classifier_out_of_the_store_chooses_among_the_labels_that_it_knows_until_it_is_withdrawn(
+    served: Served, embedder: Embedder, tmp_path: Path
+) -> None:
+    texts = {"bug": ["It crashes.", "The page shows an error."], "bill": ["The invoice is wrong.", "I paid twice."]}
+    asked, truths = zip(*((text, label) for label, own in texts.items() for text in own), strict=True)
+    vectors = embedder.embed(asked)[0].numpy()
+    classifier = fit_classifier(
+        ("bill", "bug"), vectors, truths, vectors, truths, embedding_model=EMBEDDED_EMBEDDING_MODEL
+    )
+    classifier.save(tmp_path / "fitted")
+    facts = AdapterFacts(
+        base_model=EMBEDDED_EMBEDDING_MODEL, base_revision=embedder.revision, style_id="1", scope="T1",
+        run_id="run", rung="logistic", created_at=datetime(2026, 11, 1, tzinfo=UTC),
+    )  # fmt: skip
+    store, name = str(served.shop.root / "store"), "tickets-v1-logistic"
+    published = publish_classifier(store, name, tmp_path / "fitted", facts, served.shop.key)
+
+    def labels(text: str) -> list[str]:
+        answer = served.client.chat.completions.create(
+            model=name, messages=[{"role": "user", "content": text}], n=3, logprobs=True,
+            extra_body={"structured_outputs": {"choice": ["newer label", "bug", "bill"]}},
+        )  # fmt: skip
+        assert answer.system_fingerprint == published.digest
+        return [one.message.content or "" for one in answer.choices]
+
+    assert labels("The app crashes with an error.") == ["bug", "bill"]
+    assert labels("There is a mistake on my invoice.") == ["bill", "bug"]
+    with pytest.raises(openai.APIStatusError) as refused:  # it writes nothing
+        served.ask(name)
+    assert refused.value.status_code == 424
+    artifacts.delete_adapter(store, name)
+    with pytest.raises(openai.NotFoundError):
+        labels("The app crashes.")
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"extra_body": {"structured_outputs": {"choice": []}}}, 400),
+        ({"extra_body": {"structured_outputs": {"choice": ["a"]}}, "stream": True}, 400),
+        ({"n": 2}, 400),
+        ({"extra_body": {"structured_outputs": {"choice": ["a " * 2000]}}}, 400),
+        ({"extra_body": {"structured_outputs": {"choice": ["a"]}}, "model": "nobody-v1"}, 404),
+    ],
+)
+def test_a_choice_that_cannot_be_made_is_refused_with_a_reason(
+    options: dict[str, Any], status: int, served: Served
+) -> None:
+    with pytest.raises(openai.APIStatusError) as refused:
+        served.ask(**({"model": "tiny"} | options))
+    assert refused.value.status_code == status
+    assert refused.value.code

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from trainer.base_models import base_model_id
+from trainer.base_models import base_model_id, base_revision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,8 @@ class Embedder:
         self._tokenizer: Any = AutoTokenizer.from_pretrained(model_path)
         self._model: Any = AutoModel.from_pretrained(model_path, dtype=torch.float32).eval()
         self._lock = threading.Lock()
+        #: `sha256:…` of the encoder: what was fitted on another one's vectors does not fit these.
+        self.revision = base_revision(model_path)
         self.dimensions = int(self._model.config.hidden_size)
 
     def embed(self, texts: Sequence[str]) -> tuple[torch.Tensor, int]:

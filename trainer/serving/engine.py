@@ -20,9 +20,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
 from trainer.base_models import base_model_id
+from trainer.choices import Choices, choice_logprobs
 from trainer.errors import EngineBusy, EngineStopped, GenerationFailed, PromptTooLong, TrainerError
 from trainer.serving.adapters import Adapters, AdapterSource, LoadedAdapter, available_bytes
 from trainer.serving.batching import Batch, left_padded
+from trainer.serving.scoring import ScoredChoice, ScoredChoices, Scoring
 from trainer.serving.text import Sampler, Sampling, TextStream
 
 if TYPE_CHECKING:
@@ -188,6 +190,7 @@ class Engine:
         self._tokenizer_lock = threading.Lock()
         self._changed = threading.Condition()
         self._waiting: deque[Generation] = deque()
+        self._scorings: deque[Scoring] = deque()
         self._batches: list[Batch[Generation]] = []
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -262,6 +265,41 @@ class Engine:
             raise
         return generation
 
+    def score_choices(self, messages: ChatMessages, texts: Sequence[str], adapter: str | None = None) -> ScoredChoices:
+        """How likely each of these answers is, exactly; between two steps of what is being written.
+
+        Raises EngineBusy, EngineStopped, PromptTooLong, GenerationFailed and the AdapterErrors.
+        """
+        prompt = self.prompt_tokens(messages)
+        with self._tokenizer_lock:
+            choices = Choices(self.tokenizer, texts)
+            tokens = [tuple(self.tokenizer.batch_decode([[token] for token in tail])) for tail in choices.tails]
+        self._room_for(prompt, choices.longest)
+        loaded = self.adapters.pin(adapter) if adapter is not None else None
+        scoring = Scoring(prompt=choices.begin(prompt), tails=choices.tails, adapter=loaded)
+        try:
+            with self._changed:
+                if self._is_stopping:
+                    raise EngineStopped
+                if len(self._scorings) >= self._max_waiting_requests:
+                    raise EngineBusy
+                self._scorings.append(scoring)
+                self._changed.notify_all()
+            logprobs = scoring.result.result()
+        finally:
+            if loaded is not None:
+                self.adapters.unpin(loaded)
+        scored = [
+            ScoredChoice(text=text, tokens=own, logprobs=tuple(values))
+            for text, own, values in zip(texts, tokens, logprobs, strict=True)
+        ]
+        if not all(math.isfinite(one.total) for one in scored):
+            raise GenerationFailed
+        return ScoredChoices(
+            choices=tuple(sorted(scored, key=lambda one: -one.total)), prompt_tokens=len(prompt),
+            digest=loaded.digest if loaded is not None else "",
+        )  # fmt: skip
+
     def prompt_tokens(self, messages: ChatMessages) -> list[int]:
         """The prompt as the model sees it, through the base model's chat template."""
         with self._tokenizer_lock:
@@ -282,11 +320,14 @@ class Engine:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not (self._is_stopping or self._waiting or self._batches):
+                while not (self._is_stopping or self._waiting or self._scorings or self._batches):
                     self._changed.wait()
                 if self._is_stopping:
                     break
+                scoring = self._scorings.popleft() if self._scorings else None
                 admitted = self._take_waiting()
+            if scoring is not None:
+                self._score(scoring)
             for group in _by_adapter(admitted):
                 self._guarded(self._admit, group)
             for batch in list(self._batches):
@@ -295,6 +336,17 @@ class Engine:
         for generation in [*self._waiting, *(row for batch in self._batches for row in batch.rows)]:
             generation.fail(EngineStopped())
             self._release(generation)
+        for scoring in self._scorings:
+            scoring.result.set_exception(EngineStopped())
+
+    def _score(self, scoring: Scoring) -> None:
+        try:
+            with torch.inference_mode(), self.model_lock:
+                self.adapters.activate([scoring.adapter])
+                scoring.result.set_result(choice_logprobs(self.adapters.model, scoring.prompt, scoring.tails))
+        except Exception as exc:
+            log.exception("scoring.failed")
+            scoring.result.set_exception(exc if isinstance(exc, TrainerError) else GenerationFailed())
 
     def _take_waiting(self) -> list[Generation]:
         """As many requests, oldest first, as the batch has places for."""

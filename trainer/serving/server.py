@@ -19,11 +19,11 @@ import time
 import uuid
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 import uvicorn
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -42,6 +42,7 @@ from trainer.errors import (
     TrainerError,
     VerifyKeyMissing,
 )
+from trainer.serving.requests import ChatRequest, EmbeddingRequest, RequestBody
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -49,62 +50,16 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from config.settings import Settings
+    from trainer.serving.classifiers import Classifiers
     from trainer.serving.embedder import Embedder
     from trainer.serving.engine import Engine, Event, Generation
+
+Body = TypeVar("Body", bound=RequestBody)
 
 log = structlog.get_logger()
 
 _MAX_BODY_BYTES = 4 << 20
 _SECONDS_TO_LOAD_WHILE_STOPPING = 2.0
-
-
-# ------------------------------------------------------------------------------------------------ requests
-
-
-class _Body(BaseModel):
-    # Unknown fields are ignored, as other servers of this protocol do; the client sends many.
-    model_config = ConfigDict(extra="ignore")
-
-
-class _TextPart(_Body):
-    type: Literal["text"]
-    text: str
-
-
-class _Message(_Body):
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[_TextPart]
-
-    def to_chat(self) -> dict[str, str]:
-        text = self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
-        return {"role": "system" if self.role == "developer" else self.role, "content": text}
-
-
-Body = TypeVar("Body", bound=_Body)
-
-
-class _StreamOptions(_Body):
-    include_usage: bool = False
-
-
-class _ChatRequest(_Body):
-    model: str
-    messages: Annotated[list[_Message], Field(min_length=1)]
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
-    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
-    n: Literal[1] | None = None
-    stream: bool | None = None
-    stream_options: _StreamOptions | None = None
-
-
-class _EmbeddingRequest(_Body):
-    model: str
-    input: str | Annotated[list[str], Field(min_length=1, max_length=2048)]
-    encoding_format: Literal["float", "base64"] | None = None
 
 
 # ------------------------------------------------------------------------------------------------ errors
@@ -173,6 +128,7 @@ class _Server:
         self.state = "ready" if engine and embedder else "loading"
         self.reason = "" if engine and embedder else "The model is loading; this takes seconds."
         self._owns_engine = engine is None
+        self._classifiers: Classifiers | None = None
         self._key = settings.model_api_key.get_secret_value() if settings.model_api_key else ""
         self._started_at = int(time.time())
 
@@ -276,7 +232,7 @@ class _Server:
         return card | ({"parent": parent} if parent else {})
 
     async def embed(self, request: Request) -> Response:
-        body = await _read_body(request, _EmbeddingRequest)
+        body = await _read_body(request, EmbeddingRequest)
         if isinstance(body, _Refusal):
             return body.to_response()
         assert self.embedder is not None, "ready means that the embedder is loaded"
@@ -298,12 +254,14 @@ class _Server:
         return JSONResponse({"object": "list", "model": self.embedder.model_id, "data": data, "usage": usage})
 
     async def chat(self, request: Request) -> Response:
-        body = await _read_body(request, _ChatRequest)
+        body = await _read_body(request, ChatRequest)
         if isinstance(body, _Refusal):
             return body.to_response()
         engine = self._engine()
         is_base = body.model in {engine.base_id, self.settings.base_model}
         adapter = None if is_base else body.model
+        if body.choice:
+            return await self._choose(body, engine, adapter)
         answer = _Answer(body, asyncio.get_running_loop())
         try:
             answer.generation = await run_in_threadpool(answer.submit, engine, adapter)
@@ -317,9 +275,38 @@ class _Server:
             return StreamingResponse(answer.stream(first), media_type="text/event-stream", headers=_NO_CACHE)
         return await answer.whole(request)
 
+    async def _choose(self, body: ChatRequest, engine: Engine, adapter: str | None) -> Response:
+        """The likeliest of the texts given, exactly and without dice, with `n` the likeliest so many."""
+        from trainer.serving.scoring import choices_response
+
+        messages: Any = [message.to_chat() for message in body.messages]
+        classifiers = self._find_classifiers()
+        try:
+            if adapter is not None and await run_in_threadpool(classifiers.has, adapter):
+                scored = await run_in_threadpool(classifiers.score_choices, messages, body.choice, adapter)
+            else:
+                scored = await run_in_threadpool(engine.score_choices, messages, body.choice, adapter)
+        except (AdapterUnknown, AdapterNameInvalid):
+            return _unknown_model(body.model).to_response()
+        return choices_response(scored, body.model, body.n or 1, _head("chat.completion"))
+
+    def _find_classifiers(self) -> Classifiers:
+        from trainer.serving.classifiers import Classifiers
+
+        if self._classifiers is None:
+            assert self.embedder is not None, "ready means that the embedder is loaded"
+            settings = self.settings
+            cache_dir = settings.data_dir / "cache" / "classifiers"
+            self._classifiers = Classifiers(settings.resolved_artifact_url, cache_dir, settings.keys_dir, self.embedder)
+        return self._classifiers
+
     def _engine(self) -> Engine:
         assert self.engine is not None, "ready means that the engine is loaded"
         return self.engine
+
+
+def _head(kind: str) -> dict[str, Any]:
+    return {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": kind, "created": int(time.time())}
 
 
 _NO_CACHE = {"cache-control": "no-cache", "x-accel-buffering": "no"}
@@ -328,7 +315,7 @@ _NO_CACHE = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 class _Answer:
     """One chat completion on its way out: the engine's events, carried over to the event loop."""
 
-    def __init__(self, body: _ChatRequest, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, body: ChatRequest, loop: asyncio.AbstractEventLoop) -> None:
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self.generation: Generation | None = None
         self._body = body

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from config.rungs import Rung
+from tests.benchmarks.ladder import sections_report
 from trainer.metrics import Interval, PairScore, Scorecard, bits_per_byte_gain, paired_bootstrap
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -77,7 +78,11 @@ class Size:
 
 
 def main() -> int:
+    has_labels = sections_report.write(STORED, DOCS / "ladder-labels.md")
     sizes = load(STORED)
+    if has_labels and not sizes:
+        sys.stdout.write("ladder-labels.md and two pictures are written; of texts nothing is stored yet.\n")
+        return 0
     if not sizes:
         sys.stderr.write(f"Nothing is stored in {STORED}: run `python -m tests.benchmarks.ladder.study` first.\n")
         return 1
@@ -203,7 +208,7 @@ def _seconds(size: Size, rung: str) -> float:
 
 
 def _sizes_table(sizes: list[Size]) -> str:
-    rungs = [rung.value for rung in Rung]
+    rungs = [rung.value for rung in Rung if not rung.is_classifier]
     lines = ["| training pairs | seeds | " + " | ".join(f"`{rung}`" for rung in rungs) + " |"]
     lines.append("|" + "---|" * (len(rungs) + 2))
     for size in sizes:

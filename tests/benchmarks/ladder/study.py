@@ -46,7 +46,9 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--unseen", type=int, default=300)
     parser.add_argument("--drafts", type=int, default=100, help="how many of the unseen pairs also get a draft")
-    parser.add_argument("--rungs", nargs="+", default=[rung.value for rung in Rung])
+    parser.add_argument(
+        "--rungs", nargs="+", default=[one.value for one in Rung if one is not Rung.KNOWLEDGE and not one.is_classifier]
+    )
     parser.add_argument("--recipe", default="cpu-small")
     parser.add_argument("--stored", type=Path, default=STORED)
     chosen = parser.parse_args()

@@ -1,0 +1,133 @@
+"""The labels of a style that classifies: which there are, how sure an answer is, and when to ask instead.
+
+Bot and trainer both come here, so an answer in Slack is sure when the same answer was sure in the measurement. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from config.likeness import normalise
+
+#: The most frequent labels that an answer is chosen from; a request to the model server carries no more.
+MAX_LABELS = 256
+#: How many labels a person is offered as buttons.
+OFFERED = 3
+#: Until a run has measured a style, an answer has to be at least this probable. Afterwards the measurement decides.
+UNMEASURED_THRESHOLD = 0.5
+#: A threshold above every probability: nothing was right often enough, so a person is always asked.
+NEVER_SURE = 1.01
+
+
+def collect_labels(completions: Iterable[str], *, limit: int = MAX_LABELS) -> tuple[str, ...]:
+    """The labels that these answers are, in alphabetical order, each in its most frequent spelling."""
+    spellings: dict[str, Counter[str]] = {}
+    for completion in completions:
+        if label := " ".join(completion.split()):
+            spellings.setdefault(normalise(label), Counter())[label] += 1
+    frequent = sorted(spellings, key=lambda name: (-spellings[name].total(), name))[:limit]
+    return tuple(min(spellings[name], key=lambda one: (-spellings[name][one], one)) for name in sorted(frequent))
+
+
+def is_same_label(one: str, other: str) -> bool:
+    """Labels that differ in case or white space alone are one label."""
+    return normalise(one) == normalise(other)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How a candidate's scores become probabilities, and how probable an answer has to be; fitted on validation."""
+
+    #: Scores are divided by it (Guo et al. 2017).
+    temperature: float = 1.0
+    #: Subtracted from a label's score before that: what the candidate gives it whatever was asked (Zhou et al. 2023,
+    #: batch calibration). Empty: nothing.
+    prior: Mapping[str, float] = field(default_factory=dict)
+    #: Below it a person is asked.
+    threshold: float = UNMEASURED_THRESHOLD
+    #: Of the answers at or above the threshold, this share was to be right.
+    target_precision: float | None = None
+    #: Validation pairs it was fitted on; 0: not measured yet.
+    pairs: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "temperature": self.temperature, "prior": dict(self.prior), "threshold": self.threshold,
+            "target_precision": self.target_precision, "pairs": self.pairs,
+        }  # fmt: skip
+
+
+def read_calibration(values: Mapping[str, Any] | None) -> Calibration:
+    """What `Calibration.as_json` wrote; where nothing was, the one that is used before any measurement."""
+    known = {one.name for one in fields(Calibration)}
+    return Calibration(**{name: value for name, value in (values or {}).items() if name in known})
+
+
+#: Similarities are divided by it before they become weights: the nearest neighbours count most.
+VOTE_TEMPERATURE = 0.1
+#: What every label has without a vote, as a share of the votes: no label is impossible.
+VOTE_FLOOR = 0.05
+
+
+def vote(labels: Sequence[str], neighbours: Sequence[tuple[str, float]]) -> dict[str, float]:
+    """Scores in nats from (label, similarity) of the nearest examples: their votes, weighted by similarity."""
+    names = {normalise(label): label for label in labels}
+    votes = dict.fromkeys(labels, 0.0)
+    highest = max((similarity for _, similarity in neighbours), default=0.0)
+    for label, similarity in neighbours:
+        if (name := names.get(normalise(label))) is not None:
+            votes[name] += math.exp((similarity - highest) / VOTE_TEMPERATURE)
+    floor = VOTE_FLOOR * (sum(votes.values()) or 1.0) / max(len(labels), 1)
+    return {label: math.log(share + floor) for label, share in votes.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelChoice:
+    """What a candidate makes of one text."""
+
+    #: Every label with its probability, the likeliest first.
+    ranked: tuple[tuple[str, float], ...]
+    is_sure: bool
+
+    @property
+    def label(self) -> str:
+        return self.ranked[0][0]
+
+    @property
+    def confidence(self) -> float:
+        """The probability of the likeliest label."""
+        return self.ranked[0][1]
+
+    def as_json(self) -> dict[str, Any]:
+        """What stands with a draft: the few labels that a person is offered."""
+        offered = [[label, round(probability, 4)] for label, probability in self.ranked[:OFFERED]]
+        return {"offered": offered, "is_sure": self.is_sure}
+
+
+def choose_label(scores: Mapping[str, float], calibration: Calibration) -> LabelChoice:
+    """The label with the highest probability, and whether that is probable enough. Scores are in nats.
+
+    Raises ValueError without any finite score.
+    """
+    probabilities = label_probabilities(list(scores), list(scores.values()), calibration)
+    ranked = sorted(zip(scores, probabilities, strict=True), key=lambda one: (-one[1], one[0]))
+    return LabelChoice(ranked=tuple(ranked), is_sure=ranked[0][1] >= calibration.threshold)
+
+
+def label_probabilities(labels: Sequence[str], scores: Sequence[float], calibration: Calibration) -> list[float]:
+    """The softmax of the corrected scores over the labels, in their order; they add up to 1."""
+    prior = calibration.prior
+    usual = sum(prior.values()) / len(prior) if prior else 0.0  # for a label that is newer than the measurement
+    corrected = [
+        (score - prior.get(label, usual)) / calibration.temperature for label, score in zip(labels, scores, strict=True)
+    ]
+    highest = max((score for score in corrected if math.isfinite(score)), default=None)
+    if highest is None:
+        raise ValueError("no label has a score")
+    weights = [math.exp(score - highest) if math.isfinite(score) else 0.0 for score in corrected]
+    total = sum(weights)
+    return [weight / total for weight in weights]

@@ -1,0 +1,221 @@
+"""Trains and scores every rung of a style that classifies on real pairs: a package's description → its section.
+
+    python -m tests.benchmarks.ladder.sections --data debian-packages.jsonl [--train 400] [--seeds 1 2 3] [--unseen 300]
+
+One file a seed under docs/ladder/; what is there is not measured again. Killed at any moment, it goes on from what it
+has finished: embeddings, checkpoints, adapters and each rung's scorecard are kept under .huisstijl/sections/.
+`python -m tests.benchmarks.ladder.report` makes docs/ladder-labels.md of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoTokenizer
+
+from config.choosing import Retriever, choose_covering
+from config.prompts import ChatMessages
+from config.rungs import Rung
+from tests.benchmarks.ladder.pairs import draw_sides, load_records
+from trainer.base_models import prepare_base_model, prepare_embedding_model
+from trainer.dataset import TrainingExample, prompt_for, to_trl
+from trainer.evaluate import Candidate, UnseenPair, evaluate, to_json
+from trainer.label_metrics import label_figures
+from trainer.metrics import Scorecard
+from trainer.recipe import Recipe, load_recipe
+from trainer.registry import Frozen, library_versions
+from trainer.run_labels import fit_logistic, known_labels, label_prompts, score_logistic, score_neighbours
+from trainer.serving.embedder import Embedder
+from trainer.train import PairRow, TrainedAdapter, train_adapter
+from trainer.workspace import read_value, write_value
+
+STORED = Path(__file__).resolve().parents[3] / "docs" / "ladder"
+MODELS, WORK = Path(".huisstijl/models"), Path(".huisstijl/sections")
+BASE, EMBEDDINGS = "embedded:smollm2-135m-instruct", "embedded:all-minilm-l6-v2"
+INSTRUCTIONS = "Name the section of the package archive that the described software package belongs to."
+VALIDATION = 60
+RUNGS = (
+    Rung.NEIGHBOURS, Rung.LOGISTIC, Rung.ZERO_SHOT, Rung.FEW_SHOT, Rung.RETRIEVED, Rung.LORA, Rung.LORA_RETRIEVED,
+)  # fmt: skip
+
+Json = dict[str, Any]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--train", type=int, default=400)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--unseen", type=int, default=300)
+    parser.add_argument("--recipe", default="cpu-small")
+    parser.add_argument("--stored", type=Path, default=STORED)
+    parser.add_argument("--work", type=Path, default=WORK)
+    chosen = parser.parse_args()
+    chosen.stored.mkdir(parents=True, exist_ok=True)
+    for seed in chosen.seeds:
+        target = chosen.stored / f"sections-{chosen.train}-{seed}.json"
+        if target.exists():
+            continue
+        work = chosen.work / f"{chosen.train}-{chosen.unseen}-{seed}"
+        frozen = _load_sides(chosen.data, train=chosen.train, unseen=chosen.unseen, seed=seed, work=work)
+        result = measure(frozen, _recipe(chosen.recipe, chosen.unseen, seed), work) | {"seed": seed}
+        write_value(target, result)
+        shutil.rmtree(work)
+        accuracies = {rung: _accuracy(card) for rung, card in result["cards"].items()}
+        sys.stdout.write(f"{target.name}: {json.dumps(accuracies)}\n")
+        sys.stdout.flush()
+    return 0
+
+
+def measure(frozen: Frozen, recipe: Recipe, work: Path) -> Json:
+    """Train what has to be trained and score all on the unseen pairs, as a run does it. JSON values."""
+    base = prepare_base_model(BASE, MODELS)
+    cards = {file.stem: Scorecard.from_json(read_value(file)) for file in sorted((work / "cards").glob("*.json"))}
+    (work / "cards").mkdir(exist_ok=True)
+
+    def keep(card: Scorecard) -> None:
+        cards[card.rung] = card
+        write_value(work / "cards" / f"{card.rung}.json", to_json(card))
+        figures = label_figures(card)
+        sys.stderr.write(f"{card.rung}: accuracy {figures['accuracy']:.3f} ece {figures['ece']:.3f} n={card.n}\n")
+
+    if Rung.NEIGHBOURS not in cards:
+        keep(score_neighbours(Rung.NEIGHBOURS.value, frozen, recipe))
+    if Rung.LOGISTIC not in cards:
+        fit_logistic(frozen, EMBEDDINGS, work / "logistic")
+        keep(score_logistic(Rung.LOGISTIC.value, work / "logistic", frozen, recipe))
+    unseen = [UnseenPair(example_id=one.example_id, completion=one.completion) for one in frozen.test]
+    trained: dict[Rung, TrainedAdapter] = {}
+    for rung in (one for one in RUNGS if not one.is_classifier):
+        if rung.needs_adapter:
+            trained[rung] = _train(rung, frozen, recipe, base, work, trained.get(Rung.LORA))
+        evaluate(
+            [_candidate(rung, frozen, recipe, trained)], unseen, base_path=base, knobs=recipe.evaluation,
+            dtype=recipe.training.dtype, done=cards, on_scored=keep,
+        )  # fmt: skip
+    return {
+        "base_model": BASE, "recipe": recipe.name, "recipe_digest": recipe.digest, "labels": list(known_labels(frozen)),
+        "train": len(frozen.train), "validation": len(frozen.validation), "unseen": len(frozen.test),
+        "versions": library_versions(), "cores": os.cpu_count(), "threads": torch.get_num_threads(),
+        "trained": {rung.value: _facts(adapter) for rung, adapter in trained.items()},
+        "cards": {rung.value: _as_json(cards[rung.value]) for rung in RUNGS},
+    }  # fmt: skip
+
+
+def _recipe(name: str, unseen: int, seed: int) -> Recipe:
+    recipe = load_recipe(name)
+    knobs = recipe.evaluation.model_copy(update={"max_pairs": unseen})
+    training = recipe.training.model_copy(update={"seed": seed})
+    return recipe.model_copy(update={"evaluation": knobs, "training": training})
+
+
+def _load_sides(data: Path, *, train: int, unseen: int, seed: int, work: Path) -> Frozen:
+    """Unseen packages of families that no training pair belongs to; with their embeddings, which are computed once."""
+    records = load_records(data)
+    sections = {record.package: record.section for record in records}
+    sides = draw_sides(records, unseen=unseen, train=train, validation=VALIDATION, seed=seed)
+    work.mkdir(parents=True, exist_ok=True)
+    stored = work / "embeddings.npy"
+    every = [*sides.train, *sides.validation, *sides.unseen]
+    if not stored.exists():
+        embedder = Embedder(prepare_embedding_model(EMBEDDINGS, MODELS), name=EMBEDDINGS)
+        vectors = embedder.embed([one.prompt for one in every])[0].numpy()
+        with stored.with_suffix(".new").open("wb") as file:
+            np.save(file, vectors)
+        stored.with_suffix(".new").replace(stored)
+    known = dict(zip((one.example_id for one in every), np.load(stored), strict=True))
+
+    def labelled(side: Sequence[TrainingExample]) -> list[TrainingExample]:
+        return [replace(one, completion=sections[one.example_id], embedding=known[one.example_id]) for one in side]
+
+    return Frozen(
+        dataset_id="", instructions=INSTRUCTIONS, version=1, train=labelled(sides.train),
+        validation=labelled(sides.validation), test=labelled(sides.unseen),
+    )  # fmt: skip
+
+
+def _train(
+    rung: Rung, frozen: Frozen, recipe: Recipe, base: Path, work: Path, lora: TrainedAdapter | None
+) -> TrainedAdapter:
+    """As a run does it: `lora` first, and `lora_retrieved` goes on from there."""
+    marker, folder = work / f"{rung.value}.json", work / "adapters" / rung.value
+    earlier = read_value(marker)
+    if earlier is not None:
+        return TrainedAdapter(**earlier | {"folder": folder})
+    tokenizer: Any = AutoTokenizer.from_pretrained(base)
+    retriever = Retriever(frozen.train, recipe.splits.near_duplicate) if rung.uses_retrieval else None
+
+    def rows(side: list[TrainingExample]) -> list[PairRow]:
+        made, _ = to_trl(
+            side, instructions=INSTRUCTIONS, max_tokens=recipe.training.max_tokens, retriever=retriever,
+            k=recipe.rungs.lora_retrieved_k,
+            count_tokens=lambda messages: len(tokenizer.apply_chat_template(messages, return_dict=False)),
+        )  # fmt: skip
+        return [PairRow(prompt=row["prompt"], completion=row["completion"]) for row in made]
+
+    trained = train_adapter(
+        base_path=base, rows_train=rows(frozen.train), rows_validation=rows(frozen.validation), recipe=recipe,
+        rung="lora_retrieved" if rung.uses_retrieval else "lora", out_dir=folder,
+        checkpoint_dir=work / "checkpoints" / rung.value, warm_start=lora.folder if lora else None,
+        base_model_name=BASE,
+    )  # fmt: skip
+    write_value(marker, {name: value for name, value in asdict(trained).items() if name != "folder"})
+    return trained
+
+
+def _candidate(rung: Rung, frozen: Frozen, recipe: Recipe, trained: dict[Rung, TrainedAdapter]) -> Candidate:
+    knobs = recipe.rungs
+    shots = choose_covering(frozen.train, knobs.few_shot_k) if rung is Rung.FEW_SHOT else []
+    retriever = Retriever(frozen.train, recipe.splits.near_duplicate) if rung.uses_retrieval else None
+    k = knobs.lora_retrieved_k if rung is Rung.LORA_RETRIEVED else knobs.retrieved_k
+
+    def prompt_of(one: TrainingExample) -> ChatMessages:
+        return prompt_for(rung.value, INSTRUCTIONS, one, shots=shots, retriever=retriever, k=k)
+
+    adapter = trained.get(rung)
+    return Candidate(
+        rung=rung.value, prompts=tuple(map(prompt_of, frozen.test)), adapter=adapter.folder if adapter else None,
+        known=label_prompts(frozen, prompt_of, recipe),
+    )  # fmt: skip
+
+
+def _facts(adapter: TrainedAdapter) -> Json:
+    names = ("steps", "best_step", "best_eval_loss", "tokens", "tokens_per_second", "seconds", "train_pairs")
+    facts: Json = asdict(adapter)
+    return {name: facts[name] for name in names}
+
+
+def _as_json(card: Scorecard) -> Json:
+    """A scorecard by columns, four decimals: small enough to keep."""
+    return {
+        "ids": [pair.example_id for pair in card.pairs],
+        "truths": [pair.truth for pair in card.pairs],
+        "answers": [pair.draft for pair in card.pairs],
+        "confidence": [round(pair.confidence or 0.0, 4) for pair in card.pairs],
+        "nll_nats": [round(pair.nll_nats, 4) for pair in card.pairs],
+        "prompt_tokens": [pair.prompt_tokens for pair in card.pairs],
+        "calibration": card.calibration, "seconds_per_draft": round(card.seconds_per_draft, 4),
+    }  # fmt: skip
+
+
+def _accuracy(card: Json) -> float:
+    right = [answer == truth for answer, truth in zip(card["answers"], card["truths"], strict=True)]
+    return float(round(sum(right) / len(right), 3))
+
+
+if __name__ == "__main__":
+    began = time.monotonic()
+    code = main()
+    sys.stderr.write(f"{time.monotonic() - began:.0f} seconds\n")
+    sys.exit(code)

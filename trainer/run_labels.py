@@ -1,0 +1,108 @@
+"""What a run does besides for a style that classifies: its labels, and the rungs without the language model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config.choosing import Retriever
+from config.labels import collect_labels, vote
+from config.prompts import ChatMessages
+from config.sentences import note
+from trainer.calibration import Scores, fit_calibration
+from trainer.classifier import fit_classifier, load_classifier
+from trainer.dataset import TrainingExample
+from trainer.errors import NotEnoughExamples
+from trainer.labelling import LabelPrompts, label_card
+from trainer.metrics import Scorecard
+from trainer.recipe import Recipe
+from trainer.registry import Frozen
+
+
+def known_labels(frozen: Frozen) -> tuple[str, ...]:
+    """Those of the training side: what an answer may be while the rungs are measured. Raises NotEnoughExamples."""
+    labels = collect_labels(one.completion for one in frozen.train)
+    if len(labels) < 2:
+        raise NotEnoughExamples(_ONE_LABEL)
+    return labels
+
+
+_ONE_LABEL = note(
+    "All examples to learn from have the same label, so there is nothing to choose; approve examples of another label, "
+    "then train again."
+)
+
+
+def label_prompts(frozen: Frozen, prompt_of: Callable[[TrainingExample], ChatMessages], recipe: Recipe) -> LabelPrompts:
+    """The known labels, and the validation side's prompts under one candidate."""
+    return LabelPrompts(
+        labels=known_labels(frozen),
+        prompts=tuple(prompt_of(one) for one in frozen.validation),
+        truths=tuple(one.completion for one in frozen.validation),
+        target_precision=recipe.labels.target_precision,
+    )
+
+
+def score_without_model(key: str, folder: Path | None, frozen: Frozen, recipe: Recipe) -> Scorecard:
+    """A rung without the language model; `folder` is that of a classifier, None where the neighbours vote."""
+    if folder is None:
+        return score_neighbours(key, frozen, recipe)
+    return score_logistic(key, folder, frozen, recipe)
+
+
+def score_neighbours(key: str, frozen: Frozen, recipe: Recipe) -> Scorecard:
+    """The rung `neighbours`, as serving votes: from the training side alone."""
+    labels = known_labels(frozen)
+    retriever = Retriever(frozen.train, recipe.splits.near_duplicate)
+
+    def scores(side: Sequence[TrainingExample]) -> Scores:
+        rows = np.zeros((len(side), len(labels)))
+        for row, one in enumerate(side):
+            found = retriever.retrieve(one.prompt, one.embedding, recipe.rungs.neighbours_k, exclude=one)
+            votes = vote(labels, [(hit.example.completion, hit.similarity) for hit in found])
+            rows[row] = [votes[label] for label in labels]
+        return rows
+
+    return _without_model(key, frozen, recipe, labels, scores)
+
+
+def fit_logistic(frozen: Frozen, embedding_model: str, folder: Path) -> None:
+    """Fit the rung `logistic` on the training side and save it. The same side gives the same classifier."""
+    labels = known_labels(frozen)
+    classifier = fit_classifier(
+        labels, _vectors(frozen.train), [one.completion for one in frozen.train],
+        _vectors(frozen.validation), [one.completion for one in frozen.validation], embedding_model=embedding_model,
+    )  # fmt: skip
+    classifier.save(folder)
+
+
+def score_logistic(key: str, folder: Path, frozen: Frozen, recipe: Recipe) -> Scorecard:
+    """The rung `logistic` of this folder, which this run or an earlier one fitted."""
+    classifier = load_classifier(folder)
+    return _without_model(key, frozen, recipe, classifier.labels, lambda side: classifier.scores(_vectors(side)))
+
+
+def _vectors(side: Sequence[TrainingExample]) -> NDArray[np.float32]:
+    return np.stack([one.embedding for one in side if one.embedding is not None])  # [examples, dimensions]
+
+
+def _without_model(
+    key: str, frozen: Frozen, recipe: Recipe, labels: Sequence[str],
+    scores: Callable[[Sequence[TrainingExample]], Scores],
+) -> Scorecard:  # fmt: skip
+    """A candidate that needs no language model: calibrated on validation, measured on the same unseen pairs."""
+    unseen = frozen.test[: recipe.evaluation.max_pairs]
+    calibration = fit_calibration(
+        labels, scores(frozen.validation), [one.completion for one in frozen.validation],
+        target_precision=recipe.labels.target_precision,
+    )  # fmt: skip
+    began = time.monotonic()
+    found = scores(unseen)
+    return label_card(
+        key, labels, found, [(one.example_id, one.completion) for one in unseen], calibration,
+        seconds=time.monotonic() - began,
+    )  # fmt: skip
