@@ -13,6 +13,7 @@ from slack_bolt import App
 from bot.rehearsal.options import InstalledApp
 from bot.rehearsal.seed import BRAND, GENERAL, MIA, NOOR, RAVI
 from bot.rehearsal.workspace import Workspace
+from tests.page.test_reach import assert_accessible
 from tests.support.bolt_apps import bolt_app, over_sockets
 from tests.support.browser import Tab
 
@@ -72,6 +73,23 @@ RATE = {
     "positive_button": {"text": plain("Good"), "value": "good"},
     "negative_button": {"text": plain("Bad"), "value": "bad"},
 }  # fmt: skip
+CHARTS: list[Json] = [
+    {
+        "type": "data_visualization", "title": f"A {kind} chart",
+        "chart": {"type": kind, "series": [
+            {"name": name, "data": [{"label": "Mon", "value": 1200.5}, {"label": "Tue", "value": value}]}
+            for name, value in (("North", -3), ("South", 0))[: 1 if kind == "line" else 2]
+        ], "axis_config": {"categories": ["Mon", "Tue"], "x_label": "day", "y_label": "boxes"}},
+    }
+    for kind in ("bar", "line")
+]  # fmt: skip
+MORE_CHARTS: list[Json] = [
+    {**CHARTS[0], "title": "An area chart", "chart": {**CHARTS[0]["chart"], "type": "area"}},
+    {
+        "type": "data_visualization", "title": "A pie chart",
+        "chart": {"type": "pie", "segments": [{"label": "Cake", "value": 3}, {"label": "Tea", "value": 1}]},
+    },
+]  # fmt: skip
 MESSAGE: list[Json] = [
     {"type": "section", "text": plain("Choose"), "accessory": MENU},
     {"type": "actions", "elements": [PICK, SURE]},
@@ -81,7 +99,7 @@ MESSAGE: list[Json] = [
 
 @pytest.fixture
 def workspace() -> Iterator[Workspace]:
-    with Workspace(app=InstalledApp(commands=("/form", "/message"))) as running:
+    with Workspace(app=InstalledApp(commands=("/form", "/message", "/charts"))) as running:
         yield running
 
 
@@ -105,6 +123,12 @@ def listen(app: App, told: queue.Queue[Any]) -> None:
     def post(ack: Any, body: Json, client: Any) -> None:
         ack()
         client.chat_postMessage(channel=body["channel_id"], text="choose", blocks=MESSAGE)
+
+    @app.command("/charts")
+    def draw(ack: Any, body: Json, client: Any) -> None:
+        ack()
+        for blocks in (CHARTS, MORE_CHARTS):
+            client.chat_postMessage(channel=body["channel_id"], text="charts", blocks=blocks)
 
     @app.options("book_action")
     def books(ack: Any, body: Json) -> None:
@@ -238,3 +262,32 @@ def test_clicks_in_a_message_reach_the_app_after_their_question(
     page.get_by_role("alertdialog").get_by_role("button", name="Yes").click()
     assert heard.get(timeout=20)["action_id"] == "sure"
     assert heard.empty(), "a No was sent"
+
+
+def test_charts_are_drawn_and_say_their_figures(page: Page, workspace: Workspace, heard: queue.Queue[Any]) -> None:
+    tab = Tab(page, workspace.url).open(MIA, GENERAL)
+    tab.write("/charts")
+    drawn = tab.channel.locator(".block-chart svg")
+    expect(drawn).to_have_count(4)
+    names = [chart.get_attribute("aria-label") for chart in drawn.all()]
+    assert names == [
+        "Chart: A bar chart. North: Mon 1,200.5; Tue -3. South: Mon 1,200.5; Tue 0",
+        "Chart: A line chart. Mon 1,200.5; Tue -3",
+        "Chart: An area chart. North: Mon 1,200.5; Tue -3. South: Mon 1,200.5; Tue 0",
+        "Chart: A pie chart. Cake 3; Tea 1",
+    ]
+    assert [len(chart.locator(mark).all()) for chart, mark in zip(drawn.all(), MARKS, strict=True)] == [4, 2, 4, 2]
+    for chart in drawn.all():
+        outside = chart.evaluate(
+            """svg => [...svg.querySelectorAll("rect, circle, path, text")].filter(mark => {
+              const [inner, outer] = [mark.getBBox(), svg.viewBox.baseVal];
+              return !(inner.x >= -1 && inner.y >= -1 && inner.x + inner.width <= outer.width + 1
+                && inner.y + inner.height <= outer.height + 1);
+            }).length"""
+        )
+        assert outside == 0, "every mark stands inside its chart"
+    assert_accessible(tab, "charts")
+
+
+#: What a figure is drawn as, in each of the four.
+MARKS = ("rect", "circle", "circle", ".chart-slice")

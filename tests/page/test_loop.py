@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,6 +13,7 @@ from bot.app import Bot
 from bot.rehearsal.seed import ANA, BRAND, MIA, NOOR, RAVI, TEAM_ID
 from config.rungs import Rung
 from config.settings import Settings
+from db.base import Base
 from db.drafts import Draft, DraftStatus
 from db.examples import Example, ExampleStatus
 from db.promotions import find_promotion
@@ -35,7 +37,10 @@ def style(bot: Bot) -> Style:
     return made
 
 
-def rows(bot: Bot, kind: type[Example]) -> list[Example]:
+Row = TypeVar("Row", bound=Base)
+
+
+def rows(bot: Bot, kind: type[Row]) -> list[Row]:
     with bot.services.database.read() as session:
         return list(session.query(kind))
 

@@ -51,6 +51,14 @@ export interface Element {
   negative_button?: { text: Text; value: string; accessibility_label?: string };
 }
 
+export interface ChartPoint { label: string; value: number }
+export interface Chart {
+  type: "bar" | "line" | "area" | "pie";
+  series?: { name: string; data: ChartPoint[] }[];
+  segments?: ChartPoint[];
+  axis_config?: { categories: string[]; x_label?: string; y_label?: string };
+}
+
 export interface Block {
   type: string;
   block_id?: string;
@@ -68,6 +76,7 @@ export interface Block {
   slack_file?: { id?: string; url?: string };
   alt_text?: string;
   rows?: unknown[][];
+  chart?: Chart;
 }
 
 export interface SlackFile {

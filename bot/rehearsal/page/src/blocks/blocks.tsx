@@ -7,6 +7,7 @@ import { textOf } from "../slack";
 import { Markdown } from "../text/markdown";
 import { TextObject } from "../text/plain";
 import { RichText } from "../text/richtext";
+import { ChartBlock } from "./chart";
 import { Button, FeedbackButtons, IconButton, Overflow } from "./buttons";
 import { Input } from "./inputs";
 import { useSurface } from "./surface";
@@ -127,4 +128,5 @@ const KINDS: Record<string, ComponentType<{ block: Block }>> = {
   markdown: ({ block }) => <Markdown text={textOf(block.text)} />,
   rich_text: ({ block }) => <RichText elements={block.elements ?? []} />,
   table: TableBlock,
+  data_visualization: ChartBlock,
 };

@@ -4,6 +4,7 @@
 export function rove(event: KeyboardEvent, selector: string, { horizontal = false, wrap = true } = {}): boolean {
   const [back, on] = horizontal ? ["ArrowLeft", "ArrowRight"] : ["ArrowUp", "ArrowDown"];
   if (![back, on, "Home", "End"].includes(event.key)) return false;
+  if (event.defaultPrevented) return false; // it was for a list inside this one, such as a menu that is open over it
   const list = event.currentTarget as HTMLElement;
   const items = [...list.querySelectorAll<HTMLElement>(selector)].filter((item) => !item.hasAttribute("disabled"));
   if (!items.length) return false;
