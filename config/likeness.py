@@ -10,6 +10,9 @@ ZERO_WIDTH = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
+#: From how alike (0 to 100, rapidfuzz ratio) two normalised texts are one.
+NEAR_DUPLICATE = 92.0
+
 _WHITE_SPACE = re.compile(r"\s+")
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from rapidfuzz import fuzz
 
-from config.choosing import NEAR_DUPLICATE, Candidate, Retriever, Vector
-from config.likeness import normalise
+from config.choosing import Candidate, Choice, Retriever, Vector
+from config.likeness import NEAR_DUPLICATE, normalise
 
 #: Passages in one prompt, and what they may take of it together (estimated tokens).
 MOST_PASSAGES, MOST_TOKENS = 3, 500
@@ -19,8 +19,8 @@ MOST_PASSAGES, MOST_TOKENS = 3, 500
 #: out at 0.27 to 0.65 and others at 0.24 or less; by words alone, whatever shares little more than "the" and "of" is
 #: half alike.
 NEAR_BY_MEANING, NEAR_BY_WORDS = 0.25, 0.6
-#: How many of the nearest are looked at for ones that may be shown.
-SHORT_LIST = 24
+#: The nearest, looked at for ones that may be shown: by meaning where that is known, else by words.
+NEAREST = Choice(k=24, lexical_weight=0.0, diversity=0.0, may_repeat=True, min_similarity=0.0)
 #: A shorter answer stands in many a passage by chance.
 LEAST_COPIED_CHARS = 20
 
@@ -76,10 +76,11 @@ class PassageSearch:
         """
         chosen: list[QuotablePassage] = []
         left_out, room = 0, MOST_TOKENS
-        for hit in reversed(self._retriever.retrieve(request, embedding, SHORT_LIST)):
+        for hit in reversed(self._retriever.retrieve(request, embedding, NEAREST)):
             passage = self._by_id[hit.example.example_id]
             is_by_meaning = passage.embedding is not None and embedding is not None and embedding.size > 0
-            if hit.similarity < (NEAR_BY_MEANING if is_by_meaning else NEAR_BY_WORDS):
+            by_words = fuzz.token_set_ratio(request.casefold(), hit.example.prompt.casefold()) / 100
+            if (hit.similarity < NEAR_BY_MEANING) if is_by_meaning else (by_words < NEAR_BY_WORDS):
                 continue
             if unlike and holds_copy(passage.text, unlike):
                 left_out += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -11,6 +12,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from db.base import ID, Base, words
 from db.examples import Example, ExampleStatus
+from db.runs import Run, RunStatus
+from db.scope import Scope
 
 
 class SplitName(StrEnum):
@@ -63,6 +66,23 @@ def list_dataset_examples(session: Session, dataset_id: str) -> list[tuple[Datas
         .order_by(DatasetExample.position)
     )
     return [(frozen, example) for frozen, example in session.execute(query).all()]
+
+
+def list_member_ids(
+    session: Session, style_id: str, scope: Scope, *, splits: Collection[SplitName], run_status: RunStatus
+) -> frozenset[str]:
+    """Members of these splits in any dataset of the style whose run ended so."""
+    query = (
+        select(DatasetExample.example_id)
+        .join(Dataset, Dataset.dataset_id == DatasetExample.dataset_id)
+        .join(Run, Run.run_id == Dataset.run_id)
+        .where(
+            Dataset.style_id == style_id, Dataset.scope_key == scope.key, Run.status == run_status,
+            DatasetExample.split.in_(splits),
+        )
+        .distinct()
+    )  # fmt: skip
+    return frozenset(session.scalars(query))
 
 
 def count_approved_outside(session: Session, dataset: Dataset) -> int:

@@ -7,7 +7,7 @@ proposed → approved | rejected;   approved → withdrawn | retired. Every tran
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, String, Text, false, func, or_, select, update
@@ -87,6 +87,19 @@ class Example(Base):
     #: Little-endian float32 values of the prompt's embedding, normalised; None until computed.
     embedding: Mapped[bytes | None] = mapped_column(LargeBinary, default=None)
     embedding_model: Mapped[str | None] = mapped_column(String(255), default=None)
+
+    @property
+    def written_at(self) -> datetime | None:
+        """When the message was written that it came from; None for what came from no message of a person's.
+
+        Slack's `ts` is seconds since 1970.
+        """
+        if not self.author_id or not self.message_ts:
+            return None
+        try:
+            return datetime.fromtimestamp(float(self.message_ts), UTC)
+        except (ValueError, OverflowError, OSError):
+            return None
 
     @property
     def conversation_key(self) -> str:

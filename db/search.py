@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from config.choosing import Candidate, Retriever
+from config.choosing import Candidate, Choice, Retriever
 from db.examples import Example, list_approved_examples
 from db.scope import Scope
 
@@ -48,7 +48,7 @@ def find_similar_examples(
     query: NDArray[np.float32],
     *,
     embedding_model: str,
-    limit: int,
+    choice: Choice,
     request: str = "",
 ) -> list[Hit]:
     """The approved examples nearest to a request's embedding (a normalised vector), nearest first.
@@ -58,5 +58,5 @@ def find_similar_examples(
     """
     examples = {one.example_id: one for one in list_approved_examples(session, style_id, scope)}
     retriever = Retriever(as_candidates(list(examples.values()), embedding_model))
-    found = retriever.retrieve(request, query if query.size else None, limit)
+    found = retriever.retrieve(request, query if query.size else None, choice)
     return [Hit(example=examples[one.example.example_id], similarity=one.similarity) for one in reversed(found)]

@@ -1,26 +1,26 @@
-"""A dataset: approved examples frozen into three sides that never mix, and what prompts are built from it.
+"""A dataset: approved examples frozen into three sides that never mix, and the prompts that are built from it.
 
-Near-duplicates and one conversation stay on one side. Examples are placed from the oldest on, by hash or beside the
-older ones they are linked with, so a newer example never moves an older one. What stands in a prompt is chosen by
-`config.choosing`, from the training side alone. Pure Python and numpy.
+What tells about one another (`trainer.kinship`) stays on one side. What stands in a prompt is chosen by
+`config.choosing`, as in serving, from the training side alone. Pure Python and numpy.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-from rapidfuzz import fuzz, process
-
-from config.choosing import Retriever, Vector, pair_text
-from config.likeness import normalise
+from config.choosing import NEUTRAL_QUALITY, Choice, Found, Retriever, Vector, choose_covering
+from config.likeness import NEAR_DUPLICATE, normalise
 from config.prompts import ChatMessages, Pair, build_prompt, prompt_hash
 from config.sentences import Note, note
+from trainer.kinship import Embed, Kinship, find_kin
+
+#: The guard against leaks; another one only where a test takes it out.
+FindKin = Callable[..., Kinship]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,11 +33,14 @@ class TrainingExample:
     #: The conversation it comes from; examples of one conversation stay on one side.
     thread_key: str | None = None
     author: str | None = None
+    #: When the completion was written, where that is known.
+    written_at: datetime | None = None
     approved_at: datetime | None = None
     #: Any other reason to keep examples together, such as one document.
     group_key: str | None = None
     #: (384,) float32, of the prompt.
     embedding: Vector | None = None
+    quality: float = NEUTRAL_QUALITY
 
     @property
     def pair(self) -> Pair:
@@ -61,6 +64,8 @@ class Split:
     repeats: Mapping[str, str]
     #: Left out because they are linked to examples on two sides, and would tell one about the other.
     torn: tuple[str, ...]
+    #: The test side is what was written from then on; None where it was drawn by hash.
+    tested_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,17 +102,38 @@ def freeze_split(
     min_train: int = 1,
     min_validation: int = 1,
     min_test: int = 1,
-    near_duplicate: float = 92.0,
+    near_duplicate: float = NEAR_DUPLICATE,
+    newest_from: int = 0,
     instructions: str = "",
+    taught: Collection[str] = (),
+    not_after: datetime | None = None,
+    embed: Embed | None = None,
+    find_kin: FindKin = find_kin,
 ) -> Split | NotEnough:
     """Sides for these examples; the same examples always give the same split, in whatever order they come.
 
-    Placed by age, so a growing set keeps what it has where it is. Returns NotEnough with a sentence when a side
-    would be too small to mean anything.
+    What tells about one another (`trainer.kinship`) is on one side, or left out. What was approved after `not_after` is
+    left out too. Returns NotEnough with a sentence when a side would be too small to mean anything.
+
+    *By hash*: each example is placed from the oldest approval on, beside the older ones it is kin to or by the hash of
+    its conversation, so a newer example never moves an older one.
+
+    *By time*, from `newest_from` examples on whose time of writing is known (0: never): the newest `test_share` of
+    those is the test side, since people will ask for what is coming and not for what has been. The boundary can then
+    only be held one way: as newer examples come, older ones leave the test side, and none ever enters it that was
+    taught before, because whatever is in `taught` (ids that earlier runs trained or chose a checkpoint on) stays out.
+    So a champion is never judged on what it learnt from.
     """
-    kept, repeats = _without_repeats(sorted(examples, key=_age))
-    sides, torn = _place(kept, seed, validation_share, test_share, near_duplicate)
-    missing = _missing(len(kept), sides, (min_train, min_validation, min_test))
+    known = [one for one in examples if not_after is None or one.approved_at is None or one.approved_at <= not_after]
+    kept, repeats = _without_repeats(sorted(known, key=_age))
+    kin = find_kin(kept, near_duplicate=near_duplicate, embed=embed)
+    minimums = (min_train, min_validation, min_test)
+    newest, since = _newest(kept, test_share, newest_from, taught)
+    sides, torn = _place(kept, kin, _Draw(seed, validation_share, test_share, newest), taught)
+    if newest and _missing(len(kept), sides, minimums) is not None:
+        newest, since = frozenset(), None
+        sides, torn = _place(kept, kin, _Draw(seed, validation_share, test_share, newest), taught)
+    missing = _missing(len(kept), sides, minimums)
     if missing is not None:
         return missing
     names = {side: tuple(example.example_id for example in members) for side, members in sides.items()}
@@ -119,6 +145,7 @@ def freeze_split(
         sha256=_sha256(json.dumps([content, seed, prompt_hash(instructions)])),
         repeats=repeats,
         torn=torn,
+        tested_since=since,
     )
 
 
@@ -140,63 +167,66 @@ def _without_repeats(
     return list(first.values()), repeats
 
 
+def _newest(
+    kept: Sequence[TrainingExample], test_share: float, newest_from: int, taught: Collection[str]
+) -> tuple[frozenset[str], datetime | None]:
+    """Ids of the newest share by time of writing, and the time they begin at; none where too few have a time.
+
+    Equal times stay together: a file that came in one go has no newest part.
+    """
+    times = sorted((one.written_at for one in kept if one.written_at is not None), reverse=True)
+    if not newest_from or len(times) < newest_from:
+        return frozenset(), None
+    last_before = times[min(round(test_share * len(times)), len(times) - 1)]
+    newest = [one for one in kept if one.written_at and one.written_at > last_before and one.example_id not in taught]
+    since = min((one.written_at for one in newest if one.written_at), default=None)
+    return frozenset(one.example_id for one in newest), since
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """The side of an example that is kin to no older one."""
+
+    seed: int
+    validation_share: float
+    test_share: float
+    #: Ids of the test side where it is drawn by time; empty where it is drawn by hash.
+    newest: frozenset[str]
+
+    def side(self, example: TrainingExample) -> str:
+        if example.example_id in self.newest:
+            return "test"
+        key = example.thread_key or example.group_key or example.example_id
+        point = int(hashlib.sha256(f"{self.seed}:{key}".encode()).hexdigest()[:12], 16) / 16**12
+        if point < self.test_share:
+            return "train" if self.newest else "test"
+        return "validation" if point < self.test_share + self.validation_share else "train"
+
+
 def _place(
-    kept: Sequence[TrainingExample],
-    seed: int,
-    validation_share: float,
-    test_share: float,
-    near_duplicate: float,
+    kept: Sequence[TrainingExample], kin: Kinship, draw: _Draw, taught: Collection[str]
 ) -> tuple[dict[str, list[TrainingExample]], tuple[str, ...]]:
-    """Sides for examples ordered by age: each joins the older ones it is linked with, or draws its own."""
-    links: dict[int, set[int]] = {}
-    first: dict[tuple[str, str], int] = {}
-    for index, example in enumerate(kept):
-        asked = normalise(example.prompt)  # one question answered twice is one question
-        for kind, key in (("thread", example.thread_key), ("group", example.group_key), ("asked", asked)):
-            if key:
-                links.setdefault(index, set()).add(first.setdefault((kind, key), index))
-    for older, newer in near_duplicate_pairs([pair_text(example) for example in kept], near_duplicate):
-        links.setdefault(newer, set()).add(older)
+    """Sides for examples ordered by age: each joins the older ones it is kin to, or draws its own. Left out is what is
+    kin to two sides, and what was taught and is kin to the test side."""
     sides: dict[str, list[TrainingExample]] = {"train": [], "validation": [], "test": []}
     placed: dict[int, str] = {}
+    by_key: dict[Hashable, set[str]] = {}
     torn: list[str] = []
     for index, example in enumerate(kept):
-        linked = {placed[other] for other in links.get(index, ()) if other in placed}
-        if len(linked) > 1:
+        linked = {placed[other] for other in kin.linked(index) if other in placed}
+        linked = linked.union(*(by_key.get(key, ()) for key in kin.keys[index]))
+        was_taught = example.example_id in taught
+        if len(linked) > 1 or (was_taught and linked == {"test"}):
             torn.append(example.example_id)
             continue
-        key = example.thread_key or example.group_key or example.example_id
-        placed[index] = linked.pop() if linked else _side(key, seed, validation_share, test_share)
-        sides[placed[index]].append(example)
+        side = linked.pop() if linked else draw.side(example)
+        if was_taught and side == "test":
+            side = "train"
+        placed[index] = side
+        sides[side].append(example)
+        for key in kin.keys[index]:
+            by_key.setdefault(key, set()).add(side)
     return sides, tuple(torn)
-
-
-def near_duplicate_pairs(texts: Sequence[str], threshold: float) -> list[tuple[int, int]]:
-    """Index pairs of texts that are at least this similar (0 to 100), texts normalised by the caller.
-
-    Exact, by rapidfuzz in blocks of rows, so memory stays small; its length bound skips most pairs.
-    """
-    found: list[tuple[int, int]] = []
-    block = 256
-    for start in range(0, len(texts), block):
-        scores = process.cdist(
-            texts[start : start + block],
-            texts[start:],
-            scorer=fuzz.ratio,
-            score_cutoff=threshold,
-            dtype=np.uint8,
-            workers=1,
-        )
-        rows, columns = np.nonzero(scores)
-        found.extend((start + int(r), start + int(c)) for r, c in zip(rows, columns, strict=True) if c > r)
-    return found
-
-
-def _side(key: str, seed: int, validation_share: float, test_share: float) -> str:
-    point = int(hashlib.sha256(f"{seed}:{key}".encode()).hexdigest()[:12], 16) / 16**12
-    if point < test_share:
-        return "test"
-    return "validation" if point < test_share + validation_share else "train"
 
 
 def _missing(total: int, sides: Mapping[str, Sequence[Any]], minimums: tuple[int, int, int]) -> NotEnough | None:
@@ -246,22 +276,63 @@ def _sha256(text: str) -> str:
 # --- rows and prompts ------------------------------------------------------------------------------------------
 
 
+class Pool:
+    """The training side as prompts show it: never what tells about the pair that a prompt is built for.
+
+    `others` are the examples besides it that prompts will be built for.
+    """
+
+    def __init__(
+        self,
+        train: Sequence[TrainingExample],
+        others: Sequence[TrainingExample] = (),
+        *,
+        near_duplicate: float = NEAR_DUPLICATE,
+        embed: Embed | None = None,
+        find_kin: FindKin = find_kin,
+    ) -> None:
+        known = {one.example_id: one for one in (*train, *others)}
+        self.retriever = Retriever(train)
+        self._train = list(train)
+        self._index = {example_id: index for index, example_id in enumerate(known)}
+        self._kin = find_kin(list(known.values()), near_duplicate=near_duplicate, embed=embed, is_by_text=True)
+
+    def choose_shots(self, choice: Choice) -> list[TrainingExample]:
+        """The `few_shot` examples, the same for every request."""
+        return choose_covering(self._train, choice)
+
+    def retrieve(self, example: TrainingExample, choice: Choice) -> list[TrainingExample]:
+        """The training examples most like this one, the best last. Raises KeyError as `find` does."""
+        return [one.example for one in self.find(example, choice)]
+
+    def find(self, example: TrainingExample, choice: Choice) -> list[Found[TrainingExample]]:
+        """The same with their similarities. Raises KeyError for an example that the pool was not made for: whether
+        anything tells about it is not known."""
+        own = self._index[example.example_id]
+
+        def is_barred(other: TrainingExample) -> bool:
+            index = self._index[other.example_id]
+            return index == own or self._kin.are_kin(own, index)
+
+        return self.retriever.retrieve(example.prompt, example.embedding, choice, is_barred=is_barred)
+
+
 def prompt_for(
     rung: str,
     instructions: str,
     example: TrainingExample,
     *,
     shots: Sequence[TrainingExample] = (),
-    retriever: Retriever[TrainingExample] | None = None,
-    k: int = 0,
+    pool: Pool | None = None,
+    choice: Choice | None = None,
 ) -> ChatMessages:
     """The prompt of one example under one rung: what it is trained, scored and served with."""
+    shown: Sequence[TrainingExample] = ()
     if rung == "few_shot":
-        return build_prompt(instructions, example.prompt, [shot.pair for shot in shots])
-    if rung in ("retrieved", "lora_retrieved"):
-        found = retriever.retrieve(example.prompt, example.embedding, k, exclude=example) if retriever else []
-        return build_prompt(instructions, example.prompt, [one.example.pair for one in found])
-    return build_prompt(instructions, example.prompt)
+        shown = shots
+    elif rung in ("retrieved", "knowledge", "lora_retrieved") and pool is not None and choice is not None:
+        shown = pool.retrieve(example, choice)
+    return build_prompt(instructions, example.prompt, [one.pair for one in shown])
 
 
 def to_trl(
@@ -270,22 +341,23 @@ def to_trl(
     instructions: str,
     count_tokens: Callable[[ChatMessages], int] | None = None,
     max_tokens: int | None = None,
-    retriever: Retriever[TrainingExample] | None = None,
-    k: int = 0,
+    pool: Pool | None = None,
+    choice: Choice | None = None,
 ) -> tuple[list[dict[str, Any]], list[Skipped]]:
     """Rows in TRL's conversational prompt-completion format, and the examples left out with the reason.
 
-    With a `retriever` every prompt carries k retrieved examples (rung lora_retrieved); fewer where the prompt
-    would grow over `max_tokens`. An example too long by itself is skipped, never cut.
+    With a `pool` every prompt carries the examples that `choice` gives it (rung lora_retrieved), the same ones as when
+    it is measured and served; fewer where the prompt would grow over `max_tokens`, which is what training has memory
+    for. An example too long by itself is skipped, never cut.
     """
     rows: list[dict[str, Any]] = []
     skipped: list[Skipped] = []
     for example in examples:
         answer: ChatMessages = [{"role": "assistant", "content": example.completion}]
+        shown = pool.retrieve(example, choice) if pool is not None and choice is not None else []
         tokens = 0
-        for shown in range(k if retriever is not None else 0, -1, -1):
-            rung = "lora_retrieved" if shown else "lora"
-            prompt = prompt_for(rung, instructions, example, retriever=retriever, k=shown)
+        for left_out in range(len(shown) + 1):
+            prompt = build_prompt(instructions, example.prompt, [one.pair for one in shown[left_out:]])
             tokens = count_tokens([*prompt, *answer]) if count_tokens is not None else 0
             if max_tokens is None or tokens <= max_tokens:
                 rows.append({"prompt": prompt, "completion": answer})

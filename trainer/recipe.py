@@ -13,6 +13,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from config.choosing import Choice
+from config.recipe_files import DEFAULT_EXAMPLES_TOKENS, choice_of
+from config.rungs import Rung
 from trainer.errors import RecipeInvalid, RecipeNotFound
 
 RECIPES_DIR = Path(__file__).resolve().parent.parent / "config" / "recipes"
@@ -77,6 +80,8 @@ class Rungs(_Part):
     lora_retrieved_k: int = Field(2, ge=1)
     #: Of a style that classifies: how many of the nearest examples vote on the label.
     neighbours_k: int = Field(12, ge=1)
+    #: What the examples of a prompt may take of it together, as `config.choosing` estimates tokens.
+    examples_max_tokens: int = Field(DEFAULT_EXAMPLES_TOKENS, ge=16)
     #: `lora_retrieved` starts from the trained `lora` adapter, so a few steps are enough.
     lora_retrieved_epochs: float = Field(1.0, gt=0)
     lora_retrieved_max_steps: int = Field(16, ge=-1)
@@ -93,6 +98,8 @@ class Splits(_Part):
     min_test: int = Field(5, ge=1)
     #: Two pairs at least this similar (0 to 100, rapidfuzz ratio of the normalised text) stay on one side.
     near_duplicate: float = Field(92.0, ge=50, le=100)
+    #: From so many examples on whose time of writing is known, the newest are the test side; 0: never.
+    newest_from: int = Field(200, ge=0)
 
 
 class Evaluation(_Part):
@@ -143,6 +150,10 @@ class Recipe(_Part):
     def digest(self) -> str:
         """`sha256:…` of all values; stored with a run and in its checkpoints."""
         return f"sha256:{hashlib.sha256(self.model_dump_json().encode()).hexdigest()}"
+
+    def choice(self, rung: Rung) -> Choice:
+        """How prompts of this rung get their examples."""
+        return choice_of(self.rungs.model_dump(), rung)
 
     def for_rung(self, rung: TunedRung) -> Training:
         """The training knobs of one tuned rung."""

@@ -20,10 +20,10 @@ from config.rungs import Rung
 from db import audit, promotions
 from db.adapters import Adapter, get_adapter, next_version
 from db.base import new_id, now_in_database
-from db.datasets import Dataset, DatasetExample, SplitName, find_dataset_of_run, list_dataset_examples
+from db.datasets import Dataset, DatasetExample, SplitName, find_dataset_of_run, list_dataset_examples, list_member_ids
 from db.examples import Example, ExampleStatus, list_approved_examples
 from db.promotions import ChampionMoved, PromotionKind
-from db.runs import Run
+from db.runs import Run, RunStatus
 from db.scope import Scope
 from db.scorecards import ScorecardRow, list_scorecards
 from db.search import bytes_to_vector
@@ -88,6 +88,13 @@ class Frozen:
 def list_trainable(session: Session, style: Style, scope: Scope, embedding_model: str) -> list[TrainingExample]:
     """The approved examples of a style, within the scope."""
     return [_training_example(e, embedding_model) for e in list_approved_examples(session, style.style_id, scope)]
+
+
+def list_taught(session: Session, style: Style, scope: Scope) -> frozenset[str]:
+    """What earlier runs of the style trained on, or chose a checkpoint by: it can never be unseen again."""
+    return list_member_ids(
+        session, style.style_id, scope, splits=(SplitName.TRAIN, SplitName.VALIDATION), run_status=RunStatus.SUCCEEDED
+    )
 
 
 def save_frozen(
@@ -188,6 +195,7 @@ def _training_example(example: Example, embedding_model: str) -> TrainingExample
         completion=example.completion,
         thread_key=example.conversation_key,
         author=example.author_id,
+        written_at=example.written_at,
         approved_at=example.approved_at,
         embedding=bytes_to_vector(example.embedding or b"") if is_embedded else None,
     )

@@ -15,12 +15,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import structlog
 import torch
+from numpy.typing import NDArray
 from transformers import AutoTokenizer
 
 from config import failpoints
-from config.choosing import Retriever, choose_covering
 from config.prompts import ChatMessages
 from config.rungs import Rung
 from config.sentences import Note, note
@@ -52,7 +53,7 @@ from trainer.artifacts import (
 from trainer.base_models import base_revision, linear_shapes, prepare_base_model, prepare_embedding_model
 from trainer.classifier_files import fetch_classifier, publish_classifier
 from trainer.curve import draw_curve
-from trainer.dataset import NotEnough, TrainingExample, freeze_split, prompt_for, to_trl
+from trainer.dataset import NotEnough, Pool, TrainingExample, freeze_split, prompt_for, to_trl
 from trainer.errors import (
     AdapterNameTaken,
     ExampleWithdrawn,
@@ -113,6 +114,7 @@ class _Run:
         self.work = prepare_workspace(settings.data_dir, run.run_id, hold.fence)
         self.tokenizer: Any = AutoTokenizer.from_pretrained(self.base_path)
         self.has_labels = style.kind is StyleKind.CLASSIFY
+        self._made_pool: Pool | None = None
 
     def execute(self) -> None:
         """All stages. Each does nothing that an earlier attempt has done."""
@@ -138,11 +140,14 @@ class _Run:
         with self.database.read() as session:
             is_frozen = registry.load_frozen(session, self.run.run_id, self.scope, model) is not None
             trainable = registry.list_trainable(session, self.style, self.scope, model)
+            taught = registry.list_taught(session, self.style, self.scope)
+            now = now_in_database(session)
         if not is_frozen:
             fitting, skipped = self._without_too_long(trainable)
             split = freeze_split(
-                fitting, seed=self.recipe.training.seed, instructions=self.style.instructions, **knobs.model_dump()
-            )
+                fitting, seed=self.recipe.training.seed, instructions=self.style.instructions, taught=taught,
+                not_after=now, embed=self._embed, **knobs.model_dump(),
+            )  # fmt: skip
             if isinstance(split, NotEnough):
                 raise NotEnoughExamples(split.why)
             skipped += [
@@ -187,11 +192,17 @@ class _Run:
         missing = [example for example in self._load_frozen().examples if example.embedding is None]
         if not missing:
             return
-        folder = prepare_embedding_model(self.settings.embedding_model, self.settings.models_dir)
-        vectors, _ = Embedder(folder, name=self.settings.embedding_model).embed([one.prompt for one in missing])
-        stored = [(one.example_id, vector_to_bytes(v.numpy())) for one, v in zip(missing, vectors, strict=True)]
+        vectors = self._embed([one.prompt for one in missing])
+        stored = [(one.example_id, vector_to_bytes(vector)) for one, vector in zip(missing, vectors, strict=True)]
         with self.hold.write() as session:
             save_embeddings(session, self.settings.embedding_model, stored)
+
+    def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(texts, dimensions)."""
+        folder = prepare_embedding_model(self.settings.embedding_model, self.settings.models_dir)
+        vectors, _ = Embedder(folder, name=self.settings.embedding_model).embed(texts)
+        found: NDArray[np.float32] = vectors.numpy()
+        return found
 
     def _load_frozen(self) -> Frozen:
         with self.database.read() as session:
@@ -213,12 +224,12 @@ class _Run:
             if earlier is not None:
                 trained[rung] = TrainedAdapter(**earlier | {"folder": out_dir})
                 continue
-            retriever = Retriever(frozen.train, self.recipe.splits.near_duplicate) if rung.uses_retrieval else None
+            pool = self._pool(frozen) if rung.uses_retrieval else None
             lora = trained.get(Rung.LORA)
             trained[rung] = train_adapter(
                 base_path=self.base_path,
-                rows_train=self._rows(frozen, frozen.train, retriever),
-                rows_validation=self._rows(frozen, frozen.validation, retriever),
+                rows_train=self._rows(frozen, frozen.train, pool),
+                rows_validation=self._rows(frozen, frozen.validation, pool),
                 recipe=self.recipe,
                 rung=name,
                 out_dir=out_dir,
@@ -241,18 +252,23 @@ class _Run:
         fit_logistic(frozen, self.settings.embedding_model, folder)
         return {Rung.LOGISTIC: folder}
 
-    def _rows(
-        self, frozen: Frozen, side: Sequence[TrainingExample], retriever: Retriever[TrainingExample] | None
-    ) -> list[PairRow]:
+    def _rows(self, frozen: Frozen, side: Sequence[TrainingExample], pool: Pool | None) -> list[PairRow]:
         rows, _ = to_trl(
             side,
             instructions=frozen.instructions,
             count_tokens=self._count_tokens,
             max_tokens=self.recipe.training.max_tokens,
-            retriever=retriever,
-            k=self.recipe.rungs.lora_retrieved_k,
+            pool=pool,
+            choice=self.recipe.choice(Rung.LORA_RETRIEVED),
         )
         return [PairRow(prompt=row["prompt"], completion=row["completion"]) for row in rows]
+
+    def _pool(self, frozen: Frozen) -> Pool:
+        """What prompts show, and what they must not. Made once: all pairs are compared with all."""
+        if self._made_pool is None:
+            others = [*frozen.validation, *frozen.test]
+            self._made_pool = Pool(frozen.train, others, near_duplicate=self.recipe.splits.near_duplicate)
+        return self._made_pool
 
     def _training_progress(self, rung: Rung, number: int) -> Callable[[Progress], None]:
         share = (TRAINED_AT - FROZEN_AT) / len(self.recipe.rungs.tuned)
@@ -325,13 +341,12 @@ class _Run:
 
     def _candidate(self, frozen: Frozen, standing: Standing, folders: Mapping[str, Path]) -> Candidate:
         """A candidate's prompts, put together as serving does it: shots and retrieved pairs from training alone."""
-        rung, knobs = standing.rung, self.recipe.rungs
-        shots = choose_covering(frozen.train, knobs.few_shot_k) if rung is Rung.FEW_SHOT else []
-        retriever = Retriever(frozen.train, self.recipe.splits.near_duplicate) if rung.uses_retrieval else None
-        k = knobs.lora_retrieved_k if rung is Rung.LORA_RETRIEVED else knobs.retrieved_k
+        rung, pool = standing.rung, self._pool(frozen)
+        choice = self.recipe.choice(rung)
+        shots = pool.choose_shots(choice) if rung is Rung.FEW_SHOT else []
 
         def prompt_of(one: TrainingExample) -> ChatMessages:
-            return prompt_for(rung.value, frozen.instructions, one, shots=shots, retriever=retriever, k=k)
+            return prompt_for(rung.value, frozen.instructions, one, shots=shots, pool=pool, choice=choice)
 
         return Candidate(
             rung=standing.key, prompts=tuple(map(prompt_of, frozen.test)), adapter=folders.get(standing.key),

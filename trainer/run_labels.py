@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from config.choosing import Retriever
 from config.labels import collect_labels, vote
 from config.prompts import ChatMessages
+from config.rungs import Rung
 from config.sentences import note
 from trainer.calibration import Scores, fit_calibration
 from trainer.classifier import fit_classifier, load_classifier
-from trainer.dataset import TrainingExample
+from trainer.dataset import Pool, TrainingExample
 from trainer.errors import NotEnoughExamples
 from trainer.labelling import LabelPrompts, label_card
 from trainer.metrics import Scorecard
@@ -57,13 +57,14 @@ def score_without_model(key: str, folder: Path | None, frozen: Frozen, recipe: R
 def score_neighbours(key: str, frozen: Frozen, recipe: Recipe) -> Scorecard:
     """The rung `neighbours`, as serving votes: from the training side alone."""
     labels = known_labels(frozen)
-    retriever = Retriever(frozen.train, recipe.splits.near_duplicate)
+    others = [*frozen.validation, *frozen.test]
+    pool = Pool(frozen.train, others, near_duplicate=recipe.splits.near_duplicate)
+    choice = recipe.choice(Rung.NEIGHBOURS)
 
     def scores(side: Sequence[TrainingExample]) -> Scores:
         rows = np.zeros((len(side), len(labels)))
         for row, one in enumerate(side):
-            found = retriever.retrieve(one.prompt, one.embedding, recipe.rungs.neighbours_k, exclude=one)
-            votes = vote(labels, [(hit.example.completion, hit.similarity) for hit in found])
+            votes = vote(labels, [(hit.example.completion, hit.similarity) for hit in pool.find(one, choice)])
             rows[row] = [votes[label] for label in labels]
         return rows
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from config.choosing import choose_covering
+from config.choosing import Choice, choose_covering
 from config.prompt_sources import PromptSource
 from db.datasets import SplitName, find_dataset_of_run, list_dataset_examples
 from db.examples import Example, list_approved_examples
@@ -21,20 +21,20 @@ NO_VECTOR: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 
 
 def retrieve_examples(
-    session: Session, style: Style, request: str, vector: NDArray[np.float32], *, embedding_model: str, k: int
+    session: Session, style: Style, request: str, vector: NDArray[np.float32], *, embedding_model: str, choice: Choice
 ) -> list[Example]:
-    """The k approved examples most like the request, the least like it first, as in training.
+    """The approved examples most like the request, the least like it first, as in training.
 
     `vector` is the request's embedding of shape [dimensions], or NO_VECTOR.
     """
     hits = find_similar_examples(
-        session, style.style_id, style.scope, vector, embedding_model=embedding_model, limit=k, request=request
+        session, style.style_id, style.scope, vector, embedding_model=embedding_model, choice=choice, request=request
     )
     return [hit.example for hit in reversed(hits)]
 
 
 def choose_fixed_examples(
-    session: Session, style: Style, *, run_id: str | None, embedding_model: str, k: int
+    session: Session, style: Style, *, run_id: str | None, embedding_model: str, choice: Choice
 ) -> list[Example]:
     """The `few_shot` examples: always the same ones until the next run.
 
@@ -44,7 +44,7 @@ def choose_fixed_examples(
     approved = list_approved_examples(session, style.style_id, style.scope)
     trained_on = _trained_on(session, run_id)
     pool = [example for example in approved if example.example_id in trained_on] or approved
-    return _choose_covering(pool, embedding_model, k)
+    return _choose_covering(pool, embedding_model, choice)
 
 
 #: A demonstration is short: a small model reads three of them before the text that it is asked about.
@@ -66,12 +66,12 @@ def choose_demonstrations(
         and len(example.completion) <= DEMONSTRATED_COMPLETION_CHARS
         and example.prompt_source is not PromptSource.SUGGESTED
     ]
-    return _choose_covering(short, embedding_model, k)
+    return _choose_covering(short, embedding_model, Choice(k=k))
 
 
-def _choose_covering(examples: Sequence[Example], embedding_model: str, k: int) -> list[Example]:
+def _choose_covering(examples: Sequence[Example], embedding_model: str, choice: Choice) -> list[Example]:
     by_id = {one.example_id: one for one in examples}
-    return [by_id[one.example_id] for one in choose_covering(as_candidates(examples, embedding_model), k)]
+    return [by_id[one.example_id] for one in choose_covering(as_candidates(examples, embedding_model), choice)]
 
 
 def _trained_on(session: Session, run_id: str | None) -> frozenset[str]:

@@ -24,9 +24,10 @@ from bot.errors import ModelError
 from bot.texts import drafting as texts
 from bot.texts import knowledge
 from bot.texts import labels as label_texts
+from config.choosing import Choice
 from config.passages import PassageSearch, QuotablePassage
 from config.prompts import ChatMessages, Pair, Quote, build_prompt, build_variant_prompt
-from config.recipe_files import RecipeUnreadable, read_recipe_file
+from config.recipe_files import RecipeUnreadable, choice_of, read_recipe_file
 from config.rungs import Rung
 from config.settings import Settings
 from config.variants import Variant
@@ -41,10 +42,6 @@ from db.styles import Style, StyleKind, get_style
 
 log = structlog.get_logger()
 
-#: What a recipe means that does not say.
-DEFAULT_K = {Rung.FEW_SHOT: 4, Rung.RETRIEVED: 4, Rung.NEIGHBOURS: 12, Rung.LORA_RETRIEVED: 2}
-#: Rungs that carry the same examples as another one.
-_AS = {Rung.KNOWLEDGE: Rung.RETRIEVED}
 #: Drafts of a thread whose text a follow-up builds on.
 _SPOKEN = (DraftStatus.SHOWN, DraftStatus.KEPT, DraftStatus.EDITED)
 
@@ -122,17 +119,14 @@ class Plan:
         return None
 
 
-def examples_per_prompt(recipe: str, rung: Rung) -> int:
-    """How many examples a prompt of this rung carries under a recipe: as many as when the rung was measured."""
-    rung = _AS.get(rung, rung)
-    if rung not in DEFAULT_K:
-        return 0
+def choose_how(recipe: str, rung: Rung) -> Choice:
+    """How a prompt of this rung gets its examples under a recipe: as when the rung was measured."""
     try:
         values = read_recipe_file(recipe).get("rungs", {})
     except RecipeUnreadable:
         log.warning("recipe.unreadable", recipe=recipe)
         values = {}
-    return int(values.get(f"{rung.value}_k", DEFAULT_K[rung]))
+    return choice_of(values, rung)
 
 
 def make_plan(database: Database, settings: Settings, draft: Draft, embed: Embed) -> Plan:
@@ -166,14 +160,14 @@ def _plan(
     database: Database, settings: Settings, draft: Draft, style: Style, champion: Promotion | None,
     adapter: Adapter | None, rung: Rung, history: list[Turn], notes: list[str], embed: Embed,
 ) -> Plan:  # fmt: skip
-    k = examples_per_prompt(style.recipe or settings.recipe, rung)
+    choice = choose_how(style.recipe or settings.recipe, rung)
     examples: list[Example] = []
     neighbours: list[tuple[str, float]] = []
     if rung is Rung.NEIGHBOURS:
         vector = _embed(embed, draft.request, notes)
         with database.read() as session:
             hits = find_similar_examples(
-                session, style.style_id, style.scope, vector, embedding_model=settings.embedding_model, limit=k,
+                session, style.style_id, style.scope, vector, embedding_model=settings.embedding_model, choice=choice,
                 request=draft.request,
             )  # fmt: skip
         neighbours = [(hit.example.completion, hit.similarity) for hit in hits]
@@ -182,7 +176,7 @@ def _plan(
         with database.read() as session:
             examples = choose_fixed_examples(
                 session, style, run_id=champion.run_id if champion else None,
-                embedding_model=settings.embedding_model, k=k,
+                embedding_model=settings.embedding_model, choice=choice,
             )  # fmt: skip
     with database.read() as session:
         knows_documents = not rung.is_classifier and has_documents(session, style.style_id, style.scope)
@@ -192,7 +186,7 @@ def _plan(
     if rung.uses_retrieval:
         with database.read() as session:
             examples = retrieve_examples(
-                session, style, query, vector, embedding_model=settings.embedding_model, k=k
+                session, style, query, vector, embedding_model=settings.embedding_model, choice=choice
             )  # fmt: skip
     passages: tuple[QuotablePassage, ...] = ()
     links: dict[str, str | None] = {}

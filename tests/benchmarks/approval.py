@@ -23,6 +23,7 @@ from bot.drafting.model import ModelClient
 from bot.rehearsal.options import WorkspaceOptions
 from bot.rehearsal.seed import BRAND, GENERAL, MIA, RAVI
 from bot.rehearsal.workspace import Workspace
+from config.choosing import Choice
 from config.rungs import Rung
 from db.examples import Example
 from db.search import find_similar_examples
@@ -109,7 +110,7 @@ def retrieve(
     with running.database.read() as session:
         hits = find_similar_examples(
             session, style.style_id, style.scope, vector,
-            embedding_model=running.settings.embedding_model, limit=4, request=request,
+            embedding_model=running.settings.embedding_model, choice=Choice(k=4), request=request,
         )  # fmt: skip
     return next((hit.example for hit in hits if hit.example.completion == pair["completion"]), None)
 

@@ -79,7 +79,7 @@ def approve_pairs(session: Session, style: Style, settings: Settings, count: int
     for number in range(count):
         thing, way = _THINGS[number % len(_THINGS)], _WAYS[(number // len(_THINGS)) % len(_WAYS)]
         noise = hashlib.sha256(f"{number}".encode()).hexdigest()
-        vector = np.random.default_rng(number).normal(size=8).astype(np.float32)
+        vector = np.random.default_rng(number).normal(size=64).astype(np.float32)
         ids.append(
             factories.make_example(
                 session,

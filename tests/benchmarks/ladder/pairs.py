@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.likeness import normalise
-from trainer.dataset import TrainingExample, near_duplicate_pairs
+from trainer.dataset import TrainingExample
+from trainer.kinship import near_duplicate_pairs
 
 INSTRUCTIONS = "Write the one-line synopsis of the software package that is described."
 #: Longer descriptions are left out: four retrieved ones must fit into a prompt on a CPU.

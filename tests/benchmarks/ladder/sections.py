@@ -24,12 +24,11 @@ import numpy as np
 import torch
 from transformers import AutoTokenizer
 
-from config.choosing import Retriever, choose_covering
 from config.prompts import ChatMessages
 from config.rungs import Rung
 from tests.benchmarks.ladder.pairs import draw_sides, load_records
 from trainer.base_models import prepare_base_model, prepare_embedding_model
-from trainer.dataset import TrainingExample, prompt_for, to_trl
+from trainer.dataset import Pool, TrainingExample, prompt_for, to_trl
 from trainer.evaluate import Candidate, UnseenPair, evaluate, to_json
 from trainer.label_metrics import label_figures
 from trainer.metrics import Scorecard
@@ -154,12 +153,12 @@ def _train(
     if earlier is not None:
         return TrainedAdapter(**earlier | {"folder": folder})
     tokenizer: Any = AutoTokenizer.from_pretrained(base)
-    retriever = Retriever(frozen.train, recipe.splits.near_duplicate) if rung.uses_retrieval else None
+    pool = Pool(frozen.train, frozen.validation) if rung.uses_retrieval else None
 
     def rows(side: list[TrainingExample]) -> list[PairRow]:
         made, _ = to_trl(
-            side, instructions=INSTRUCTIONS, max_tokens=recipe.training.max_tokens, retriever=retriever,
-            k=recipe.rungs.lora_retrieved_k,
+            side, instructions=INSTRUCTIONS, max_tokens=recipe.training.max_tokens, pool=pool,
+            choice=recipe.choice(Rung.LORA_RETRIEVED),
             count_tokens=lambda messages: len(tokenizer.apply_chat_template(messages, return_dict=False)),
         )  # fmt: skip
         return [PairRow(prompt=row["prompt"], completion=row["completion"]) for row in made]
@@ -175,13 +174,11 @@ def _train(
 
 
 def _candidate(rung: Rung, frozen: Frozen, recipe: Recipe, trained: dict[Rung, TrainedAdapter]) -> Candidate:
-    knobs = recipe.rungs
-    shots = choose_covering(frozen.train, knobs.few_shot_k) if rung is Rung.FEW_SHOT else []
-    retriever = Retriever(frozen.train, recipe.splits.near_duplicate) if rung.uses_retrieval else None
-    k = knobs.lora_retrieved_k if rung is Rung.LORA_RETRIEVED else knobs.retrieved_k
+    pool, choice = Pool(frozen.train, [*frozen.validation, *frozen.test]), recipe.choice(rung)
+    shots = pool.choose_shots(choice) if rung is Rung.FEW_SHOT else []
 
     def prompt_of(one: TrainingExample) -> ChatMessages:
-        return prompt_for(rung.value, INSTRUCTIONS, one, shots=shots, retriever=retriever, k=k)
+        return prompt_for(rung.value, INSTRUCTIONS, one, shots=shots, pool=pool, choice=choice)
 
     adapter = trained.get(rung)
     return Candidate(

@@ -21,11 +21,10 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer
 
-from config.choosing import Retriever, choose_covering
 from config.rungs import Rung
 from tests.benchmarks.ladder.pairs import INSTRUCTIONS, Sides, draw_sides, load_records
 from trainer.base_models import prepare_base_model, prepare_embedding_model
-from trainer.dataset import TrainingExample, prompt_for, to_trl
+from trainer.dataset import Pool, TrainingExample, prompt_for, to_trl
 from trainer.evaluate import Candidate, UnseenPair, evaluate
 from trainer.metrics import Scorecard
 from trainer.recipe import Recipe, load_recipe
@@ -122,19 +121,19 @@ def _train(sides: Sides, recipe: Recipe, rungs: list[Rung], base: Path, folder: 
     trained: dict[Rung, TrainedAdapter] = {}
     tokenizer: Any = AutoTokenizer.from_pretrained(base)
 
-    def rows(side: list[TrainingExample], retriever: Retriever[TrainingExample] | None) -> list[PairRow]:
+    def rows(side: list[TrainingExample], pool: Pool | None) -> list[PairRow]:
         made, _ = to_trl(
-            side, instructions=INSTRUCTIONS, max_tokens=recipe.training.max_tokens, retriever=retriever,
-            k=recipe.rungs.lora_retrieved_k,
+            side, instructions=INSTRUCTIONS, max_tokens=recipe.training.max_tokens, pool=pool,
+            choice=recipe.choice(Rung.LORA_RETRIEVED),
             count_tokens=lambda messages: len(tokenizer.apply_chat_template(messages, return_dict=False)),
         )  # fmt: skip
         return [PairRow(prompt=row["prompt"], completion=row["completion"]) for row in made]
 
     for rung in (one for one in (Rung.LORA, Rung.LORA_RETRIEVED) if one in rungs):
-        retriever = Retriever(sides.train) if rung.uses_retrieval else None
+        pool = Pool(sides.train, sides.validation) if rung.uses_retrieval else None
         lora = trained.get(Rung.LORA)
         trained[rung] = train_adapter(
-            base_path=base, rows_train=rows(sides.train, retriever), rows_validation=rows(sides.validation, retriever),
+            base_path=base, rows_train=rows(sides.train, pool), rows_validation=rows(sides.validation, pool),
             recipe=recipe, rung="lora_retrieved" if rung.uses_retrieval else "lora",
             out_dir=folder / "adapters" / rung.value, checkpoint_dir=folder / "checkpoints" / rung.value,
             warm_start=lora.folder if lora else None, base_model_name=BASE,
@@ -143,12 +142,10 @@ def _train(sides: Sides, recipe: Recipe, rungs: list[Rung], base: Path, folder: 
 
 
 def _candidate(rung: Rung, sides: Sides, recipe: Recipe, trained: dict[Rung, TrainedAdapter]) -> Candidate:
-    knobs = recipe.rungs
-    shots = choose_covering(sides.train, knobs.few_shot_k) if rung is Rung.FEW_SHOT else []
-    retriever = Retriever(sides.train) if rung.uses_retrieval else None
-    k = knobs.lora_retrieved_k if rung is Rung.LORA_RETRIEVED else knobs.retrieved_k
+    pool, choice = Pool(sides.train, sides.unseen), recipe.choice(rung)
+    shots = pool.choose_shots(choice) if rung is Rung.FEW_SHOT else []
     prompts = tuple(
-        prompt_for(rung.value, INSTRUCTIONS, one, shots=shots, retriever=retriever, k=k) for one in sides.unseen
+        prompt_for(rung.value, INSTRUCTIONS, one, shots=shots, pool=pool, choice=choice) for one in sides.unseen
     )
     adapter = trained.get(rung)
     return Candidate(rung=rung.value, prompts=prompts, adapter=adapter.folder if adapter else None)

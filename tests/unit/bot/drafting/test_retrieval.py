@@ -6,8 +6,8 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from bot.drafting.retrieval import NO_VECTOR, choose_fixed_examples, retrieve_examples
-from bot.drafting.rung import examples_per_prompt
-from config.choosing import Retriever, choose_covering, unit
+from bot.drafting.rung import choose_how
+from config.choosing import Choice, Retriever, choose_covering, unit
 from config.recipe_files import RECIPES_DIR
 from config.rungs import Rung
 from db.examples import ExampleStatus
@@ -20,6 +20,7 @@ from trainer.recipe import load_recipe
 from trainer.registry import list_trainable
 
 DIMENSIONS = 8
+_WORDS = ["parcel", "invoice", "late", "lost", "twice", "sorry", "thanks", "soon", "team", "please", "look", "again"]
 
 
 def _saved_pairs(session: Session, count: int) -> tuple[Style, list[TrainingExample]]:
@@ -27,9 +28,10 @@ def _saved_pairs(session: Session, count: int) -> tuple[Style, list[TrainingExam
     style = make_style(session)
     random = np.random.default_rng(7)
     for number in range(count):
-        vector = vector_to_bytes(unit(random.normal(loc=0.4, size=DIMENSIONS).astype(np.float32)))
+        vector = vector_to_bytes(unit(random.normal(loc=1.0, size=DIMENSIONS).astype(np.float32)))
         make_example(
             session, style, status=ExampleStatus.APPROVED, prompt=f"Write about subject {number % 5} and {number}",
+            completion=" ".join(random.choice(_WORDS, 8)),
             embedding=vector if number % 4 else None, embedding_model=EMBEDDING_MODEL if number % 4 else None,
         )  # fmt: skip
     return style, list_trainable(session, style, style.scope, EMBEDDING_MODEL)
@@ -38,17 +40,19 @@ def _saved_pairs(session: Session, count: int) -> tuple[Style, list[TrainingExam
 def test_the_bot_shows_the_examples_that_the_trainer_measured_with(sqlite_database: Database) -> None:
     with sqlite_database.write() as session:
         style, training = _saved_pairs(session, 30)
-        retriever = Retriever(training)
-        fixed = choose_fixed_examples(session, style, run_id=None, embedding_model=EMBEDDING_MODEL, k=4)
-        assert [one.example_id for one in fixed] == [one.example_id for one in choose_covering(training, 4)]
+        retriever, four = Retriever(training), Choice(k=4)
+        fixed = choose_fixed_examples(session, style, run_id=None, embedding_model=EMBEDDING_MODEL, choice=Choice(k=4))
+        assert [one.example_id for one in fixed] == [one.example_id for one in choose_covering(training, Choice(k=4))]
         for number in range(6):
             request = f"Write about subject {number}"
-            vector = unit(np.random.default_rng(number).normal(loc=0.4, size=DIMENSIONS).astype(np.float32))
+            vector = unit(np.random.default_rng(number).normal(loc=1.0, size=DIMENSIONS).astype(np.float32))
             for query in (vector, NO_VECTOR):
-                served = retrieve_examples(session, style, request, query, embedding_model=EMBEDDING_MODEL, k=4)
-                measured = retriever.retrieve(request, query if query.size else None, 4)
+                served = retrieve_examples(
+                    session, style, request, query, embedding_model=EMBEDDING_MODEL, choice=Choice(k=4)
+                )
+                measured = retriever.retrieve(request, query if query.size else None, four)
                 assert [one.example_id for one in served] == [one.example.example_id for one in measured]
-                assert len(served) == 4
+                assert len(served) == 4 if query.size else served
 
 
 def test_the_example_most_like_the_request_stands_last(sqlite_database: Database) -> None:
@@ -60,15 +64,15 @@ def test_the_example_most_like_the_request_stands_last(sqlite_database: Database
                 embedding=vector_to_bytes(np.asarray(vector, dtype=np.float32)),
             )  # fmt: skip
         query = np.asarray([1.0, 0.0], dtype=np.float32)
-        found = retrieve_examples(session, style, "q", query, embedding_model=EMBEDDING_MODEL, k=2)
+        found = retrieve_examples(session, style, "q", query, embedding_model=EMBEDDING_MODEL, choice=Choice(k=2))
     assert [example.prompt for example in found] == ["1", "0"]
 
 
 def test_a_prompt_carries_as_many_examples_as_its_recipe_says() -> None:
     for path in RECIPES_DIR.glob("*.toml"):
-        knobs = load_recipe(path.stem).rungs
-        assert examples_per_prompt(path.stem, Rung.FEW_SHOT) == knobs.few_shot_k
-        assert examples_per_prompt(path.stem, Rung.RETRIEVED) == knobs.retrieved_k
-        assert examples_per_prompt(path.stem, Rung.LORA_RETRIEVED) == knobs.lora_retrieved_k
-    assert examples_per_prompt("no-such-recipe", Rung.LORA_RETRIEVED) == 2
-    assert examples_per_prompt("cpu-small", Rung.LORA) == 0
+        recipe = load_recipe(path.stem)
+        assert choose_how(path.stem, Rung.FEW_SHOT) == recipe.choice(Rung.FEW_SHOT)
+        assert choose_how(path.stem, Rung.RETRIEVED) == recipe.choice(Rung.RETRIEVED)
+        assert choose_how(path.stem, Rung.LORA_RETRIEVED) == recipe.choice(Rung.LORA_RETRIEVED)
+    assert choose_how("no-such-recipe", Rung.LORA_RETRIEVED).k == 2
+    assert choose_how("cpu-small", Rung.LORA).k == 0
