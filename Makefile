@@ -7,11 +7,11 @@ PROCESSES := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )))
 export TOKENIZERS_PARALLELISM = false
 export HF_HUB_OFFLINE = 1
 
-.PHONY: help up test check fix docs rehearse bench page browser install lock clean
+.PHONY: help up test check fix docs rehearse bench ladder-report page browser install lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what the words mean
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 up: install  ## Start everything on this machine; Ctrl-C stops it
 	$(BIN)/huisstijl up
@@ -41,6 +41,9 @@ rehearse: install  ## Turn the whole loop once without a person
 
 bench: install  ## Measure, side by side
 	$(BIN)/python -m tests.benchmarks
+
+ladder-report: install  ## Write docs/ladder.md and docs/gate.md from the stored measurements
+	$(BIN)/python -m tests.benchmarks.ladder.report
 
 page:  ## Build the page of the local workspace anew (needs Node; nothing else does)
 	cd bot/rehearsal/page && npm ci --no-audit --no-fund && npm run --silent check && npm run --silent build

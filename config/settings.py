@@ -110,6 +110,10 @@ class Settings(BaseSettings):
     recipe: str = "cpu-small"
     #: Price of an hour on the training host; quotes and receipts use it.
     price_per_hour: float = Field(0.0, ge=0)
+    #: What a hosted model server bills for a million tokens of prompts, and of drafts; what a draft costs follows from
+    #: them. Left at 0, a draft costs its seconds on the training host.
+    price_per_million_prompt_tokens: float = Field(0.0, ge=0)
+    price_per_million_completion_tokens: float = Field(0.0, ge=0)
     currency: str = "EUR"
 
     #: The workspace's time zone (an IANA name such as `Europe/Amsterdam`), and when the weekly digest comes in it:

@@ -225,6 +225,15 @@ def list_outcomes(session: Session, style_id: str, since: datetime) -> list[Draf
     ]
 
 
+def count_usable_drafts(session: Session, style_id: str, since: datetime) -> int:
+    """How many drafts of the style were complete and could be used: what was stopped or failed is none."""
+    query = select(func.count()).where(
+        Draft.style_id == style_id, Draft.requested_at >= since,
+        Draft.status.not_in([*OPEN, DraftStatus.STOPPED, DraftStatus.FAILED]),
+    )  # fmt: skip
+    return session.scalar(query) or 0
+
+
 def find_latest_request(session: Session, style_id: str) -> datetime | None:
     """When a draft of the style was asked for last."""
     return session.scalar(select(func.max(Draft.requested_at)).where(Draft.style_id == style_id))

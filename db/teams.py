@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import String
+from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from db.base import SLACK_ID, Base, insert_new
@@ -35,6 +35,11 @@ def get_team(session: Session, team_id: str) -> Team:
         insert_new(session, Team, [{"team_id": team_id}], unique=["team_id"])
         team = session.get_one(Team, team_id)
     return team
+
+
+def lock_team(session: Session, team_id: str) -> None:
+    """Until this transaction ends others that lock the team wait. Whoever locks a style does that first."""
+    session.execute(select(Team.team_id).where(Team.team_id == team_id).with_for_update())
 
 
 def find_team(session: Session, team_id: str) -> Team | None:

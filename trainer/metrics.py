@@ -218,7 +218,7 @@ def ratio_intervals(
         return []
     n = len(size)
     gain, error = _ratios(np.ones((1, n)), saved, size)
-    gains, errors = _ratios(_resample_counts(n, resamples, seed), saved, size)
+    gains, errors = _ratios(resample_counts(n, resamples, seed), saved, size)
     # A resample that holds one pair many times has hardly a spread of its own; what it says stays finite. Where all
     # pairs agree there is nothing to be uncertain about.
     deviations = (gains - gain) / np.maximum(errors, np.where(error > 0, error / math.sqrt(n), np.inf))
@@ -250,7 +250,8 @@ def _ratios(
 
 
 @lru_cache(maxsize=8)
-def _resample_counts(n: int, resamples: int, seed: int) -> NDArray[np.float64]:
+def resample_counts(n: int, resamples: int, seed: int) -> NDArray[np.float64]:
+    """How often each of n pairs is in each resample: (resamples, pairs)."""
     chosen = _resamples(n, resamples, seed)
     counts = np.zeros((resamples, n))
     np.add.at(counts, (np.arange(resamples)[:, None], chosen), 1.0)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.domain.economy import Economy
 from bot.domain.quote import Quote
 from bot.texts import training as texts
+from bot.texts.economy import economy_says
 
 Blocks = list[dict[str, Any]]
 
@@ -18,13 +20,16 @@ def quote_message(
     price_per_hour: float,
     trainer: str,
     is_statement_needed: bool,
+    economy: Economy | None = None,
 ) -> tuple[str, Blocks]:
-    """Text and blocks. With the statement on training data when it has not been accepted yet."""
+    """Text and blocks. With what the last measurement says about when the run is paid for, and the statement on
+    training data when it has not been accepted yet."""
     headline = texts.quote_headline(style_name, quote)
     blocks = [
         _section(headline),
         _section(texts.quote_examples(quote)),
         _section(texts.quote_time(quote, price_per_hour=price_per_hour)),
+        *(_section(one) for one in economy_says(economy)),
         _section(texts.QUOTE_MEASURED()),
         {"type": "context", "elements": [{"type": "mrkdwn", "text": trainer}]},
     ]

@@ -11,6 +11,7 @@ from bot.domain.ladder import Ladder
 from bot.domain.progress import Figures
 from bot.domain.safe_text import clip, escape
 from bot.texts import training as texts
+from bot.texts.economy import economy_says
 
 Blocks = list[dict[str, Any]]
 
@@ -78,6 +79,7 @@ def end_message(end: RunEnd) -> tuple[str, Blocks]:
         blocks += ladder_table(end.ladder)
         if not end.ladder.is_enough:
             blocks.append(_section(texts.not_enough_pairs(end.ladder)))
+        blocks += [_section(escape(one)) for one in economy_says(end.ladder.economy)]
     took = texts.receipt(end.receipt, end.quote) if end.receipt else ""
     if took:
         blocks.append(_context(took))

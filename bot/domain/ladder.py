@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bot.domain.economy import Economy
 from bot.domain.label_ladder import LabelFigures, label_lines, read_label_figures
 from bot.language import number
 
@@ -39,6 +40,7 @@ class Rank:
     edit_similarity: float | None
     #: Mean per draft.
     prompt_tokens: float | None
+    completion_tokens: float | None
     seconds_per_draft: float | None
     is_champion: bool = False
     #: Where the answers are labels.
@@ -60,6 +62,7 @@ class Ladder:
     verdict: str
     #: Unseen pairs below which nothing is promoted.
     pairs_needed: int
+    economy: Economy | None = None
 
     @property
     def n(self) -> int:
@@ -94,6 +97,7 @@ def make_rank(
         exact_match=summary.get("exact_match"),
         edit_similarity=summary.get("edit_similarity"),
         prompt_tokens=summary.get("prompt_tokens"),
+        completion_tokens=summary.get("completion_tokens"),
         seconds_per_draft=summary.get("seconds_per_draft"),
         is_champion=is_champion,
         label=read_label_figures(summary),

@@ -131,7 +131,7 @@ def make_quote(
         tokens_per_second=round(speed, 1),
         speed_source=source,
         minutes=round(seconds / 60, 1),
-        cost=round(seconds / 3600 * price_per_hour, 2),
+        cost=round(seconds / 3600 * price_per_hour, 6),
         currency=currency,
         pairs_to_promote=recipe.min_pairs,
     )

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 from sqlalchemy.orm import Session
 
+from bot.domain.economy import Economy, Prices, drafts_a_week, find_break_even, prices_of_drafts
 from bot.domain.ladder import Ladder, make_rank
 from bot.domain.values import Actor
 from bot.errors import NotMeasuredYet
-from bot.operations.runs import recipe_facts
+from bot.operations.recipes import recipe_facts
 from bot.operations.styles import find_named_style
 from bot.texts.results import verdict_said
 from config.settings import Settings
 from db.adapters import get_adapter
+from db.base import now_in_database
+from db.drafts import count_usable_drafts
 from db.promotions import Promotion, find_promotion
 from db.runs import Run, RunStatus, find_latest_run
 from db.scorecards import list_scorecards
 from db.session import Database
 from db.styles import Style, StyleNotFound, list_all_styles
+
+#: The team's pace is that of so many weeks.
+PACE_WEEKS = 4
+WEEK = timedelta(weeks=1)
 
 
 def get_ladder(database: Database, settings: Settings, actor: Actor, channel_id: str, style_name: str) -> Ladder:
@@ -39,11 +49,16 @@ def list_ladders(database: Database, settings: Settings, style_name: str) -> lis
 
 def read_ladder(session: Session, settings: Settings, style: Style) -> Ladder:
     """The ladder as the last finished run measured it. Raises NotMeasuredYet."""
-    run = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
-    ladder = find_ladder_of_run(session, settings, style, run) if run else None
+    ladder = find_ladder(session, settings, style)
     if ladder is None:
         raise NotMeasuredYet
     return ladder
+
+
+def find_ladder(session: Session, settings: Settings, style: Style) -> Ladder | None:
+    """The same; None before any measurement."""
+    run = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
+    return find_ladder_of_run(session, settings, style, run) if run else None
 
 
 def find_ladder_of_run(session: Session, settings: Settings, style: Style, run: Run) -> Ladder | None:
@@ -65,12 +80,35 @@ def find_ladder_of_run(session: Session, settings: Settings, style: Style, run: 
     known = tuple(rank for rank in ranks if rank is not None)
     if not known:
         return None
-    return Ladder(
+    ladder = Ladder(
         style_name=style.name,
         run_id=run.run_id,
         ranks=known,
         verdict=verdict_said(run.verdict, run.receipt),
         pairs_needed=recipe_facts(settings, style).min_pairs,
+    )
+    receipt = run.receipt or {}
+    seconds, cost = float(receipt.get("total_seconds") or 0.0), float(receipt.get("cost") or 0.0)
+    return replace(ladder, economy=read_economy(session, settings, style, ladder, run_seconds=seconds, run_cost=cost))
+
+
+def read_economy(
+    session: Session, settings: Settings, style: Style, ladder: Ladder, *, run_seconds: float, run_cost: float
+) -> Economy:
+    """What drafts cost by this measurement, and when a run of this length and cost is paid for at the team's pace."""
+    now = now_in_database(session)
+    weeks = min((now - style.created_at) / WEEK, PACE_WEEKS)
+    pace = drafts_a_week(count_usable_drafts(session, style.style_id, now - PACE_WEEKS * WEEK), weeks)
+    prices = Prices(
+        per_hour=settings.price_per_hour,
+        per_million_prompt_tokens=settings.price_per_million_prompt_tokens,
+        per_million_completion_tokens=settings.price_per_million_completion_tokens,
+        currency=settings.currency,
+    )
+    return Economy(
+        break_even=find_break_even(ladder, prices, run_seconds=run_seconds, run_cost=run_cost, drafts_a_week=pace),
+        draft_prices=prices_of_drafts(ladder, prices),
+        currency=settings.currency,
     )
 
 

@@ -17,10 +17,10 @@ from bot.domain.next_action import Facts, choose_next_action
 from bot.domain.overview import Contributor, DraftCounts, StyleOverview
 from bot.domain.policy import Due
 from bot.domain.weeks import count_by_week, last_weeks, mean_by_week, running_total, week_start
-from bot.errors import NotMeasuredYet
 from bot.operations.budget import read_spend, read_team_settings
-from bot.operations.ladder import adapter_name, read_ladder
-from bot.operations.runs import count_new_examples, home_channel, look_at_policy, recipe_facts
+from bot.operations.ladder import adapter_name, find_ladder
+from bot.operations.recipes import recipe_facts
+from bot.operations.runs import count_new_examples, home_channel, look_at_policy
 from config.settings import Settings
 from db.adapters import AdapterStatus, find_adapter_by_name
 from db.drafts import DraftOutcome, DraftStatus, find_latest_request, list_outcomes
@@ -125,14 +125,6 @@ def name_contributors(session: Session, style: Style, counted: list[tuple[str, i
         Contributor(user_id=user_id, name=known[user_id].name if user_id in known else "", count=count)
         for user_id, count in counted
     )
-
-
-def find_ladder(session: Session, settings: Settings, style: Style) -> Ladder | None:
-    """The latest measurement; None before any."""
-    try:
-        return read_ladder(session, settings, style)
-    except NotMeasuredYet:
-        return None
 
 
 def champion_rank(ladder: Ladder | None) -> Rank | None:

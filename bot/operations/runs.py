@@ -16,18 +16,19 @@ from bot.blocks.quote import quote_message, terms_message
 from bot.blocks.run_progress import RunCard, progress_message
 from bot.domain.policy import Due, Hindrance, NotDue, Situation, is_training_due
 from bot.domain.progress import read_figures
-from bot.domain.quote import Measured, Quote, RecipeFacts, make_quote, read_recipe_facts
+from bot.domain.quote import Measured, Quote, make_quote
 from bot.domain.values import Actor
 from bot.errors import OverBudget, QuoteGone, RunAlreadyActive, RunHasEnded, TermsNotAccepted, TooFewExamples
 from bot.operations.budget import read_spend
 from bot.operations.clean_retrain import NoRetrain, stop_serving_tainted
+from bot.operations.ladder import find_ladder, read_economy
 from bot.operations.languages import speaking_in_channel
 from bot.operations.people import require_admin
+from bot.operations.recipes import recipe_facts
 from bot.operations.styles import find_named_style
 from bot.operations.terms import accept_terms
 from bot.texts import budget
 from bot.texts import training as texts
-from config.recipe_files import RecipeUnreadable, read_recipe_file
 from config.settings import Settings
 from db import audit
 from db.base import now_in_database
@@ -48,7 +49,7 @@ from db.runs import (
 )
 from db.session import Database, DatabaseUnavailable
 from db.styles import Style, StyleNotFound, get_style, list_all_styles, lock_style
-from db.teams import find_team, has_accepted_terms
+from db.teams import find_team, has_accepted_terms, lock_team
 from db.trainers import Trainer, find_live_trainer
 
 log = structlog.get_logger()
@@ -92,11 +93,13 @@ def _queue_if_due(database: Database, settings: Settings, style_id: str, now: da
         return None
     with database.write() as session:
         style = lock_style(session, style_id)
+        lock_team(session, style.team_id)  # another style's run may be taking what is left of the budget
         with speaking_in_channel(session, style):
             verdict = look_at_policy(session, settings, style, now)
         if not isinstance(verdict, Due):
             return None
-        run = _queue(session, settings, style, slot=verdict.slot, reason=verdict.reason)
+        quote = foresee(session, settings, style).as_json()
+        run = _queue(session, settings, style, slot=verdict.slot, reason=verdict.reason, quote=quote)
         return run.run_id if run else None
 
 
@@ -257,6 +260,7 @@ def quote_training(
             session, team_id=actor.team_id, actor=actor.user_id, action="run.quoted", subject=style.style_id,
             quote=quote.as_json(), carries_statement=is_statement_needed,
         )  # fmt: skip
+        ladder = find_ladder(session, settings, style)
         text, blocks = quote_message(
             entry.audit_id,
             style.name,
@@ -264,6 +268,9 @@ def quote_training(
             price_per_hour=settings.price_per_hour,
             trainer=texts.trainer_alive(trainer.device) if trainer else texts.NO_TRAINER(),
             is_statement_needed=is_statement_needed,
+            economy=read_economy(session, settings, style, ladder, run_seconds=quote.minutes * 60, run_cost=quote.cost)
+            if ladder
+            else None,
         )
         return ShownQuote(quote_id=entry.audit_id, style_name=style.name, text=text, blocks=blocks)
 
@@ -290,7 +297,9 @@ def confirm_training(database: Database, settings: Settings, actor: Actor, quote
         run = find_run_in_slot(session, style.style_id, slot)
         if run is None:
             _check_may_train(session, settings, style)
-            _check_budget(session, settings, style, float(entry.detail["quote"]["cost"]))
+            # What was quoted, or what it takes by now if that is more: a quote may be days old.
+            quoted = float(entry.detail["quote"]["cost"])
+            _check_budget(session, settings, style, max(quoted, foresee(session, settings, style).cost))
             if entry.detail["carries_statement"]:
                 accept_terms(session, actor)
             if not has_accepted_terms(session, actor.team_id):
@@ -341,6 +350,8 @@ def _check_may_train(session: Session, settings: Settings, style: Style) -> None
 
 
 def _check_budget(session: Session, settings: Settings, style: Style, cost: float) -> None:
+    """Raises OverBudget. In a writing transaction two runs that share a budget are checked one after the other."""
+    lock_team(session, style.team_id)
     spend = read_spend(session, settings, style, now_in_database(session))
     if spend.is_over_with(cost):
         raise OverBudget(budget.over_budget(style.name, spend, cost))
@@ -416,15 +427,6 @@ def owe_progress_message(session: Session, run: Run, style: Style) -> None:
 def home_channel(style: Style) -> str:
     """Where what concerns a style is said: a private style never speaks outside its own channel."""
     return style.home_channel_id
-
-
-def recipe_facts(settings: Settings, style: Style) -> RecipeFacts:
-    """What the style's recipe asks for; a recipe that only the trainer's host has is taken to be like the default."""
-    name = style.recipe or settings.recipe
-    try:
-        return read_recipe_facts(name, read_recipe_file(name))
-    except (RecipeUnreadable, AttributeError, TypeError):
-        return RecipeFacts(name=name)
 
 
 def trainer_silence_seconds(settings: Settings) -> float:

@@ -12,6 +12,7 @@ from bot.domain.quote import Quote, SpeedSource
 from bot.language import figures as beside
 from bot.language import listed, moment, money, say, say_count, sentence, sentences
 from bot.texts.durations import duration
+from bot.texts.economy import economy_says
 
 # --- the statement on training data ---------------------------------------------------------------------------------
 
@@ -324,7 +325,7 @@ def ladder_says(ladder: Ladder) -> list[str]:
     says = [ladder.verdict] if ladder.verdict else []
     if not ladder.is_enough:
         says.append(not_enough_pairs(ladder))
-    return says
+    return [*says, *economy_says(ladder.economy)]
 
 
 def ladder_text(title: str, says: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from config.rungs import Rung
 from tests.benchmarks.ladder import sections_report
+from tests.benchmarks.ladder.gate_page import write_gate_page
 from trainer.metrics import Interval, PairScore, Scorecard, bits_per_byte_gain, paired_bootstrap
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -78,14 +79,16 @@ class Size:
 
 
 def main() -> int:
-    has_labels = sections_report.write(STORED, DOCS / "ladder-labels.md")
+    if write_gate_page(STORED, DOCS / "gate.md"):
+        sys.stdout.write("gate.md and its picture are written.\n")
+    if sections_report.write(STORED, DOCS / "ladder-labels.md"):
+        sys.stdout.write("ladder-labels.md and its pictures are written.\n")
     sizes = load(STORED)
-    if has_labels and not sizes:
-        sys.stdout.write("ladder-labels.md and two pictures are written; of texts nothing is stored yet.\n")
-        return 0
     if not sizes:
-        sys.stderr.write(f"Nothing is stored in {STORED}: run `python -m tests.benchmarks.ladder.study` first.\n")
-        return 1
+        sys.stderr.write(
+            f"No study is stored in {STORED}: run `python -m tests.benchmarks.ladder.study` for ladder.md.\n"
+        )
+        return 0
     PAGE.write_text(page(sizes), encoding="utf-8")
     draw_curve(sizes, STORED / "curve.png")
     draw_cost(sizes[-1], STORED / "cost.png")

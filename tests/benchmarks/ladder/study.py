@@ -50,12 +50,13 @@ def main() -> int:
     )
     parser.add_argument("--recipe", default="cpu-small")
     parser.add_argument("--stored", type=Path, default=STORED)
+    parser.add_argument("--name", default="synopsis", help="how the stored files' names begin; `truth` for the teams")
     chosen = parser.parse_args()
     records = load_records(chosen.data)
     recipe = _recipe(chosen.recipe, chosen.unseen, chosen.drafts)
     chosen.stored.mkdir(parents=True, exist_ok=True)
     for seed in chosen.seeds:
-        target = chosen.stored / f"synopsis-{chosen.train}-{seed}.json"
+        target = chosen.stored / f"{chosen.name}-{chosen.train}-{seed}.json"
         if target.exists():
             continue
         sides = draw_sides(records, unseen=chosen.unseen, train=chosen.train, validation=VALIDATION, seed=seed)

@@ -34,7 +34,8 @@ efforts = st.none() | st.builds(Effort, n=st.integers(1, 10**6), mean=shares, lo
 ranks = st.none() | st.just(
     Rank(
         rung="lora", base_model="m", adapter_name="support-v2", n=36, bits_per_byte=1.5, low=1.2, high=1.9, chrf=None,
-        exact_match=None, edit_similarity=None, prompt_tokens=None, seconds_per_draft=None, is_champion=True,
+        exact_match=None, edit_similarity=None, prompt_tokens=None, completion_tokens=None, seconds_per_draft=None,
+        is_champion=True,
     )
 )  # fmt: skip
 contributors = st.lists(st.builds(Contributor, user_id=words, name=words, count=counts), max_size=30).map(tuple)
@@ -54,6 +55,8 @@ overviews = st.builds(
     champion_adapter=ours,
     champion_since=st.none() | st.just(NOW),
     score=ranks,
+    pairs_needed=st.integers(0, 100),
+    verdict=st.just("") | st.just("Stay on retrieved: " + "<lora> & more " * 12),
     approved=counts,
     proposed=counts,
     new_by_week=counted,

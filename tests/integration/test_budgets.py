@@ -1,0 +1,141 @@
+"""A monthly budget is hard, for the clock and for an admin alike, whatever happens between the quote and the click."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from bot.domain.values import Actor
+from bot.errors import OverBudget
+from bot.operations.runs import confirm_training, queue_due_runs, quote_training
+from config.settings import Settings
+from db.audit import AuditEntry
+from db.base import now_in_database
+from db.examples import ExampleStatus
+from db.runs import Run
+from db.session import Database
+from db.styles import Style, get_style, lock_style
+from db.teams import get_team, lock_team
+from tests.support import factories
+from tests.support.wait import wait_until
+
+ADMIN = Actor(team_id="T1", user_id="U_ADMIN", name="Ana", is_admin=True)
+
+
+@pytest.fixture
+def priced(settings: Settings) -> Settings:
+    return settings.model_copy(update={"price_per_hour": 100.0})
+
+
+def make_style(session: Session, name: str, **different: object) -> Style:
+    """A style that can be trained, in a workspace that has accepted the statement."""
+    get_team(session, "T1").terms_accepted_at = now_in_database(session)
+    style = factories.make_style(session, name=name, channel_id="C_HOME", recipe="tiny-test", **different)
+    for _ in range(20):
+        factories.make_example(session, style, status=ExampleStatus.APPROVED)
+    session.flush()
+    return style
+
+
+def quoted_cost(database: Database, quote_id: str) -> float:
+    with database.read() as session:
+        return float(session.get_one(AuditEntry, quote_id).detail["quote"]["cost"])
+
+
+def set_team_budget(database: Database, budget: float) -> None:
+    with database.write() as session:
+        get_team(session, "T1").monthly_budget = budget
+
+
+def count_runs(database: Database) -> int:
+    with database.read() as session:
+        return len(session.scalars(select(Run.run_id)).all())
+
+
+def test_a_budget_that_is_lowered_between_quote_and_click_refuses_and_says_how_to_raise_it(
+    database: Database, priced: Settings
+) -> None:
+    with database.write() as session:
+        style = make_style(session, "support")
+    quote = quote_training(database, priced, ADMIN, "C_HOME", "support")
+    cost = quoted_cost(database, quote.quote_id)
+    assert cost > 0
+    with database.write() as session:
+        get_style(session, style.style_id).monthly_budget = cost / 2
+    with pytest.raises(OverBudget, match="An admin can raise the budget in my Home tab under Settings"):
+        confirm_training(database, priced, ADMIN, quote.quote_id)
+    assert count_runs(database) == 0
+    with database.write() as session:
+        get_style(session, style.style_id).monthly_budget = cost * 2
+    confirm_training(database, priced, ADMIN, quote.quote_id)
+    assert count_runs(database) == 1
+
+
+def test_a_run_that_has_become_dearer_since_its_quote_is_held_to_what_it_costs_now(
+    database: Database, priced: Settings
+) -> None:
+    with database.write() as session:
+        style = make_style(session, "support")
+    quote = quote_training(database, priced, ADMIN, "C_HOME", "support")
+    with database.write() as session:
+        get_style(session, style.style_id).monthly_budget = quoted_cost(database, quote.quote_id) * 1.5
+    dearer = priced.model_copy(update={"price_per_hour": 300.0})
+    with pytest.raises(OverBudget):
+        confirm_training(database, dearer, ADMIN, quote.quote_id)
+
+
+def test_a_run_that_costs_less_than_a_cent_is_held_to_a_budget_that_is_spent(
+    database: Database, settings: Settings
+) -> None:
+    cheap = settings.model_copy(update={"price_per_hour": 0.01})
+    with database.write() as session:
+        make_style(session, "support", monthly_budget=0.0)
+    with pytest.raises(OverBudget):
+        quote_training(database, cheap, ADMIN, "C_HOME", "support")
+
+
+def test_what_the_clock_queued_and_nobody_started_counts_against_the_workspaces_budget(
+    database: Database, priced: Settings
+) -> None:
+    with database.write() as session:
+        make_style(session, "support")
+    cost = quoted_cost(database, quote_training(database, priced, ADMIN, "C_HOME", "support").quote_id)
+    set_team_budget(database, cost * 1.5)
+    with database.write() as session:
+        for style in (get_style(session, one) for one in session.scalars(select(Style.style_id)).all()):
+            style.train_after_examples = 10
+        make_style(session, "sales", train_after_examples=10)
+        now = now_in_database(session)
+    assert len(queue_due_runs(database, priced, now)) == 1
+    with database.read() as session:
+        (run,) = session.scalars(select(Run)).all()
+        assert run.quote is not None and run.quote["cost"] == pytest.approx(cost)
+
+
+def test_two_runs_at_once_do_not_share_what_only_one_of_them_may_spend(database: Database, priced: Settings) -> None:
+    with database.write() as session:
+        make_style(session, "support")
+        other = make_style(session, "sales")
+    quote = quote_training(database, priced, ADMIN, "C_HOME", "support")
+    cost = quoted_cost(database, quote.quote_id)
+    set_team_budget(database, cost * 1.5)
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as session:  # somebody confirms the other style's run, and has not committed yet
+            lock_style(session, other.style_id)
+            lock_team(session, "T1")
+            factories.make_run(session, other, quote={"cost": cost})
+            session.flush()
+            mine = pool.submit(confirm_training, database, priced, ADMIN, quote.quote_id)
+            if not database.is_sqlite:
+                wait_until(lambda: mine.done() or _is_somebody_waiting(database))
+        with pytest.raises(OverBudget):
+            mine.result(timeout=30)
+    assert count_runs(database) == 1
+
+
+def _is_somebody_waiting(database: Database) -> bool:
+    with database.read() as session:
+        return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
