@@ -23,7 +23,7 @@ HuisstijlError
 ├── SlackError                   Slack did not take what we sent
 │   ├── NotInChannel  SlackUnavailable
 │   └── SlackRefused
-│       └── MessageMissing  StreamStopped  StreamLost          in bot.slack: what its callers act on
+│       └── MessageMissing  FileMissing  StreamStopped  StreamLost          in bot.slack: what its callers act on
 ├── PictureMissing                                             in bot.outbox: read in its table and log
 └── MissingTokens                                              in bot.app: ends the start of the bot
 

@@ -15,6 +15,7 @@ import httpx
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
 
+from bot.documents.formats import MAX_BYTES
 from bot.domain.values import (
     Channel,
     ChannelJoined,
@@ -27,6 +28,7 @@ from bot.domain.values import (
     MessageRef,
     Reaction,
     SessionStopped,
+    SharedFile,
     Shortcut,
     Submission,
 )  # fmt: skip
@@ -48,6 +50,8 @@ SESSION_OVER = "active"
 MAX_PROMPTS = 4
 #: How long a channel's description is believed.
 CHANNEL_AGE_SECONDS = 60.0
+#: Where Slack keeps files.
+_FILE_HOST = "files.slack.com"
 
 
 class StreamStopped(SlackRefused):
@@ -136,6 +140,7 @@ def read_shortcut(body: Body, own_bot_user_id: str) -> Shortcut:
         callback_id=body["callback_id"], message_ts=message["ts"], thread_ts=message.get("thread_ts", ""),
         message_text=message.get("text", ""), author_id=None if is_bot else message.get("user"),
         is_own_message=message.get("user") == own_bot_user_id,
+        files=tuple((file["id"], str(file.get("name") or file["id"])) for file in message.get("files") or ()),
     )  # fmt: skip
 
 
@@ -523,6 +528,51 @@ class SlackGateway:
             is_own_message=message.get("user") == self.bot_user_id,
         )
 
+    # Files
+
+    def get_file(self, file_id: str) -> SharedFile:
+        """What Slack says of a file now, whatever a payload said. Raises FileMissing."""
+        try:
+            found = self._call(lambda: self.client.files_info(file=file_id))["file"]
+        except SlackRefused as error:
+            if error.code in ("file_not_found", "file_deleted", "access_denied", "not_visible"):
+                raise FileMissing(code=error.code) from error
+            raise
+        shares = found.get("shares") or {}
+        places = [*(found.get("channels") or ()), *(found.get("groups") or ())]
+        places += [channel for kind in ("public", "private") for channel in shares.get(kind) or ()]
+        return SharedFile(
+            file_id=file_id, name=str(found.get("name") or file_id), size_bytes=int(found.get("size") or 0),
+            url=str(found.get("url_private_download") or found.get("url_private") or ""),
+            media_type=str(found.get("mimetype") or ""), channel_ids=frozenset(places), author_id=found.get("user"),
+            is_readable=found.get("mode") in ("hosted", "snippet") and not found.get("is_external"),
+        )  # fmt: skip
+
+    def download_file(self, file: SharedFile) -> bytes:
+        """Its bytes; of one that is too large only so many that this shows. Raises FileMissing, SlackUnavailable.
+
+        Our token goes to Slack alone: to its file host, or to where the Web API is.
+        """
+        if httpx.URL(file.url).host not in (_FILE_HOST, httpx.URL(self.client.base_url).host):
+            raise FileMissing(code="unknown_host")
+        headers = {"Authorization": f"Bearer {self.client.token}"}
+        data = bytearray()
+        try:
+            with httpx.stream("GET", file.url, headers=headers, timeout=20.0, trust_env=False) as answer:
+                if answer.status_code >= 500 or answer.status_code == 429:
+                    raise SlackUnavailable(retry_after_seconds=float(answer.headers.get("Retry-After", 1)))
+                # Without the right to a file Slack sends a page to sign in on, and calls it a success.
+                is_page = answer.headers.get("content-type", "").startswith("text/html")
+                if answer.status_code != 200 or (is_page and file.media_type != "text/html"):
+                    raise FileMissing(code=f"status {answer.status_code}")
+                for chunk in answer.iter_bytes():
+                    data += chunk
+                    if len(data) > MAX_BYTES:
+                        break
+        except httpx.HTTPError as error:
+            raise SlackUnavailable from error
+        return bytes(data)
+
     def find_permalink(self, channel_id: str, ts: str) -> str | None:
         """A link to a message, or None where the bot cannot see the channel. Raises MessageMissing when deleted.
 
@@ -560,6 +610,10 @@ class SlackGateway:
             raise SlackRefused(f"Slack refused the call: {code}. {details}".strip(), code=code) from error
         except (SlackRequestError, SlackClientError, OSError) as error:
             raise SlackUnavailable from error
+
+
+class FileMissing(SlackRefused):
+    """This file cannot be read any more, or was never shared where I can see it. Share it again and try once more."""
 
 
 class MessageMissing(SlackRefused):

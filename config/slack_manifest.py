@@ -25,7 +25,7 @@ BOT_SCOPES: dict[str, str] = {
     "channels:read": "know whether a channel is public or private",
     "chat:write": "post and stream drafts",
     "commands": "slash commands and the message shortcut",
-    "files:read": "know when a picture has been shared",
+    "files:read": "know when a picture has been shared, and read the documents that people add",
     "files:write": "post the loss curve",
     "groups:read": "know that a private channel is private",
     "im:history": "hear direct messages to the bot",
@@ -103,7 +103,13 @@ def build_manifest(
                     "type": "message",
                     "callback_id": "teach_style",
                     "description": "Propose this message as a good example",
-                }
+                },
+                {
+                    "name": "Add to knowledge",
+                    "type": "message",
+                    "callback_id": "add_knowledge",
+                    "description": "Let drafts take facts from this file",
+                },
             ],
             "slash_commands": [
                 {

@@ -60,6 +60,12 @@ def tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
+def plain_name(name: str, most_chars: int) -> str:
+    """A document's name on one line and without angle brackets, so that it is a name wherever it is shown."""
+    told = " ".join(tidy(name).replace("<", "‹").replace(">", "›").split())
+    return told if len(told) <= most_chars else f"{told[: most_chars - 1]}…"
+
+
 def split_passages(
     blocks: Iterable[Block], *, most_tokens: int = MAX_TOKENS, overlap_tokens: int = OVERLAP_TOKENS
 ) -> list[PassageText]:

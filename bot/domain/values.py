@@ -105,6 +105,25 @@ class Shortcut(Delivery):
     #: Who wrote the message; None for a bot's.
     author_id: str | None
     is_own_message: bool = False
+    #: (id, name) of each file that was shared with the message.
+    files: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedFile:
+    """A file as Slack describes it to the bot."""
+
+    file_id: str
+    name: str
+    size_bytes: int
+    url: str
+    media_type: str
+    #: Where it is shared, as far as the bot can see.
+    channel_ids: frozenset[str]
+    #: Who shared it.
+    author_id: str | None
+    #: False for what Slack only links to, and for what it has hidden or deleted.
+    is_readable: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

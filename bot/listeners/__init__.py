@@ -10,6 +10,7 @@ from bot.listeners import (
     forget,
     home,
     huisstijl,
+    knowledge,
     mentions,
     reactions,
     review_queue,
@@ -51,6 +52,12 @@ LEARNING: tuple[Route, ...] = (
     action("confirm_forget", forget.confirm_forget),
     action("cancel_forget", forget.cancel_forget),
     event("message:message_deleted", teach.forget_message, lambda body, services: slack.read_deletion(body)),
+)
+
+KNOWLEDGE: tuple[Route, ...] = (
+    shortcut("add_knowledge", knowledge.open_add),
+    view("add_knowledge", knowledge.submit_add),
+    action("read_document", knowledge.read_document),
 )
 
 TRAINING: tuple[Route, ...] = (
@@ -99,4 +106,4 @@ REACTIONS: tuple[Route, ...] = (
     action("teach_flagged", reactions.teach_flagged),
 )
 
-ROUTES: tuple[Route, ...] = (*LEARNING, *TRAINING, *DRAFTING, *AGENT, *HOME)
+ROUTES: tuple[Route, ...] = (*LEARNING, *KNOWLEDGE, *TRAINING, *DRAFTING, *AGENT, *HOME)

@@ -9,7 +9,7 @@ from bot.domain.safe_text import escape, shorten
 from bot.domain.style_names import find_nearest
 from bot.domain.values import Command
 from bot.errors import UnknownCommand
-from bot.listeners import examples, forget, ladder, review_queue, styles, training
+from bot.listeners import examples, forget, knowledge, ladder, review_queue, styles, training
 from bot.services import Services
 from bot.texts import commands as texts
 
@@ -29,6 +29,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "withdraw": examples.withdraw,
     "forget": forget.forget,
     "review": review_queue.open_by_command,
+    "knowledge": knowledge.knowledge,
     "train": training.train,
     "ladder": ladder.ladder,
     "status": training.status,

@@ -16,9 +16,8 @@ from sqlalchemy.orm import Session
 
 from bot.documents.formats import MAX_BYTES, MAX_CHARS, MAX_PAGES, ReadDocument, Unreadable
 from bot.documents.reading import read_apart
-from bot.domain.passages import PassageText, split_passages
+from bot.domain.passages import PassageText, plain_name, split_passages
 from bot.domain.redaction import Sensitive, find_sensitive
-from bot.domain.safe_text import shorten
 from bot.errors import DocumentRefused, StyleUnknown, TransferRefused
 from bot.operations.erasure import finish_erasure
 from bot.operations.transfer import OPERATOR, find_style, find_team, opened
@@ -81,7 +80,7 @@ def add_document(database: Database, *, style_id: str, name: str, data: bytes, o
 
     Its embeddings follow when the model server gives them (bot/drafting/embedding.py); it is found by words until then.
     """
-    title = shorten(" ".join(name.split()), TITLE_CHARS)
+    title = plain_name(name, TITLE_CHARS)
     passages, left_out = _read(title, data)
     content_hash = _hash_of(passages)
     with database.write() as session:

@@ -111,9 +111,19 @@ def _share(state: State, channel: Json, files: list[Json], comment: str, thread_
 
 def files_info(state: State, args: Json) -> Json:
     file = state.files.get(str(args.get("file")))
-    if file is None or file["_state"] != "complete":
+    if file is None or file["_state"] != "complete" or not is_seen_by_app(state, file):
         raise ApiError("file_not_found")
     return {"file": public(file)}
+
+
+def is_seen_by_app(state: State, file: Json) -> bool:
+    """The app sees its own files, and those that are shared where it is a member."""
+    shared = [state.channels[channel] for channel in file["channels"] if channel in state.channels]
+    return file["user"] == state.bot or any(state.bot in state.members(channel) for channel in shared)
+
+
+#: What Slack sends instead of a file to whom it does not know: a page to sign in on, as a success.
+SIGN_IN_PAGE = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Sign in to see this file.</body></html>"
 
 
 METHODS: dict[str, Callable[[State, Json], Json]] = {

@@ -5,6 +5,7 @@ A person can do what Slack's client lets them do, and raises PersonError where i
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 from dataclasses import dataclass
@@ -58,6 +59,11 @@ class Person:
     def post(self, channel: str, text: str, thread_ts: str | None = None) -> Json:
         """Post a message; returns it. `&`, `<` and `>` are escaped as Slack's client does, mentions are kept."""
         return self._get("post", channel=channel, text=text, thread_ts=thread_ts)
+
+    def upload(self, channel: str, name: str, content: bytes, text: str = "") -> Json:
+        """Share a file."""
+        encoded = base64.b64encode(content).decode()
+        return self._get("upload", channel=channel, name=name, content_base64=encoded, text=text)
 
     def mention_bot(self, channel: str, text: str, thread_ts: str | None = None) -> Json:
         return self.post(channel, f"<@{self._bot}> {text}", thread_ts)

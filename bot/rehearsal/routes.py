@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from bot.rehearsal import interactions, methods_files
@@ -72,6 +72,10 @@ class Routes:
         content, file = self._state.file_bytes.get(file_id), self._state.files.get(file_id)
         if content is None or file is None:
             return PlainTextResponse("no such file", 404)
+        if _bears(request, tokens["bot_token"]):
+            is_allowed = "files:read" in self._state.app.scopes and methods_files.is_seen_by_app(self._state, file)
+            if not is_allowed:
+                return HTMLResponse(methods_files.SIGN_IN_PAGE)
         return Response(content, media_type=file["mimetype"])
 
     async def _respond(self, request: Request) -> Response:

@@ -18,6 +18,10 @@ HELP: dict[str, Sentence] = {
         "(admins)"
     ),
     "review": sentence("`/huisstijl review [STYLE]`: what waits for your review (reviewers and admins)"),
+    "knowledge": sentence(
+        "`/huisstijl knowledge [STYLE]`: the documents that drafts take facts from; `/huisstijl knowledge remove ID` "
+        "erases one (who added it, reviewers and admins)"
+    ),
     "train": sentence("`/huisstijl train [STYLE]`: train now, after a quote (admins)"),
     "ladder": sentence("`/huisstijl ladder [STYLE]`: every way to make a draft, measured on unseen pairs"),
     "status": sentence("`/huisstijl status [STYLE]`: champion, runs, what comes next"),

@@ -4,7 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.language import lines, listed, say, say_count, sentence, sentences
+from bot.language import bullet, lines, listed, say, say_count, sentence, sentences
+
+ADD_TITLE = sentence("Add to knowledge")
+ADD_SUBMIT = sentence("Add")
+ADD_STYLE = sentence("Which style shall know this?")
+CANCEL = sentence("Cancel")
+NO_FILE = sentence(
+    "There is no file with this message. Share a PDF, DOCX, Markdown, HTML or text file and use this shortcut on it."
+)
+NO_STYLE_FOR_PLACE = sentence(
+    "No style may take facts from here. What is shared in a private channel only enters that channel's own styles, and "
+    "nothing enters from a direct message or a channel that is shared with another company."
+)
+REVIEWERS_ADD = sentence(
+    "Only a style's reviewers and workspace admins can add documents. `/huisstijl styles` names them."
+)
+REVIEWERS_REMOVE = sentence(
+    "Only who added a document, the style's reviewers and workspace admins can remove it. `/huisstijl styles` names "
+    "them."
+)
+REMOVE_WHICH = sentence(
+    "Say which document, as in `/huisstijl knowledge remove ID`. `/huisstijl knowledge` lists them."
+)
+MESSAGE_GONE = sentence("This message was deleted, so nothing was added. Share the file again.")
 
 READS = ("PDF", "DOCX", "Markdown", "HTML", "text")
 
@@ -99,6 +122,32 @@ def removed(style: str, title: str) -> str:
 
 def no_documents(style: str) -> str:
     return say("*{style}* has no documents yet.", style=style)
+
+
+def files_to_add(names: Sequence[str]) -> str:
+    return lines(
+        say("Drafts can take facts from these files, and say so. They are read, cut into passages and kept:"),
+        *[bullet(name) for name in names],
+    )
+
+
+def file_gone(name: str) -> str:
+    return say("“{name}” was not added: I cannot read it in Slack any more. Share it again and add it.", name=name)
+
+
+def not_hosted(name: str) -> str:
+    return say(
+        "“{name}” was not added: Slack only links to it and does not hold it. Download it and share the file itself.",
+        name=name,
+    )
+
+
+def not_shared_here(name: str) -> str:
+    return say("“{name}” was not added: it is not shared in that channel any more. Share it there again.", name=name)
+
+
+def by_style(styles: Sequence[tuple[str, Sequence[tuple[str, str, int, int | None]]]]) -> str:
+    return lines(*[documents(name, shown) if shown else no_documents(name) for name, shown in styles])
 
 
 def documents(style: str, shown: Sequence[tuple[str, str, int, int | None]]) -> str:
