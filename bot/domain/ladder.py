@@ -106,7 +106,9 @@ def make_rank(
 
 def label_ladder_lines(ladder: Ladder, columns: Sequence[str]) -> list[str]:
     """The figures of a style that classifies, the most often right first; nothing for other styles."""
-    ranks = sorted(ladder.ranks, key=lambda rank: -(rank.label.accuracy if rank.label else 0.0))
+    ranks = ladder.ranks
+    if ladder.is_enough:
+        ranks = tuple(sorted(ranks, key=lambda rank: -(rank.label.accuracy if rank.label else 0.0)))
     rows = [(rank.name, rank.is_champion, rank.label) for rank in ranks if rank.label is not None]
     return label_lines(rows, columns) if rows else []
 

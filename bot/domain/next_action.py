@@ -31,6 +31,7 @@ class Action(StrEnum):
     RAISE_BUDGET = "raise_budget"  #: The month's budget keeps the next run back.
     WAIT_FOR_RUN = "wait_for_run"  #: A run is under way.
     PROMOTE = "promote"  #: Something measured better than what serves.
+    MOVE_DOWN = "move_down"  #: A lower rung measured as good as what serves.
     SWITCH_OFF_TRAINING = "switch_off_training"  #: Several runs in a row moved nothing, and cost money.
     SWITCH_OFF_DIGEST = "switch_off_digest"  #: Nobody has used the style for weeks.
     TEACH = "teach"  #: Too few examples even for retrieval.
@@ -64,6 +65,8 @@ class Facts:
     #: The candidate that the last measurement put above the champion beyond the noise, and by how many bits a byte.
     better_candidate: str = ""
     better_by: float = 0.0
+    #: The candidate on a lower rung that it found to be as good as the champion.
+    lower_candidate: str = ""
     #: Mean edit effort of the last four weeks, and of how many drafts.
     effort: float | None = None
     effort_drafts: int = 0
@@ -106,6 +109,8 @@ def _measured(f: Facts) -> NextAction | None:
     """A measurement says something."""
     if f.better_candidate:
         return NextAction(action=Action.PROMOTE, name=f.better_candidate, amount=f.better_by)
+    if f.lower_candidate:
+        return NextAction(action=Action.MOVE_DOWN, name=f.lower_candidate)
     if f.fruitless_runs >= FRUITLESS_RUNS and f.train_after_examples > 0:
         return NextAction(action=Action.SWITCH_OFF_TRAINING, count=f.fruitless_runs, amount=f.fruitless_cost)
     if f.quiet_weeks >= QUIET_WEEKS:

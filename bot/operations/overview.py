@@ -143,7 +143,7 @@ def _facts(
     verdict = look_at_policy(session, settings, style, now)
     efforts = [value for at, value in measure_efforts(outcomes) if at >= now - RECENT]
     fruitless = _fruitless_runs(session, style)
-    better, by = _better_than_champion(session, style, champion)
+    better, by, lower = _above_and_below(session, style, champion)
     return Facts(
         approved=counts[ExampleStatus.APPROVED],
         proposed=counts[ExampleStatus.PROPOSED],
@@ -157,6 +157,7 @@ def _facts(
         is_champion_measured=champion_rank(ladder) is not None,
         better_candidate=better,
         better_by=by,
+        lower_candidate=lower,
         effort=sum(efforts) / len(efforts) if efforts else None,
         effort_drafts=len(efforts),
         drafts_this_week=sum(one.requested_at >= now - timedelta(days=7) for one in outcomes),
@@ -175,25 +176,28 @@ def _fruitless_runs(session: Session, style: Style) -> list[Run]:
     return found
 
 
-def _better_than_champion(session: Session, style: Style, champion: Promotion | None) -> tuple[str, float]:
-    """The candidate that the latest run put above what serves now, beyond the noise; ("", 0) when there is none.
+def _above_and_below(session: Session, style: Style, champion: Promotion | None) -> tuple[str, float, str]:
+    """The candidate that the latest run put above what serves now, beyond the noise, and by how many bits per byte; and
+    the one on a lower rung that it found as good. "" where there is none.
 
     What a person decided after that run is not called into question.
     """
     run = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
     if run is None or champion is None or run.ended_at is None:
-        return "", 0.0
+        return "", 0.0, ""
     if champion.kind in (PromotionKind.COMMAND, PromotionKind.ROLLBACK) and champion.promoted_at >= run.ended_at:
-        return "", 0.0
+        return "", 0.0, ""
     verdict = run.verdict or {}
     judged_against = verdict.get("champion") or {}
     serving = (champion.rung.value, adapter_name(session, style, champion))
     if (judged_against.get("rung"), judged_against.get("adapter_name")) != serving:
-        return "", 0.0
+        return "", 0.0, ""
     for row in _by_gain(verdict.get("table") or []):
         if row["gain"]["low"] > 0 and _may_serve(session, style, str(row.get("adapter_name") or "")):
-            return str(row.get("adapter_name") or row["rung"]), float(row["gain"]["mean"])
-    return "", 0.0
+            return str(row.get("adapter_name") or row["rung"]), float(row["gain"]["mean"]), ""
+    lower = verdict.get("lower") or {}
+    may_serve = bool(lower) and _may_serve(session, style, str(lower.get("adapter_name") or ""))
+    return "", 0.0, str(lower.get("adapter_name") or lower["rung"]) if may_serve else ""
 
 
 def _by_gain(table: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -243,6 +243,14 @@ def _promote(chosen: NextAction, style: str, currency: str) -> str:
     )  # fmt: skip
 
 
+def _move_down(chosen: NextAction, style: str, currency: str) -> str:
+    return say(
+        "`{name}` measured as good as what serves, on a lower rung. Look at `/huisstijl ladder {style}`; an admin can "
+        "choose it with `/huisstijl promote {style} {name}`.",
+        name=chosen.name, style=style,
+    )  # fmt: skip
+
+
 def _switch_off_training(chosen: NextAction, style: str, currency: str) -> str:
     return say(
         "the last {runs} training runs cost {cost} and brought nothing better than what serves. Switch scheduled "
@@ -316,6 +324,7 @@ _STEPS: dict[Action, Callable[[NextAction, str, str], str]] = {
     Action.RAISE_BUDGET: _raise_budget,
     Action.WAIT_FOR_RUN: _wait_for_run,
     Action.PROMOTE: _promote,
+    Action.MOVE_DOWN: _move_down,
     Action.SWITCH_OFF_TRAINING: _switch_off_training,
     Action.SWITCH_OFF_DIGEST: _switch_off_digest,
     Action.TEACH: _teach,

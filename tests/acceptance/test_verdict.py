@@ -23,16 +23,16 @@ from db.base import new_id, now_in_database
 from db.datasets import Dataset
 from db.drafts import DraftStatus
 from db.examples import ExampleStatus
-from db.promotions import PromotionKind
+from db.promotions import PromotionKind, find_promotion
 from db.runs import RunStatus
 from db.scorecards import ScorecardRow
 from db.session import Database
-from db.styles import Style
+from db.styles import Style, get_style
 from db.teams import get_team
 from tests.support import factories
 from tests.support.wait import wait_until
 from trainer.metrics import PairScore, Scorecard
-from trainer.promotion import Policy, decide
+from trainer.promotion import MoveDown, Policy, decide
 
 RECEIPT = {"total_seconds": 240.0, "cost": 0.02, "currency": "EUR", "train_pairs": 20, "unseen_pairs": 38}
 PRICE = "a run takes 4 min and costs €0.02."
@@ -40,32 +40,33 @@ PRICE = "a run takes 4 min and costs €0.02."
 pytestmark = pytest.mark.timeout(90)
 
 
-def cards(pairs: int) -> list[Scorecard]:
+def card(rung: str, pairs: int, nats: Callable[[int], float], prompt_tokens: int, seconds: float) -> Scorecard:
+    scores = [
+        PairScore(example_id=str(n), nll_nats=nats(n), reference_bytes=50, prompt_tokens=prompt_tokens)
+        for n in range(pairs)
+    ]
+    return Scorecard(rung=rung, pairs=tuple(scores), seconds_per_draft=seconds, scoring_seconds=1.0)
+
+
+def within_the_noise(pairs: int) -> list[Scorecard]:
     """Retrieved examples, and an adapter that is a little better, within the noise; four times the prompt."""
-
-    def card(rung: str, nats: Callable[[int], float], prompt_tokens: int, seconds: float) -> Scorecard:
-        scores = [
-            PairScore(example_id=str(n), nll_nats=nats(n), reference_bytes=50, prompt_tokens=prompt_tokens)
-            for n in range(pairs)
-        ]
-        return Scorecard(rung=rung, pairs=tuple(scores), seconds_per_draft=seconds, scoring_seconds=1.0)
-
     return [
-        card("retrieved", lambda n: 40 + n % 7, 400, 0.9),
-        card("lora", lambda n: 39 + n % 7 + (n * 37) % 29 - 14, 90, 0.5),
+        card("retrieved", pairs, lambda n: 40 + n % 7, 400, 0.9),
+        card("lora", pairs, lambda n: 39 + n % 7 + (n * 37) % 29 - 14, 90, 0.5),
     ]
 
 
 @pytest.fixture
 def measured(bot: Bot, workspace: Workspace, sqlite_database: Database) -> Callable[[int], Style]:
     def measure(pairs: int) -> Style:
-        return write_run(sqlite_database, pairs)
+        return write_run(sqlite_database, within_the_noise(pairs))
 
     return measure
 
 
-def write_run(database: Database, pairs: int) -> Style:
-    """A style that retrieved examples serve, after a run that ended as the trainer ends one."""
+def write_run(database: Database, measured: list[Scorecard]) -> Style:
+    """A style that the first of these rungs serves, after a run that ended as the trainer ends one."""
+    champion, *challengers = measured
     with database.write() as session:
         get_team(session, TEAM_ID).terms_accepted_at = now_in_database(session)
         style = factories.make_style(
@@ -73,7 +74,7 @@ def write_run(database: Database, pairs: int) -> Style:
             created_by=ANA, created_at=now_in_database(session) - timedelta(weeks=9),
         )  # fmt: skip
         factories.make_promotion(
-            session, style, kind=PromotionKind.INITIAL, rung=Rung.RETRIEVED, base_model="m", actor=ANA
+            session, style, kind=PromotionKind.INITIAL, rung=Rung(champion.rung), base_model="m", actor=ANA
         )
         for _ in range(40):
             factories.make_example(session, style, status=ExampleStatus.APPROVED)
@@ -91,20 +92,21 @@ def write_run(database: Database, pairs: int) -> Style:
         )  # fmt: skip
         session.add(dataset)
         session.flush()
-        champion, challenger = cards(pairs)
-        for card in (champion, challenger):
-            scored = [{"nll_nats": pair.nll_nats, "reference_bytes": pair.reference_bytes} for pair in card.pairs]
+        for one in measured:
+            scored = [{"nll_nats": pair.nll_nats, "reference_bytes": pair.reference_bytes} for pair in one.pairs]
             session.add(
                 ScorecardRow(
                     scorecard_id=new_id("sco"), run_id=run.run_id, style_id=run.style_id, scope_key=run.scope_key,
-                    dataset_id=dataset.dataset_id, rung=Rung(card.rung), base_model="m",
-                    card={"pairs": scored, "summary": card.summary()}, scored_at=now_in_database(session),
+                    dataset_id=dataset.dataset_id, rung=Rung(one.rung), base_model="m",
+                    card={"pairs": scored, "summary": one.summary()}, scored_at=now_in_database(session),
                 )
             )  # fmt: skip
-        decided = decide(champion, [challenger], Policy(unseen_share=0.15))
+        decided = decide(champion, challengers, Policy(unseen_share=0.15))
         verdict = {
             "promoted": False, "sentence": decided.reason, "why": decided.why.as_json(),
             "also": [clause.as_json() for clause in decided.also],
+            "champion": {"rung": champion.rung, "adapter_name": ""},
+            "lower": {"rung": decided.rung, "adapter_name": ""} if isinstance(decided, MoveDown) else None,
         }  # fmt: skip
         runs.end_run(session, run.run_id, run.fence, RunStatus.SUCCEEDED, verdict=verdict, receipt=RECEIPT, error=None)
         return style
@@ -171,6 +173,24 @@ def test_when_a_run_pays_for_itself_is_said_in_the_teams_own_volume_before_and_a
     assert paid in answer(ana, "ladder support")
     assert paid in in_the_terminal(bot_settings, "ladder", "support")
     assert "A run pays for itself after" in answer(ana, "train support")
+
+
+def test_a_lower_rung_that_is_as_good_is_advised_and_an_admin_can_move_down_to_it(
+    bot: Bot, workspace: Workspace, sqlite_database: Database
+) -> None:
+    shots = card("few_shot", 80, lambda n: 40 + n % 7, 400, 0.9)
+    alone = card("zero_shot", 80, lambda n: 40 + n % 7 + (n % 3 - 1) / 4, 90, 0.5)
+    style = write_run(sqlite_database, [shots, alone])
+    ana = workspace.person(ANA)
+    assert "Move down to zero_shot: against few_shot it gains " in answer(ana, "ladder support")
+    home = read(wait_until(lambda: home_with(ana, "*Verdict:*"), what="a verdict in the Home tab"))
+    assert "so it is not worse by more than 0.05; saves 310 prompt tokens a draft; a run takes 4 min" in home
+    assert "`zero_shot` measured as good as what serves, on a lower rung" in home
+    assert "`zero_shot` the champion" in answer(ana, "promote support zero_shot")
+    with sqlite_database.read() as session:
+        serving = find_promotion(session, get_style(session, style.style_id).champion_promotion_id)
+        assert serving is not None and serving.rung is Rung.ZERO_SHOT
+    assert "measured as good as what serves" not in read(ana.open_home())
 
 
 def home_with(person: Person, part: str) -> dict[str, Any] | None:

@@ -29,6 +29,7 @@ def chosen(**different: object) -> NextAction:
         ({"hindrance": "budget_spent", "approved_new": 60}, Action.RAISE_BUDGET, 0),
         ({"hindrance": "run_active"}, Action.WAIT_FOR_RUN, 0),
         ({"better_candidate": "support-v2", "better_by": 0.12}, Action.PROMOTE, 0),
+        ({"lower_candidate": "retrieved"}, Action.MOVE_DOWN, 0),
         ({"fruitless_runs": 3, "fruitless_cost": 4.5}, Action.SWITCH_OFF_TRAINING, 3),
         ({"quiet_weeks": 4}, Action.SWITCH_OFF_DIGEST, 4),
         ({"approved": 4, "approved_new": 4}, Action.TEACH, 6),
