@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.blocks.text import context, long_input, plain, read_long_input
@@ -25,12 +25,16 @@ PROMPT_BLOCK = "prompt"
 #: The input for the request, once what was offered stands in it.
 OFFERED_BLOCK = "offered_prompt"
 OFFER_BLOCK = "offer"
+COMPLETION_BLOCK = "completion"
+#: The input for the output, once the message has changed places with it.
+SWAPPED_BLOCK = "swapped_completion"
 NOTE_BLOCK = "note"
 #: Pairs of this thread that were set aside before, and whether this one shall be.
 PAIRS_BLOCK = "pairs"
 LATER_BLOCK = "later"
 #: Whether those of them that are not ticked are thrown away.
 DISCARD_BLOCK = "discard"
+_COMPLETIONS = (COMPLETION_BLOCK, SWAPPED_BLOCK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +84,12 @@ class TeachForm:
 def teach_view(form: TeachForm) -> dict[str, Any]:
     """Raises ValueError when a text does not fit."""
     options = [{"text": plain(name, 75), "value": style_id} for style_id, name in form.styles[:MAX_OPTIONS]]
-    select: dict[str, Any] = {"type": "static_select", "action_id": "choice", "options": options}
+    select: dict[str, Any] = {"type": "static_select", "action_id": "choose_taught_style", "options": options}
     chosen = [option for option in options if option["value"] == form.chosen_style_id]
     if chosen:
         select["initial_option"] = chosen[0]
-    style = {"type": "input", "block_id": "style", "label": plain(texts.STYLE_LABEL()), "element": select}
+    label = plain(texts.STYLE_LABEL())
+    style = {"type": "input", "block_id": "style", "label": label, "element": select, "dispatch_action": True}
     note = [context(form.note) | {"block_id": NOTE_BLOCK}] if form.note else []
     offer = [_offer_block(form.offer)] if form.offer else []
     blocks = [style, *note, *offer, *_pair_inputs(form.prompt, form.completion), *_thread_inputs(form)]
@@ -138,6 +143,40 @@ def with_offer_used(
     return _teach_modal(source, made)
 
 
+def with_message_moved(
+    blocks: Sequence[dict[str, Any]], source: Source, values: Mapping[str, str | tuple[str, ...]], *, is_sorted: bool
+) -> dict[str, Any] | None:
+    """The modal with these blocks, with the message where a style that sorts messages wants it (as what was asked), or
+    others do (as the output). None where a person has typed, or nothing would change."""
+    initials = {
+        block["block_id"]: block["element"].get("initial_value") or "" for block in blocks if block["type"] == "input"
+    }
+    asked, said = prompt_block(values), completion_block(values)
+    here, there = (said, asked) if is_sorted else (asked, said)
+    message = read_long_input(values, here)
+    if not message or message != read_long_input(initials, here) or read_long_input(values, there).strip():
+        return None
+    asked = PROMPT_BLOCK if asked == OFFERED_BLOCK else OFFERED_BLOCK
+    said = COMPLETION_BLOCK if said == SWAPPED_BLOCK else SWAPPED_BLOCK
+    prompt, completion = (message, "") if is_sorted else ("", message)
+    note = [context(texts.SORTED()) | {"block_id": NOTE_BLOCK}] if is_sorted else []
+    inputs = [*note, *_pair_inputs(prompt, completion, asked=asked, said=said)]
+    made: list[dict[str, Any]] = []
+    for block in blocks:
+        name = block["block_id"].partition("~")[0]
+        if name in (NOTE_BLOCK, OFFER_BLOCK) or name.startswith((PROMPT_BLOCK, OFFERED_BLOCK, *_COMPLETIONS)):
+            made += inputs
+            inputs = []
+        else:
+            made.append(block)
+    return _teach_modal(replace(source, offered=None, suggestion=None), made)
+
+
+def completion_block(values: Mapping[str, str | tuple[str, ...]]) -> str:
+    """Which of the two inputs for the output this modal has."""
+    return SWAPPED_BLOCK if SWAPPED_BLOCK in values else COMPLETION_BLOCK
+
+
 def prompt_block(values: Mapping[str, str | tuple[str, ...]]) -> str:
     """Which of the two inputs for the request this modal has."""
     return OFFERED_BLOCK if OFFERED_BLOCK in values else PROMPT_BLOCK
@@ -156,10 +195,12 @@ def edit_example_view(
     return _modal("edit_example", texts.EDIT_TITLE(), texts.EDIT_SUBMIT(), metadata, blocks)
 
 
-def _pair_inputs(prompt: str, completion: str) -> list[dict[str, Any]]:
+def _pair_inputs(
+    prompt: str, completion: str, *, asked: str = PROMPT_BLOCK, said: str = COMPLETION_BLOCK
+) -> list[dict[str, Any]]:
     return [
-        *long_input(PROMPT_BLOCK, texts.PROMPT_LABEL(), prompt, hint=texts.PROMPT_HINT()),
-        *long_input("completion", texts.COMPLETION_LABEL(), completion, hint=texts.COMPLETION_HINT()),
+        *long_input(asked, texts.PROMPT_LABEL(), prompt, hint=texts.PROMPT_HINT()),
+        *long_input(said, texts.COMPLETION_LABEL(), completion, hint=texts.COMPLETION_HINT()),
     ]
 
 

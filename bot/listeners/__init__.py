@@ -27,6 +27,7 @@ LEARNING: tuple[Route, ...] = (
     shortcut("teach_style", teach.open_teach),
     view("teach", teach.submit_teach),
     action("use_offer", teach.use_offer),
+    action("choose_taught_style", teach.choose_style),
     view("style_form", styles.submit_style_form),
     action("approve_example", reviews.approve),
     action("edit_example", reviews.open_edit),

@@ -11,8 +11,10 @@ from bot.blocks.teach import (
     PAIRS_BLOCK,
     Source,
     TeachForm,
+    completion_block,
     prompt_block,
     teach_view,
+    with_message_moved,
     with_offer_used,
 )  # fmt: skip
 from bot.blocks.text import notice, read_long_input
@@ -29,6 +31,7 @@ from bot.operations.examples import (
     Teachable,
     find_teachable,
     propose_example,
+    sorts_messages,
     withdraw_examples_of_message,
 )  # fmt: skip
 from bot.operations.set_aside import (
@@ -135,6 +138,15 @@ def use_offer(services: Services, click: Click) -> None:
     services.slack.update_view(click.view_id, view, view_hash=click.view_hash)
 
 
+def choose_style(services: Services, click: Click) -> None:
+    """Another style was chosen: one that sorts messages takes this one as what was asked, unless somebody has typed."""
+    is_sorted = sorts_messages(services.database, click.team_id, click.value)
+    source = Source.from_metadata(click.metadata)
+    view = with_message_moved(click.blocks, source, click.values, is_sorted=is_sorted)
+    if view is not None:
+        services.slack.update_view(click.view_id, view, view_hash=click.view_hash)
+
+
 def submit_teach(services: Services, submission: Submission) -> FieldErrors | None:
     actor = services.people.get_actor(submission.team_id, submission.user_id)
     source = Source.from_metadata(submission.metadata)
@@ -154,8 +166,8 @@ def submit_teach(services: Services, submission: Submission) -> FieldErrors | No
             said = _propose(services, actor, channel, pair, known, ticked)
             forget_set_aside(services.database, unwanted)
     except UnusablePair as unusable:
-        asked_in = prompt_block(submission.values)
-        return {asked_in if field == "prompt" else field: sentence for field, sentence in unusable.errors.items()}
+        inputs = {"prompt": prompt_block(submission.values), "completion": completion_block(submission.values)}
+        return {inputs.get(field, field): sentence for field, sentence in unusable.errors.items()}
     services.answer(submission, sentences(said, texts.discarded(len(unwanted)) if unwanted else ""))
     return None
 
@@ -164,7 +176,7 @@ def _read_pair(submission: Submission, source: Source, permalink: str | None) ->
     prompt = read_long_input(submission.values, prompt_block(submission.values))
     return TaughtPair(
         style_id=submission.text("style"), prompt=prompt,
-        completion=read_long_input(submission.values, "completion"),
+        completion=read_long_input(submission.values, completion_block(submission.values)),
         prompt_source=_prompt_source(submission, source, prompt), suggested_prompt=source.suggestion,
         message_ts=source.ts, thread_ts=source.thread_ts, permalink=permalink, author_id=source.author_id,
         draft_id=source.draft_id,

@@ -217,6 +217,15 @@ def find_teachable(
         )
 
 
+def sorts_messages(database: Database, team_id: str, style_id: str) -> bool:
+    """Does this style give labels to messages? Raises StyleNotFound."""
+    with database.read() as session:
+        style = session.get(Style, style_id)
+        if style is None or style.team_id != team_id:
+            raise StyleNotFound
+        return style.kind is StyleKind.CLASSIFY
+
+
 def _find_answered(session: Session, team_id: str, channel_id: str, thread_ts: str, message_ts: str) -> Draft | None:
     """Of a reply by a person: the last draft that was asked for in its thread before it, whose request it answers too.
 

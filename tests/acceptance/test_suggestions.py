@@ -141,6 +141,65 @@ def test_where_messages_are_sorted_the_message_is_what_was_asked_and_nothing_is_
     assert model.history == []
 
 
+def two_kinds(bot: Bot) -> dict[str, str]:
+    """A style that writes, at home in this channel, and one that sorts; their ids."""
+    with bot.services.database.write() as session:
+        place = {"team_id": TEAM_ID, "scope_key": TEAM_ID}
+        letters = make_style(session, channel_id=GENERAL, name="letters", **place)
+        tickets = make_style(session, channel_id=BRAND, name="tickets", kind=StyleKind.CLASSIFY, **place)
+        return {"letters": letters.style_id, "tickets": tickets.style_id}
+
+
+def choose_style(person: Person, view: dict[str, Any], style_id: str) -> None:
+    assert person.click_view(view, "choose_taught_style", selected=style_id, values={"style": style_id}).ok
+
+
+def test_a_style_that_sorts_takes_the_message_as_what_was_asked_when_it_is_chosen_by_hand(
+    bot: Bot, workspace: Workspace, model: ScriptedModel
+) -> None:
+    styles = two_kinds(bot)
+    model.enqueue(SUGGESTED)
+    mia = workspace.person(MIA)
+    open_teach(mia, GENERAL, mia.post(GENERAL, GOOD)["ts"])
+    offered = wait_for_note(mia, "my suggestion")
+    choose_style(mia, offered, styles["tickets"])
+    sorting = mia.wait_for_modal(after=offered)
+    assert "the label" in note(sorting)
+    assert block(sorting, "offered_prompt")["element"]["initial_value"] == GOOD
+    assert "initial_value" not in block(sorting, "swapped_completion")["element"]
+    assert "use_offer" not in str(sorting["blocks"])
+
+    choose_style(mia, sorting, styles["letters"])
+    back = mia.wait_for_modal(after=sorting)
+    assert block(back, "completion")["element"]["initial_value"] == GOOD
+    assert "initial_value" not in block(back, "prompt")["element"]
+    choose_style(mia, back, styles["tickets"])
+    again = mia.wait_for_modal(after=back)
+    refused = mia.submit(again, {"style": styles["tickets"], "swapped_completion": "\u200b"})
+    assert refused.errors is not None and set(refused.errors) == {"swapped_completion"}
+    done = mia.submit(again, {"style": styles["tickets"], "swapped_completion": "opening hours"})
+    assert done.errors is None
+    (example,) = examples(bot)
+    assert (example.style_id, example.prompt, example.completion) == (styles["tickets"], GOOD, "opening hours")
+    assert (example.prompt_source, example.suggested_prompt) == (PromptSource.TYPED, None)
+
+
+@pytest.mark.parametrize("typed", [{"prompt": "My own words"}, {"completion": f"{GOOD} Bye!"}], ids=["asked", "said"])
+def test_what_somebody_has_typed_stays_where_it_is_whatever_style_they_choose(
+    bot: Bot, workspace: Workspace, model: ScriptedModel, typed: dict[str, Any]
+) -> None:
+    styles = two_kinds(bot)
+    model.enqueue("")
+    mia = workspace.person(MIA)
+    open_teach(mia, GENERAL, mia.post(GENERAL, GOOD)["ts"])
+    view = wait_for_note(mia, "no good suggestion")
+    mia.type_in(view, typed)
+    choose_style(mia, view, styles["tickets"])
+    assert mia.submit(view, {"prompt": "My own words", "style": styles["tickets"]} | typed).errors is None
+    (example,) = examples(bot)
+    assert (example.prompt, example.completion) == ("My own words", typed.get("completion", GOOD))
+
+
 def test_a_suggestion_that_was_thrown_away_counts_as_typed(
     bot: Bot, workspace: Workspace, model: ScriptedModel, style: Style
 ) -> None:
