@@ -45,6 +45,9 @@ REACTION_EVENTS: tuple[str, ...] = ("reaction_added",)
 #: For admins by user group.
 USERGROUP_SCOPES: dict[str, str] = {"usergroups:read": "know who is in the admins' user group"}
 
+#: `app_context_changed` (which channel somebody looks at beside the direct message) is left out: Slack's reference
+#: page shows it without the person and without the direct message, its SDK's types with both; and prompts for a
+#: direct message may be of workspace-wide styles only. See docs.slack.dev/reference/events/app_context_changed.
 BOT_EVENTS: tuple[str, ...] = (
     "agent_session_stopped",
     "app_home_opened",

@@ -153,8 +153,9 @@ def with_message_moved(
     }
     asked, said = prompt_block(values), completion_block(values)
     here, there = (said, asked) if is_sorted else (asked, said)
-    message = read_long_input(values, here)
-    if not message or message != read_long_input(initials, here) or read_long_input(values, there).strip():
+    message, other = read_long_input(values, here), read_long_input(values, there)
+    is_untouched = (message, other) == (read_long_input(initials, here), read_long_input(initials, there))
+    if not message or other or not is_untouched:
         return None
     asked = PROMPT_BLOCK if asked == OFFERED_BLOCK else OFFERED_BLOCK
     said = COMPLETION_BLOCK if said == SWAPPED_BLOCK else SWAPPED_BLOCK

@@ -222,6 +222,8 @@ class DraftWorkers(Workers):
         busy_until = time.monotonic() + services.settings.first_token_deadline_seconds
         while True:
             work.plan = plan
+            if work.is_over.is_set():
+                raise PressedStop  # nobody waits for it any more, and the model hears nothing of it
             try:
                 if plan.labelling is not None:
                     self._choose_label(work, stream, plan, plan.labelling, deadline)
@@ -287,8 +289,6 @@ class DraftWorkers(Workers):
             stream.feed(work.safe.feed(work.raw))
 
     def _read_model(self, work: Work, stream: ThreadStream, plan: Plan, deadline: float) -> None:
-        if work.is_over.is_set():
-            raise PressedStop  # nobody waits for it any more, and the model hears nothing of it
         pieces = self._services.model.stream(
             plan.messages, model=plan.model, max_tokens=self._services.settings.draft_max_tokens,
             deadline=deadline, is_base=plan.adapter_name is None, sampling=_sampling(work, plan),

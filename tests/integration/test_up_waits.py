@@ -39,15 +39,15 @@ HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 #: Dies once somebody has asked for it; the second one is heard.
 BOT = """
-import sys, time
+import sys, threading
 from pathlib import Path
 
 died, heard, asked = map(Path, sys.argv[1:])
 if died.exists():
     heard.touch()
-    time.sleep(3600)
+    threading.Event().wait()
 while not asked.exists():
-    time.sleep(0.01)
+    threading.Event().wait(0.01)
 died.touch()
 sys.exit(7)
 """
