@@ -39,7 +39,7 @@ from db.erasure import (
 )
 from db.examples import Example
 from db.knowledge import list_documents_of_person
-from db.outbox import owe
+from db.outbox import find_by_dedupe_key, owe
 from db.session import Database
 from db.set_aside_pairs import drop_pairs_of_person
 from db.styles import Style, lock_style
@@ -154,11 +154,13 @@ def _stop_drafts(session: Session, team_id: str, user_id: str) -> None:
     stopped = stop_drafts_of_person(session, team_id, user_id)
     drop_unsent_messages(session, team_id, (root_key(""),), [draft.draft_id for draft in stopped])
     for draft in stopped:
+        key, root = f"draft_erased:{draft.draft_id}", root_key(draft.draft_id)
         if draft.message_ts is not None:
-            owe(
-                session, team_id=team_id, dedupe_key=f"draft_erased:{draft.draft_id}", verb="delete_message",
-                arguments={"channel_id": draft.channel_id, "ts": draft.message_ts},
-            )  # fmt: skip
+            where = {"channel_id": draft.channel_id, "ts": draft.message_ts}
+            owe(session, team_id=team_id, dedupe_key=key, verb="delete_message", arguments=where)
+        if find_by_dedupe_key(session, root) is not None:  # a command's thread opens with what was asked
+            where = {"ts_from": root}
+            owe(session, team_id=team_id, dedupe_key=f"{key}:root", verb="delete_message", arguments=where)
 
 
 def decline_forgetting(database: Database, actor: Actor, quote_id: str) -> None:

@@ -88,6 +88,20 @@ def test_a_draft_that_is_streamed_goes_with_all_of_its_messages(
     assert_nothing_is_left(bot, workspace, mia, asked["ts"], bot_settings)
 
 
+def test_what_a_command_has_posted_of_the_request_goes_too(
+    bot: Bot, workspace: Workspace, model: ScriptedModel, bot_settings: Settings
+) -> None:
+    mia = workspace.person(MIA)
+    model.enqueue("", chunks=SENTENCES, delay=0.1)
+    assert mia.slash("/draft", f"tell them about the {ASKED}", BRAND).ok
+    wait_until(lambda: model.history and CANARY in draft_of(bot).completion, what="a row with text")
+    thread_ts = draft_of(bot).thread_ts
+    assert ASKED in str(mia.messages(BRAND))
+    forget(mia)
+    wait_until(lambda: ASKED not in str(mia.messages(BRAND)), what="no word of the request in the channel")
+    assert_nothing_is_left(bot, workspace, mia, thread_ts, bot_settings)
+
+
 def test_a_draft_of_which_nothing_is_visible_never_appears(
     bot: Bot, workspace: Workspace, model: ScriptedModel, bot_settings: Settings
 ) -> None:
