@@ -52,6 +52,17 @@ class Example(Base):
         Index("ix_examples_style_status", "style_id", "status"),
         Index("ix_examples_message", "team_id", "channel_id", "message_ts"),
         Index("ix_examples_hash", "style_id", "content_hash"),
+        # Holds all that says whether a search is up to date (db/search.py), so that no row is read for it.
+        Index(
+            "ix_examples_search",
+            "style_id",
+            "scope_key",
+            "status",
+            "example_id",
+            "version",
+            "approved_at",
+            "embedding_model",
+        ),
     )
 
     example_id: Mapped[str] = mapped_column(ID, primary_key=True)
@@ -249,6 +260,18 @@ def list_approved_examples(session: Session, style_id: str, scope: Scope) -> lis
         Example.status == ExampleStatus.APPROVED,
     )
     return list(session.scalars(query.order_by(Example.approved_at, Example.example_id)))
+
+
+def list_approved_by_id(session: Session, scope: Scope, example_ids: Sequence[str]) -> list[Example]:
+    """Those of these that are approved, in the order of the ids given."""
+    # By the ids alone: with the other conditions SQLite walks through the whole scope instead.
+    query = select(Example).where(Example.example_id.in_(example_ids))
+    rows = {
+        one.example_id: one
+        for one in session.scalars(query)
+        if one.scope_key == scope.key and one.status is ExampleStatus.APPROVED
+    }
+    return [rows[example_id] for example_id in example_ids if example_id in rows]
 
 
 def find_newest_short_request(session: Session, style_id: str, scope: Scope, most_chars: int) -> str | None:

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from config.choosing import NEUTRAL_QUALITY
 from config.prompts import prompt_hash
 from config.rungs import Rung
 from db import audit, promotions
@@ -23,6 +24,7 @@ from db.base import new_id, now_in_database
 from db.datasets import Dataset, DatasetExample, SplitName, find_dataset_of_run, list_dataset_examples, list_member_ids
 from db.examples import Example, ExampleStatus, list_approved_examples
 from db.promotions import ChampionMoved, PromotionKind
+from db.quality import list_qualities
 from db.runs import Run, RunStatus
 from db.scope import Scope
 from db.scorecards import ScorecardRow, list_scorecards
@@ -87,7 +89,9 @@ class Frozen:
 
 def list_trainable(session: Session, style: Style, scope: Scope, embedding_model: str) -> list[TrainingExample]:
     """The approved examples of a style, within the scope."""
-    return [_training_example(e, embedding_model) for e in list_approved_examples(session, style.style_id, scope)]
+    qualities = list_qualities(session, style.style_id, scope)
+    approved = list_approved_examples(session, style.style_id, scope)
+    return [_training_example(one, embedding_model, qualities) for one in approved]
 
 
 def list_taught(session: Session, style: Style, scope: Scope) -> frozenset[str]:
@@ -161,8 +165,9 @@ def load_frozen(session: Session, run_id: str, scope: Scope, embedding_model: st
         return None
     check_members(session, dataset.dataset_id)
     sides: dict[SplitName, list[TrainingExample]] = {name: [] for name in SplitName}
+    qualities = list_qualities(session, dataset.style_id, scope)
     for member, example in list_dataset_examples(session, dataset.dataset_id):
-        sides[member.split].append(_training_example(example, embedding_model))
+        sides[member.split].append(_training_example(example, embedding_model, qualities))
     version = session.scalar(select(Run.adapter_version).where(Run.run_id == run_id))
     assert version is not None, "the version is chosen in the transaction that freezes"
     return Frozen(
@@ -187,7 +192,7 @@ def check_members(session: Session, dataset_id: str) -> None:
         raise ExampleWithdrawn
 
 
-def _training_example(example: Example, embedding_model: str) -> TrainingExample:
+def _training_example(example: Example, embedding_model: str, qualities: Mapping[str, float]) -> TrainingExample:
     is_embedded = example.embedding is not None and example.embedding_model == embedding_model
     return TrainingExample(
         example_id=example.example_id,
@@ -198,6 +203,7 @@ def _training_example(example: Example, embedding_model: str) -> TrainingExample
         written_at=example.written_at,
         approved_at=example.approved_at,
         embedding=bytes_to_vector(example.embedding or b"") if is_embedded else None,
+        quality=qualities.get(example.example_id, NEUTRAL_QUALITY),
     )
 
 

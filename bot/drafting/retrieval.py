@@ -13,7 +13,7 @@ from config.prompt_sources import PromptSource
 from db.datasets import SplitName, find_dataset_of_run, list_dataset_examples
 from db.examples import Example, list_approved_examples
 from db.scope import Scope
-from db.search import as_candidates, find_similar_examples
+from db.search import as_candidates, find_fixed_examples, find_similar_examples
 from db.styles import Style
 
 #: No embedding could be had: examples are compared by words.
@@ -41,10 +41,10 @@ def choose_fixed_examples(
     They come from what the champion's run trained on, as when the rung was measured, less what was withdrawn since;
     without a run, from all approved examples.
     """
-    approved = list_approved_examples(session, style.style_id, style.scope)
-    trained_on = _trained_on(session, run_id)
-    pool = [example for example in approved if example.example_id in trained_on] or approved
-    return _choose_covering(pool, embedding_model, choice)
+    return find_fixed_examples(
+        session, style.style_id, style.scope, embedding_model=embedding_model, choice=choice,
+        members=_trained_on(session, run_id),
+    )  # fmt: skip
 
 
 #: A demonstration is short: a small model reads three of them before the text that it is asked about.

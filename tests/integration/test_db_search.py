@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from config.choosing import Choice
-from db.examples import ExampleStatus, save_embeddings, transition
+from config.choosing import NEUTRAL_QUALITY, Choice, Retriever
+from db.examples import ExampleSource, ExampleStatus, list_approved_examples, save_embeddings, transition
+from db.quality import list_qualities
+from db.reviews import ReviewDecision, save_review
 from db.scope import Scope
-from db.search import find_similar_examples, vector_to_bytes
+from db.search import as_candidates, find_fixed_examples, find_similar_examples, vector_to_bytes
 from db.styles import find_style_by_name, list_usable_styles
 from tests.support.factories import EMBEDDING_MODEL, make_example, make_style, make_vector
 
@@ -116,6 +120,97 @@ def test_an_embedding_of_another_model_is_not_compared(database):
         session.refresh(example)
         [hit] = _search(session, style, WORKSPACE)
         assert round(hit.similarity, 3) == 0.707  # by its embedding
+
+
+def test_what_was_kept_of_an_earlier_search_is_as_new_as_the_database(database):
+    """A style is searched, changed in every way by other sessions, and searched again; every time the answer is the one
+    that a search without any memory gives."""
+    random = np.random.default_rng(5)
+    with database.write() as session:
+        style = make_style(session)
+    for round_ in range(25):
+        with database.write() as session:
+            approved = list_approved_examples(session, style.style_id, WORKSPACE)
+            for number in range(int(random.integers(0, 3))):
+                vector = random.normal(size=3) if random.random() < 0.7 else None
+                embedding = (
+                    {"embedding": vector_to_bytes(make_vector(*vector)), "embedding_model": EMBEDDING_MODEL}
+                    if vector is not None
+                    else {}
+                )
+                make_example(
+                    session, style, status=ExampleStatus.APPROVED, prompt=f"parcel {round_} {number}", **embedding
+                )
+            if approved and random.random() < 0.5:
+                leaving = approved[int(random.integers(len(approved)))]
+                transition(session, leaving, ExampleStatus.WITHDRAWN, decided_by="U_AUTHOR")
+            waiting = [one for one in approved if one.embedding is None and one.status is ExampleStatus.APPROVED]
+            if waiting and random.random() < 0.5:
+                stored = vector_to_bytes(make_vector(*random.normal(size=3)))
+                save_embeddings(session, EMBEDDING_MODEL, [(waiting[0].example_id, stored)])
+        choice = Choice(k=5, min_similarity=-1.0)
+        with database.read() as session:
+            approved = list_approved_examples(session, style.style_id, WORKSPACE)
+            fresh = Retriever(as_candidates(approved, EMBEDDING_MODEL))
+            expected = fresh.retrieve("parcel 3", QUERY, choice)[::-1]
+            hits = _search(session, style, WORKSPACE, request="parcel 3", choice=choice)
+        assert [(hit.example.example_id, hit.similarity) for hit in hits] == [
+            (one.example.example_id, one.similarity) for one in expected
+        ]
+
+
+def test_nothing_of_a_transaction_that_was_undone_is_kept(database):
+    with database.write() as session:
+        style = make_style(session)
+        kept = _approved(session, style)
+    with suppress(ZeroDivisionError), database.write() as session:
+        _approved(session, style, completion="Another answer altogether")
+        assert len(_search(session, style, WORKSPACE)) == 2
+        raise ZeroDivisionError
+    with database.read() as session:
+        assert [hit.example.example_id for hit in _search(session, style, WORKSPACE)] == [kept.example_id]
+
+
+def test_fixed_examples_come_from_the_members_that_are_approved_still(database):
+    with database.write() as session:
+        style = make_style(session)
+        examples = [_approved(session, style, make_axis(number), completion=f"answer {number}") for number in range(3)]
+        ids = [one.example_id for one in examples]
+
+    def fixed(members):
+        with database.read() as session:
+            found = find_fixed_examples(
+                session, style.style_id, WORKSPACE, embedding_model=EMBEDDING_MODEL, choice=Choice(k=5), members=members
+            )
+        return sorted(one.example_id for one in found)
+
+    assert fixed([]) == sorted(ids)
+    assert fixed(ids[:2]) == sorted(ids[:2])
+    with database.write() as session:
+        transition(session, session.merge(examples[0]), ExampleStatus.WITHDRAWN, decided_by="U_AUTHOR")
+    assert fixed(ids[:2]) == [ids[1]]
+    assert fixed(ids[:1]) == sorted(ids[1:])  # none of the members is left
+
+
+def test_what_people_did_with_an_example_is_its_quality(database):
+    with database.write() as session:
+        style = make_style(session)
+        plain = _approved(session, style, version=2)
+        edited = _approved(session, style, version=3)
+        reworded = _approved(session, style, source=ExampleSource.DRAFT_EDITED)
+        our_own = _approved(session, style, source=ExampleSource.DRAFT_KEPT, version=2)
+        voted = _approved(session, style, version=2)
+        for reviewer in ("U1", "U2"):
+            save_review(session, voted.example_id, reviewer, ReviewDecision.APPROVE, seen_version=1)
+        found = list_qualities(session, style.style_id, WORKSPACE)
+        assert list_qualities(session, style.style_id, PRIVATE) == {}
+    assert found[our_own.example_id] < found[plain.example_id] == NEUTRAL_QUALITY
+    assert found[plain.example_id] < found[voted.example_id] < found[edited.example_id]
+    assert found[edited.example_id] == found[reworded.example_id]
+
+
+def make_axis(number):
+    return tuple(float(number == axis) for axis in range(3))
 
 
 def test_a_channel_sees_its_own_styles_first_and_no_other_channels(database):
