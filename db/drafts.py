@@ -234,6 +234,16 @@ def count_usable_drafts(session: Session, style_id: str, since: datetime) -> int
     return session.scalar(query) or 0
 
 
+def list_unanswered_labels(session: Session, style_id: str, channel_id: str, limit: int) -> list[Draft]:
+    """The style's newest drafts in this channel that asked for their label and got none yet; nobody's private ones."""
+    query = select(Draft).where(
+        Draft.style_id == style_id, Draft.channel_id == channel_id, Draft.status == DraftStatus.SHOWN,
+        Draft.completion == "", Draft.request != "", ~Draft.is_private,
+    )  # fmt: skip
+    found = session.scalars(query.order_by(Draft.draft_id.desc()).limit(limit))
+    return [draft for draft in found if draft.label_choice is not None]
+
+
 def find_latest_request(session: Session, style_id: str) -> datetime | None:
     """When a draft of the style was asked for last."""
     return session.scalar(select(func.max(Draft.requested_at)).where(Draft.style_id == style_id))

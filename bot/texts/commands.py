@@ -22,6 +22,7 @@ HELP: dict[str, Sentence] = {
         "`/huisstijl knowledge [STYLE]`: the documents that drafts take facts from; `/huisstijl knowledge remove ID` "
         "erases one (who added it, reviewers and admins)"
     ),
+    "unsure": sentence("`/huisstijl unsure [STYLE]`: texts here that wait for their label, the least sure first"),
     "train": sentence("`/huisstijl train [STYLE]`: train now, after a quote (admins)"),
     "ladder": sentence("`/huisstijl ladder [STYLE]`: every way to make a draft, measured on unseen pairs"),
     "status": sentence("`/huisstijl status [STYLE]`: champion, runs, what comes next"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.language import number, say, sentence
+from bot.language import number, say, say_count, sentence
 
 NO_LABELS = sentence(
     "This style answers with one of its own labels, and its approved examples hold fewer than two so far. Approve "
@@ -17,6 +17,21 @@ UNSURE_FALLBACK = sentence("I am not sure which label fits. Choose one of the li
 OTHERS = sentence("Another label:")
 UNKNOWN_LABEL = sentence("I do not know that label any more. Ask again, or write it with “Edit”.")
 NOT_MEASURED = sentence("not measured yet, so how sure I am is a guess")
+
+
+def writes_texts(style: str) -> str:
+    return say("*{style}* writes texts and no labels, so nothing of it waits for one.", style=style)
+
+
+def unsure_title(style: str, count: int) -> str:
+    if count == 0:
+        return say("Nothing of *{style}* waits for a label in this channel.", style=style)
+    return say_count(
+        count,
+        "*{style}*: {count} text of this channel waits for its label.",
+        "*{style}*: {count} texts of this channel wait for their label, the least sure first.",
+        style=style,
+    )
 
 
 def confidence(share: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.app import Bot
-from bot.rehearsal.seed import BRAND, MIA, NOOR, RAVI, TEAM_ID
+from bot.rehearsal.seed import BRAND, GENERAL, MIA, NOOR, RAVI, TEAM_ID
 from bot.rehearsal.workspace import Workspace
 from config.labels import Calibration
 from config.rungs import Rung
@@ -148,6 +148,33 @@ def test_below_the_threshold_it_says_so_and_asks_and_one_tap_of_a_reviewer_is_an
 
     again = wait_until(put_right, seconds=5)
     assert [name for name in buttons(again) if name.endswith("%)")] == []
+
+
+def test_what_could_not_be_labelled_is_asked_about_the_least_sure_first_and_nothing_from_another_channel(
+    bot: Bot, workspace: Workspace, model: ScriptedModel, style: Style
+) -> None:
+    measure(bot, style, Rung.ZERO_SHOT, Calibration(threshold=0.95, pairs=40))
+    model.score(bug=math.log(0.6), billing=math.log(0.3), wish=math.log(0.1))
+    ask(bot, workspace, "rather a crash")
+    model.score(bug=math.log(0.4), billing=math.log(0.3), wish=math.log(0.3))
+    ask(bot, workspace, "anything at all")
+    model.score(bug=math.log(0.99))
+    ask(bot, workspace, "surely a crash")
+    noor = workspace.person(NOOR)
+    noor.slash("/huisstijl", "unsure tickets", BRAND)
+    told = wait_until(lambda: noor.ephemerals(BRAND), seconds=5)[-1]
+    texts = [block["text"]["text"] for block in told["blocks"] if block["type"] == "section"]
+    assert texts == [
+        "*tickets*: 2 texts of this channel wait for their label, the least sure first.", "anything at all",
+        "rather a crash",
+    ]  # fmt: skip
+    row = next(block for block in told["blocks"] if block["type"] == "actions")
+    noor.click(BRAND, told["ts"], row["elements"][2]["action_id"])
+    (example,) = wait_until(lambda: [one for one in rows(bot, Example) if one.draft_id], seconds=5)
+    assert (example.prompt, example.completion) == ("anything at all", "wish")
+    noor.slash("/huisstijl", "unsure tickets", GENERAL)
+    wait_until(lambda: noor.ephemerals(GENERAL), seconds=5)
+    assert "Nothing of *tickets* waits" in str(noor.ephemerals(GENERAL)[-1])
 
 
 def test_neighbours_answer_without_asking_a_language_model(
