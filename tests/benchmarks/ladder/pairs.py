@@ -72,7 +72,7 @@ def draw_sides(records: list[Record], *, unseen: int, train: int, validation: in
     kept = [random.Random(name).choice(families[name]) for name in names[:unseen]]  # one each: they are independent
     pool = [record for name in names[unseen:] for record in families[name]]
     random.Random(seed).shuffle(pool)
-    chosen = _without_repeats(kept, pool[: 2 * (train + validation)])[: train + validation]
+    chosen = without_repeats(kept, pool[: 2 * (train + validation)])[: train + validation]
     if len(kept) < unseen or len(chosen) < train + validation:
         raise ValueError(f"{len(records)} short records are too few for {unseen} unseen and {train} training pairs")
     taught = {record.family for record in chosen[validation:]}
@@ -83,7 +83,7 @@ def draw_sides(records: list[Record], *, unseen: int, train: int, validation: in
     )
 
 
-def _without_repeats(unseen: list[Record], pool: list[Record]) -> list[Record]:
+def without_repeats(unseen: list[Record], pool: list[Record]) -> list[Record]:
     """The pool without what is nearly the same as something unseen or earlier in it."""
     together = [*unseen, *pool]
     texts = [normalise(f"{record.description}\n{record.synopsis}") for record in together]

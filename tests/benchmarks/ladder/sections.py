@@ -12,10 +12,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import shutil
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from transformers import AutoTokenizer
 
 from config.prompts import ChatMessages
 from config.rungs import Rung
-from tests.benchmarks.ladder.pairs import draw_sides, load_records
+from tests.benchmarks.ladder.pairs import Record, load_records, without_repeats
 from trainer.base_models import prepare_base_model, prepare_embedding_model
 from trainer.dataset import Pool, TrainingExample, prompt_for, to_trl
 from trainer.evaluate import Candidate, UnseenPair, evaluate, to_json
@@ -120,13 +120,11 @@ def _recipe(name: str, unseen: int, seed: int) -> Recipe:
 
 
 def _load_sides(data: Path, *, train: int, unseen: int, seed: int, work: Path) -> Frozen:
-    """Unseen packages of families that no training pair belongs to; with their embeddings, which are computed once."""
-    records = load_records(data)
-    sections = {record.package: record.section for record in records}
-    sides = draw_sides(records, unseen=unseen, train=train, validation=VALIDATION, seed=seed)
+    """The sides with their embeddings, which are computed once."""
     work.mkdir(parents=True, exist_ok=True)
+    sides = draw_labelled(load_records(data), train=train, unseen=unseen, seed=seed)
     stored = work / "embeddings.npy"
-    every = [*sides.train, *sides.validation, *sides.unseen]
+    every = [one for side in sides for one in side]
     if not stored.exists():
         embedder = Embedder(prepare_embedding_model(EMBEDDINGS, MODELS), name=EMBEDDINGS)
         vectors = embedder.embed([one.prompt for one in every])[0].numpy()
@@ -134,14 +132,40 @@ def _load_sides(data: Path, *, train: int, unseen: int, seed: int, work: Path) -
             np.save(file, vectors)
         stored.with_suffix(".new").replace(stored)
     known = dict(zip((one.example_id for one in every), np.load(stored), strict=True))
-
-    def labelled(side: Sequence[TrainingExample]) -> list[TrainingExample]:
-        return [replace(one, completion=sections[one.example_id], embedding=known[one.example_id]) for one in side]
-
+    embedded = [[replace(one, embedding=known[one.example_id]) for one in side] for side in sides]
     return Frozen(
-        dataset_id="", instructions=INSTRUCTIONS, version=1, train=labelled(sides.train),
-        validation=labelled(sides.validation), test=labelled(sides.unseen),
+        dataset_id="", instructions=INSTRUCTIONS, version=1, train=embedded[0], validation=embedded[1],
+        test=embedded[2],
     )  # fmt: skip
+
+
+def draw_labelled(records: list[Record], *, train: int, unseen: int, seed: int) -> tuple[list[TrainingExample], ...]:
+    """Training, validation and unseen pairs. The unseen ones are those of `pairs.draw_sides`: one a family, the same
+    for every seed. So are the validation pairs, of families of their own, for what is calibrated on them must be of
+    the same kind; the training pairs come from all other families. Raises ValueError when there are too few records.
+    """
+    families: dict[str, list[Record]] = {}
+    for record in records:
+        families.setdefault(record.family, []).append(record)
+    names = sorted(families)
+    random.Random(0).shuffle(names)
+    kept, others = names[:unseen], names[unseen:]
+    random.Random(seed).shuffle(others)
+    judged = [random.Random(name).choice(families[name]) for name in (*kept, *others[:VALIDATION])]
+    pool = [record for name in others[VALIDATION:] for record in families[name]]
+    random.Random(seed).shuffle(pool)
+    chosen = without_repeats(judged, pool[: 2 * train])[:train]
+    if len(judged) < unseen + VALIDATION or len(chosen) < train:
+        raise ValueError(f"{len(records)} short records are too few for {unseen} unseen and {train} training pairs")
+    return (
+        [_labelled(one) for one in chosen],
+        [_labelled(one) for one in judged[unseen:]],
+        [_labelled(one) for one in judged[:unseen]],
+    )
+
+
+def _labelled(record: Record) -> TrainingExample:
+    return replace(record.as_example(), completion=record.section)
 
 
 def _train(

@@ -110,8 +110,9 @@ def _page(sizes: list[Size]) -> str:
 
 A package's description → its section in Debian's archive ({len(one["labels"])} labels in training). The model is
 {one["base_model"].removeprefix("embedded:")}, the recipe `{one["recipe"]}`, the embeddings all-MiniLM-L6-v2. The
-{one["unseen"]} unseen pairs are of package families that no training pair belongs to; {one["validation"]} further pairs
-calibrate and choose the threshold. {seeds}. Figures are of {one["cores"]} cores; {versions}.
+{one["unseen"]} unseen pairs are of package families that no training pair belongs to, one pair a family;
+{one["validation"]} further pairs, drawn alike, calibrate and choose the threshold. {_unknown(largest)} {seeds}.
+Figures are of {one["cores"]} cores; {versions}.
 
 This page and its pictures are made by `python -m tests.benchmarks.ladder.report` from docs/ladder/sections-*.json,
 which `python -m tests.benchmarks.ladder.sections --data FILE` measures. What the words mean: [styles that
@@ -142,6 +143,16 @@ pairs, and how much of what is answered is right.
 
 {_sizes_table(sizes)}
 """
+
+
+def _unknown(size: Size) -> str:
+    shares = [
+        np.mean([normalise(truth) not in {normalise(label) for label in seed["labels"]} for truth in truths])
+        for seed in size.seeds
+        for truths in [next(iter(seed["cards"].values()))["truths"]]
+    ]
+    share = _percent(float(np.mean(shares)))
+    return f"{share} of the unseen pairs have a label that training never saw: nobody can be right there."
 
 
 def _table(size: Size) -> str:
