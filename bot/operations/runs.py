@@ -5,6 +5,7 @@ One cause is one run: the slot of a run names it, and a style's runs are queued 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -297,9 +298,7 @@ def confirm_training(database: Database, settings: Settings, actor: Actor, quote
         run = find_run_in_slot(session, style.style_id, slot)
         if run is None:
             _check_may_train(session, settings, style)
-            # What was quoted, or what it takes by now if that is more: a quote may be days old.
-            quoted = float(entry.detail["quote"]["cost"])
-            _check_budget(session, settings, style, max(quoted, foresee(session, settings, style).cost))
+            _check_budget(session, settings, style, _cost_by_now(session, settings, style, entry.detail["quote"]))
             if entry.detail["carries_statement"]:
                 accept_terms(session, actor)
             if not has_accepted_terms(session, actor.team_id):
@@ -347,6 +346,16 @@ def _check_may_train(session: Session, settings: Settings, style: Style) -> None
     needed = recipe_facts(settings, style).minimum_examples
     if approved < needed:
         raise TooFewExamples(texts.too_few_examples(style.name, approved, needed))
+
+
+def _cost_by_now(session: Session, settings: Settings, style: Style, quote: Mapping[str, Any]) -> float:
+    """What was quoted, or what the run takes by now if that is more: a quote may be days old.
+
+    Held against a speed of the same source only: a trainer that has gone since does not make a run dearer.
+    """
+    now = foresee(session, settings, style, find_live_trainer(session, trainer_silence_seconds(settings)))
+    quoted = float(quote["cost"])
+    return max(quoted, now.cost) if now.speed_source == quote["speed_source"] else quoted
 
 
 def _check_budget(session: Session, settings: Settings, style: Style, cost: float) -> None:

@@ -19,6 +19,7 @@ from db.runs import Run
 from db.session import Database
 from db.styles import Style, get_style, lock_style
 from db.teams import get_team, lock_team
+from db.trainers import Trainer, register_trainer
 from tests.support import factories
 from tests.support.wait import wait_until
 
@@ -85,6 +86,21 @@ def test_a_run_that_has_become_dearer_since_its_quote_is_held_to_what_it_costs_n
     dearer = priced.model_copy(update={"price_per_hour": 300.0})
     with pytest.raises(OverBudget):
         confirm_training(database, dearer, ADMIN, quote.quote_id)
+
+
+def test_a_trainer_that_has_gone_since_the_quote_does_not_make_the_run_dearer(
+    database: Database, priced: Settings
+) -> None:
+    with database.write() as session:
+        style = make_style(session, "support")
+        trainer = register_trainer(session, "host:1", "host")
+        trainer.tokens_per_second = 30_000.0
+    quote = quote_training(database, priced, ADMIN, "C_HOME", "support")
+    with database.write() as session:
+        session.delete(session.get_one(Trainer, "host:1"))
+        get_style(session, style.style_id).monthly_budget = quoted_cost(database, quote.quote_id) * 1.5
+    confirm_training(database, priced, ADMIN, quote.quote_id)
+    assert count_runs(database) == 1
 
 
 def test_a_run_that_costs_less_than_a_cent_is_held_to_a_budget_that_is_spent(
