@@ -7,6 +7,7 @@ from db import (
     drafts,
     example_versions,
     examples,
+    forecasts,
     home_viewers,
     inbox,
     knowledge,
@@ -29,7 +30,7 @@ from db.base import Base
 metadata = Base.metadata
 
 __all__ = [
-    "adapters", "audit", "datasets", "drafts", "example_versions", "examples", "home_viewers", "inbox", "knowledge",
-    "metadata", "outbox", "people", "preferences", "promotions", "ratings", "reviews", "runs", "scorecards",
+    "adapters", "audit", "datasets", "drafts", "example_versions", "examples", "forecasts", "home_viewers", "inbox",
+    "knowledge", "metadata", "outbox", "people", "preferences", "promotions", "ratings", "reviews", "runs", "scorecards",
     "set_aside_pairs", "styles", "teams", "trainers", "trials",
 ]  # fmt: skip

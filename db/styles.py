@@ -36,6 +36,9 @@ class Style(Base):
     may_approve_own: Mapped[bool] = mapped_column(default=False)
     #: Trigger policy: a run is due after this many newly approved examples; 0 means only by hand.
     train_after_examples: Mapped[int] = mapped_column(default=50)
+    #: Trigger policy: where a forecast is at hand, a run is due when it expects so many bits per byte over the champion
+    #: instead; None: the number of examples decides.
+    train_on_gain_bits: Mapped[float | None] = mapped_column(default=None)
     #: Trigger policy: UTC hours in which a run may start, [from, to); equal means any hour.
     train_from_hour: Mapped[int] = mapped_column(default=0)
     train_to_hour: Mapped[int] = mapped_column(default=0)

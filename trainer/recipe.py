@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from config.choosing import Choice
 from config.recipe_files import DEFAULT_EXAMPLES_TOKENS, choice_of
@@ -134,6 +134,24 @@ class Gate(_Part):
     margin_bits: float = Field(0.05, ge=0)
 
 
+class Forecast(_Part):
+    """The learning curve from which a run tells what more examples would bring."""
+
+    #: Parts of the training pairs that are trained on besides; empty: no curve, no forecast.
+    shares: tuple[float, ...] = ()
+    #: The rungs whose curve is measured; another tuned rung is taken to go on as `lora` does.
+    rungs: tuple[TunedRung, ...] = ("lora",)
+    #: A smaller part is left out.
+    min_pairs: int = Field(16, ge=2)
+
+    @field_validator("shares")
+    @classmethod
+    def _are_parts(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0 < share < 1 for share in shares):
+            raise ValueError("each share lies between 0 and 1")
+        return shares
+
+
 class Recipe(_Part):
     """Every knob of a run."""
 
@@ -145,6 +163,7 @@ class Recipe(_Part):
     evaluation: Evaluation = Evaluation()
     labels: Labels = Labels()
     gate: Gate = Gate()
+    forecast: Forecast = Forecast()
 
     @property
     def digest(self) -> str:

@@ -64,9 +64,11 @@ from trainer.errors import (
     TrainingStopped,
 )
 from trainer.evaluate import Candidate, UnseenPair, evaluate
+from trainer.forecast import Forecast
 from trainer.hold import Hold
 from trainer.label_metrics import paired_figures
 from trainer.label_verdict import with_accuracy
+from trainer.learning_curve import Bench, Points, foresee, measure_points, save_forecasts, settle_forecasts
 from trainer.metrics import Scorecard
 from trainer.promotion import MoveDown, Policy, Promote, Verdict, decide, replace_tainted
 from trainer.recipe import Recipe, load_recipe
@@ -79,7 +81,7 @@ from trainer.workspace import digest_of_weights, prepare_workspace, read_value, 
 log = structlog.get_logger()
 
 #: The part of the whole run that is done when a stage begins; people see it as one bar.
-FROZEN_AT, TRAINED_AT, SCORED_AT, PUBLISHED_AT = 0.03, 0.70, 0.95, 0.99
+FROZEN_AT, TRAINED_AT, SCORED_AT, MEASURED_AT, PUBLISHED_AT = 0.03, 0.65, 0.85, 0.95, 0.99
 
 
 def execute_run(database: Database, settings: Settings, hold: Hold) -> None:
@@ -114,7 +116,7 @@ class _Run:
         self.work = prepare_workspace(settings.data_dir, run.run_id, hold.fence)
         self.tokenizer: Any = AutoTokenizer.from_pretrained(self.base_path)
         self.has_labels = style.kind is StyleKind.CLASSIFY
-        self._made_pool: Pool | None = None
+        self._made_pools: dict[int, Pool] = {}
 
     def execute(self) -> None:
         """All stages. Each does nothing that an earlier attempt has done."""
@@ -128,8 +130,9 @@ class _Run:
         fitted = self.fit(frozen)
         trained = self.train(frozen)
         scores = self.evaluate(frozen, trained, fitted)
+        points = self.measure_curve(frozen, scores)
         published = self.publish(frozen, trained, fitted)
-        self.gate(frozen, trained, scores, published)
+        self.gate(frozen, trained, scores, published, points)
 
     # ---------------------------------------------------------------------------------------------- 1. freeze
 
@@ -264,11 +267,13 @@ class _Run:
         return [PairRow(prompt=row["prompt"], completion=row["completion"]) for row in rows]
 
     def _pool(self, frozen: Frozen) -> Pool:
-        """What prompts show, and what they must not. Made once: all pairs are compared with all."""
-        if self._made_pool is None:
+        """What prompts show, and what they must not. Made once for the whole training side, and once for each part of
+        it that a learning curve needs: all pairs are compared with all."""
+        size = len(frozen.train)
+        if size not in self._made_pools:
             others = [*frozen.validation, *frozen.test]
-            self._made_pool = Pool(frozen.train, others, near_duplicate=self.recipe.splits.near_duplicate)
-        return self._made_pool
+            self._made_pools[size] = Pool(frozen.train, others, near_duplicate=self.recipe.splits.near_duplicate)
+        return self._made_pools[size]
 
     def _training_progress(self, rung: Rung, number: int) -> Callable[[Progress], None]:
         share = (TRAINED_AT - FROZEN_AT) / len(self.recipe.rungs.tuned)
@@ -366,13 +371,26 @@ class _Run:
             expected_base_revision=base_revision(base_path), base_shapes=linear_shapes(base_path),
         )  # fmt: skip
 
+    def measure_curve(self, frozen: Frozen, scores: _Scores) -> Points:
+        """The same on parts of the training side, for a forecast; where the recipe asks for it. A style that classifies
+        is judged by its labels, of which bits per byte foresee nothing."""
+        self._enter(RunStatus.EVALUATING, SCORED_AT)
+        if self.has_labels:
+            return {}
+        bench = Bench(
+            database=self.database, hold=self.hold, run=self.run, scope=self.scope, recipe=self.recipe, frozen=frozen,
+            base_path=self.base_path, work=self.work, pool=self._pool, rows=self._rows, candidate=self._candidate,
+            begins_at=SCORED_AT, ends_at=MEASURED_AT,
+        )  # fmt: skip
+        return measure_points(bench, scores.champion.standing)
+
     # ---------------------------------------------------------------------------------------------- 4. publish
 
     def publish(
         self, frozen: Frozen, trained: Mapping[Rung, TrainedAdapter], fitted: Mapping[Rung, Path]
     ) -> dict[Rung, PublishedAdapter]:
         """Copy what was trained into the store, signed. Nobody is told of it before the gate's transaction."""
-        self._enter(RunStatus.PUBLISHING, SCORED_AT)
+        self._enter(RunStatus.PUBLISHING, MEASURED_AT)
         with self.database.read() as session:
             registry.check_members(session, frozen.dataset_id)
         store_url, key = self.settings.resolved_artifact_url, load_or_create_signing_key(self.settings.keys_dir)
@@ -416,6 +434,7 @@ class _Run:
         trained: Mapping[Rung, TrainedAdapter],
         scores: _Scores,
         published: Mapping[Rung, PublishedAdapter],
+        points: Points,
     ) -> None:
         """Decide, and write in one transaction what is true from then on: adapters, champion, the run's end.
 
@@ -435,10 +454,15 @@ class _Run:
             else None
         )
         curve_path, curve_words = self.draw(trained)
+        winners = {one.rung for one in (verdict, clean) if one} | {scores.champion.standing.key}
+        cards = self._cards_of_trained(frozen, trained, scores)
+        forecasts = {
+            key: foresee(points, cards, scores.standing(key), scores.cards[key], frozen, self.recipe) for key in winners
+        }
         try:
-            self._conclude(frozen, trained, scores, published, (verdict, clean), curve_path, curve_words)
+            self._conclude(frozen, trained, scores, published, (verdict, clean), forecasts, curve_path, curve_words)
         except ChampionMoved:
-            self._conclude(frozen, trained, scores, published, (None, None), curve_path, curve_words)
+            self._conclude(frozen, trained, scores, published, (None, None), {}, curve_path, curve_words)
         for adapter in published.values():
             remove_leftovers(self.settings.resolved_artifact_url, adapter.name)
         failpoints.visit("promote.after_cas")
@@ -450,10 +474,12 @@ class _Run:
         scores: _Scores,
         published: Mapping[Rung, PublishedAdapter],
         verdicts: tuple[Verdict | None, Verdict | None],
+        forecasts: Mapping[str, Sequence[Forecast]],
         curve_path: str | None,
         curve_words: Note | None,
     ) -> None:
-        """`verdicts`: the usual one, and the one for a champion that learnt from what was withdrawn since."""
+        """`verdicts`: the usual one, and the one for a champion that learnt from what was withdrawn since.
+        `forecasts`: against each candidate that may serve then, by key."""
         self.hold.check()
         with self.hold.write() as session:
             style = lock_style(session, self.style.style_id)  # before the examples, as whoever withdraws does
@@ -466,6 +492,9 @@ class _Run:
                 winner = scores.standing(verdict.rung)
                 registry.move_champion(session, run, style, winner, over=scores.champion, reason=verdict.reason)
             registry.settle_withdrawals(session, style)
+            serving = winner.key if isinstance(verdict, Promote) else scores.champion.standing.key
+            settle_forecasts(session, run, self._cards_of_trained(frozen, trained, scores), len(frozen.train))
+            save_forecasts(session, run, forecasts.get(serving, ()))
             now = now_in_database(session)
             receipt = _receipt(trained.values(), frozen, (now - (run.started_at or now)).total_seconds(), self.settings)
             runs.end_run(
@@ -478,6 +507,9 @@ class _Run:
             trainers.save_speed(
                 session, run.claimed_by or "", device=device_name(), tokens_per_second=receipt["tokens_per_second"]
             )
+
+    def _cards_of_trained(self, frozen: Frozen, trained: Iterable[Rung], scores: _Scores) -> dict[Rung, Scorecard]:
+        return {rung: scores.cards[self._standing(frozen, rung).key] for rung in trained}
 
     def _enter(self, status: RunStatus, fraction: float, **more: Any) -> None:
         """Say where the run is; and stop here if it has to stop."""

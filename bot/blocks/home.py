@@ -202,7 +202,7 @@ def _settings_blocks(home: Home) -> list[Block]:
 def _style_settings_block(style: StyleSettings, currency: str) -> Block:
     text = texts.style_settings(
         escape(style.name),
-        texts.training_policy(style.train_after_examples),
+        texts.training_policy(style.train_after_examples, style.train_on_gain_bits),
         texts.training_hours(style.train_from_hour, style.train_to_hour),
         texts.review_policy(
             style.approvals_required, [f"<@{user_id}>" for user_id in style.reviewer_ids],

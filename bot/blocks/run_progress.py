@@ -77,6 +77,8 @@ def end_message(end: RunEnd) -> tuple[str, Blocks]:
         blocks.append(_section(sentence))
     if end.ladder is not None and end.ladder.ranks:
         blocks += ladder_table(end.ladder)
+        if end.ladder.forecast:
+            blocks.append(_section(escape(end.ladder.forecast)))
         if not end.ladder.is_enough:
             blocks.append(_section(texts.not_enough_pairs(end.ladder)))
         blocks += [_section(escape(one)) for one in economy_says(end.ladder.economy)]

@@ -31,6 +31,7 @@ class FormValues:
     approvals_required: int = 1
     may_approve_own: bool = False
     train_after_examples: int = 50
+    train_on_gain_bits: float | None = None
     train_from_hour: int = 0
     train_to_hour: int = 0
     recipe: str = ""
@@ -68,12 +69,16 @@ def style_form_view(metadata: str, form: FormChoices) -> dict[str, Any]:
         _input("approvals", texts.APPROVALS(), _number(values.approvals_required)),
         _input("own", texts.OWN(), _checkbox(texts.OWN_OPTION(), values.may_approve_own), optional=True),
         _input("train_after", texts.TRAIN_AFTER(), _number(values.train_after_examples), hint=texts.TRAIN_AFTER_HINT()),
+        _input(
+            "train_gain", texts.TRAIN_GAIN(), _decimal(values.train_on_gain_bits), hint=texts.TRAIN_GAIN_HINT(),
+            optional=True,
+        ),
         _input("train_from", texts.TRAIN_FROM(), _number(values.train_from_hour)),
         _input("train_to", texts.TRAIN_TO(), _number(values.train_to_hour), hint=texts.TRAIN_TO_HINT()),
         _input("recipe", texts.RECIPE(), _select(recipes, values.recipe or NO_RECIPE)),
         _input("budget", texts.BUDGET(), amount_input(values.monthly_budget), hint=texts.BUDGET_HINT(), optional=True),
         _input("digest", texts.DIGEST(), _checkbox(texts.DIGEST_OPTION(), values.is_digest_on), optional=True),
-    ]
+    ]  # fmt: skip
     return {
         "type": "modal",
         "callback_id": "style_form",
@@ -136,6 +141,11 @@ def _text(initial: str, most: int, *, multiline: bool = False) -> dict[str, Any]
 def _number(initial: int) -> dict[str, Any]:
     # The range is checked by us: what is wrong is then said in a sentence beside the input.
     return {"type": "number_input", "is_decimal_allowed": False, "initial_value": str(initial)}
+
+
+def _decimal(initial: float | None) -> dict[str, Any]:
+    element: dict[str, Any] = {"type": "number_input", "is_decimal_allowed": True}
+    return element if initial is None else element | {"initial_value": f"{initial:g}"}
 
 
 def amount_input(initial: float | None) -> dict[str, Any]:

@@ -131,13 +131,13 @@ def _missing(f: Facts) -> NextAction | None:
         return NextAction(action=Action.EDIT_INSTRUCTIONS, amount=f.effort)
     if not is_trainable:
         return NextAction(action=Action.MORE_EXAMPLES, count=f.minimum_examples - f.approved)
-    if f.train_after_examples > f.approved_new:
+    if f.train_after_examples > f.approved_new and f.hindrance != "gain_too_small":
         return NextAction(action=Action.MORE_EXAMPLES, count=f.train_after_examples - f.approved_new)
     return None
 
 
 def _all_well(f: Facts) -> NextAction:
-    if f.train_after_examples > 0:
+    if f.train_after_examples > 0 and f.hindrance != "gain_too_small":
         return NextAction(action=Action.WAIT_FOR_HOURS, count=f.approved_new)
     if not f.drafts_this_week:
         return NextAction(action=Action.ASK_FOR_DRAFTS)

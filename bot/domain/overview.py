@@ -96,6 +96,8 @@ class StyleSettings:
     style_id: str
     name: str
     train_after_examples: int
+    #: Bits per byte that a run has to be expected to gain; None: the number of examples decides.
+    train_on_gain_bits: float | None
     train_from_hour: int
     train_to_hour: int
     approvals_required: int

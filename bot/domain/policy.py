@@ -7,16 +7,22 @@ again at every tick, no cause is missed. Hours are UTC, so no day has 23 or 25 o
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bot.domain.forecast import ExpectedGain
 from bot.domain.spend import Spend
 from bot.texts import policy as texts
 
 #: How long the clock leaves a style alone after its first, second, … failed run in a row. After the last of them it
 #: waits for a person: what failed after a day's rest fails again, and somebody should look.
 BACK_OFF = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
+
+
+#: Where the expected gain decides: so many new examples, and this share more than the last run had, come before a run.
+LEAST_NEW, LEAST_GROWTH = 5, 0.1
 
 
 class Hindrance(StrEnum):
@@ -27,6 +33,7 @@ class Hindrance(StrEnum):
     RUN_ACTIVE = "run_active"  #: One at a time.
     TOO_FEW_EXAMPLES = "too_few_examples"  #: Fewer than any run needs.
     TOO_FEW_NEW = "too_few_new"  #: The policy asks for more new ones.
+    GAIN_TOO_SMALL = "gain_too_small"  #: The forecast expects less of a run than the policy asks for.
     FAILED_TOO_OFTEN = "failed_too_often"  #: A person has to look.
     BACKING_OFF = "backing_off"  #: The last run failed a short while ago.
     OUTSIDE_HOURS = "outside_hours"  #: The policy's hours have not come yet.
@@ -43,6 +50,10 @@ class Situation:
     approved_new: int
     #: The policy: 0 means only by hand.
     train_after_examples: int
+    #: The policy: bits per byte that a run has to be expected to gain; None: the number of examples decides.
+    train_on_gain_bits: float | None = None
+    #: What the last run foresees of one now; None where there is no forecast, and the number of examples decides.
+    expected_gain: ExpectedGain | None = None
     #: The policy: UTC hours [from, to) in which a run may start; equal means any.
     from_hour: int = 0
     to_hour: int = 0
@@ -85,9 +96,21 @@ def is_training_due(situation: Situation, now: datetime) -> Due | NotDue:
         return NotDue(why=Hindrance.BY_HAND_ONLY, reason=texts.BY_HAND_ONLY())
     if s.approved < s.minimum:
         return NotDue(why=Hindrance.TOO_FEW_EXAMPLES, reason=texts.too_few_examples(s.approved, s.minimum))
+    if s.train_on_gain_bits is not None and s.expected_gain is not None:
+        return _is_gain_due(s, s.train_on_gain_bits, s.expected_gain, now)
     if s.approved_new < s.train_after_examples:
         return NotDue(why=Hindrance.TOO_FEW_NEW, reason=texts.too_few_new(s.approved_new, s.train_after_examples))
     return _hindered(s, now) or Due(slot=slot_after(s.last_run_id), reason=texts.due(s.approved_new))
+
+
+def _is_gain_due(s: Situation, wanted: float, expected: ExpectedGain, now: datetime) -> Due | NotDue:
+    """A run that promised a gain and did not bring it is not made again for a handful of new examples."""
+    least = max(LEAST_NEW, math.ceil(LEAST_GROWTH * (s.approved - s.approved_new)))
+    if s.approved_new < least:
+        return NotDue(why=Hindrance.TOO_FEW_NEW, reason=texts.too_few_new(s.approved_new, least))
+    if expected.bits < wanted:
+        return NotDue(why=Hindrance.GAIN_TOO_SMALL, reason=texts.gain_too_small(expected, wanted))
+    return _hindered(s, now) or Due(slot=slot_after(s.last_run_id), reason=texts.due_by_gain(expected))
 
 
 def _is_clean_retrain_due(s: Situation, now: datetime) -> Due | NotDue:

@@ -85,6 +85,7 @@ def edit_form(style: Style) -> dict[str, object]:
         name=style.name, instructions=style.instructions, kind=style.kind.value, channel_id=style.channel_id,
         reviewer_ids=tuple(sorted(style.reviewer_ids)), approvals_required=style.approvals_required,
         may_approve_own=style.may_approve_own, train_after_examples=style.train_after_examples,
+        train_on_gain_bits=style.train_on_gain_bits,
         train_from_hour=style.train_from_hour, train_to_hour=style.train_to_hour, recipe=style.recipe,
         monthly_budget=style.monthly_budget, is_digest_on=style.is_digest_on,
     )  # fmt: skip

@@ -109,6 +109,7 @@ def _pages(actor: Actor, styles: Sequence[Style]) -> tuple[str, ...]:
 def _settings_of(style: Style, spent: float) -> StyleSettings:
     return StyleSettings(
         style_id=style.style_id, name=style.name, train_after_examples=style.train_after_examples,
+        train_on_gain_bits=style.train_on_gain_bits,
         train_from_hour=style.train_from_hour, train_to_hour=style.train_to_hour,
         approvals_required=style.approvals_required, may_approve_own=style.may_approve_own,
         reviewer_ids=tuple(sorted(style.reviewer_ids)), spent=spent, monthly_budget=style.monthly_budget,

@@ -11,6 +11,7 @@ from bot.domain.economy import Economy, Prices, drafts_a_week, find_break_even, 
 from bot.domain.ladder import Ladder, make_rank
 from bot.domain.values import Actor
 from bot.errors import NotMeasuredYet
+from bot.operations.forecast import say_forecast
 from bot.operations.recipes import recipe_facts
 from bot.operations.styles import find_named_style
 from bot.texts.results import verdict_said
@@ -86,6 +87,7 @@ def find_ladder_of_run(session: Session, settings: Settings, style: Style, run: 
         ranks=known,
         verdict=verdict_said(run.verdict, run.receipt),
         pairs_needed=recipe_facts(settings, style).min_pairs,
+        forecast=say_forecast(session, style, run),
     )
     receipt = run.receipt or {}
     seconds, cost = float(receipt.get("total_seconds") or 0.0), float(receipt.get("cost") or 0.0)

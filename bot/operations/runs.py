@@ -22,6 +22,7 @@ from bot.domain.values import Actor
 from bot.errors import OverBudget, QuoteGone, RunAlreadyActive, RunHasEnded, TermsNotAccepted, TooFewExamples
 from bot.operations.budget import read_spend
 from bot.operations.clean_retrain import NoRetrain, stop_serving_tainted
+from bot.operations.forecast import find_expected_gain
 from bot.operations.ladder import find_ladder, read_economy
 from bot.operations.languages import speaking_in_channel
 from bot.operations.people import require_admin
@@ -108,10 +109,14 @@ def look_at_policy(session: Session, settings: Settings, style: Style, now: date
     """Is a run of this style due, as its policy has it and the database shows it?"""
     last = find_latest_run(session, style.style_id)
     has_failed = last is not None and last.status is RunStatus.FAILED
+    approved = count_examples(session, style.style_id, style.scope)[ExampleStatus.APPROVED]
+    is_by_gain = style.train_on_gain_bits is not None
     situation = Situation(
-        approved=count_examples(session, style.style_id, style.scope)[ExampleStatus.APPROVED],
+        approved=approved,
         approved_new=count_new_examples(session, style),
         train_after_examples=style.train_after_examples,
+        train_on_gain_bits=style.train_on_gain_bits,
+        expected_gain=find_expected_gain(session, style, approved) if is_by_gain else None,
         from_hour=style.train_from_hour,
         to_hour=style.train_to_hour,
         minimum=recipe_facts(settings, style).minimum_examples,

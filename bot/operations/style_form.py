@@ -14,6 +14,8 @@ from db.styles import StyleKind
 NUMBERS = {"approvals": (1, 5), "train_after": (0, 100_000), "train_from": (0, 23), "train_to": (0, 23)}
 MAX_INSTRUCTIONS_CHARS = 3_000
 MAX_BUDGET = 1_000_000.0
+#: A byte has eight bits: nothing gains more.
+MAX_GAIN_BITS = 8.0
 
 
 def read_style_form(
@@ -43,6 +45,8 @@ def read_style_form(
             numbers[block_id] = number
     if "approvals" in numbers and "reviewers" not in errors and numbers["approvals"] > len(reviewers):
         errors["approvals"] = texts.too_few_reviewers(len(reviewers), numbers["approvals"])
+    gain, wrong_gain = _read_gain(submission.text("train_gain"))
+    errors |= {"train_gain": wrong_gain} if wrong_gain else {}
     monthly_budget, wrong_budget = read_budget_field(submission.text("budget"))
     errors |= {"budget": wrong_budget} if wrong_budget else {}
     if errors or channel is None:
@@ -51,7 +55,7 @@ def read_style_form(
         name=name, instructions=instructions, kind=StyleKind(submission.text("kind") or StyleKind.DRAFT),
         channel_id=channel.channel_id, reviewer_ids=tuple(reviewer.user_id for reviewer in reviewers),
         approvals_required=numbers["approvals"], may_approve_own=bool(submission.choices("own")),
-        train_after_examples=numbers["train_after"], train_from_hour=numbers["train_from"],
+        train_after_examples=numbers["train_after"], train_on_gain_bits=gain, train_from_hour=numbers["train_from"],
         train_to_hour=numbers["train_to"], recipe=submission.text("recipe").removeprefix("-"),
         monthly_budget=monthly_budget, is_digest_on=bool(submission.choices("digest")),
     ), {}  # fmt: skip
@@ -85,6 +89,17 @@ def read_budget_field(text: str) -> tuple[float | None, str]:
     except ValueError:
         return None, texts.BUDGET_INVALID()
     return (round(amount, 2), "") if 0 <= amount <= MAX_BUDGET else (None, texts.BUDGET_INVALID())
+
+
+def _read_gain(text: str) -> tuple[float | None, str]:
+    """Bits per byte, None where the field is empty; or the sentence that says what is wrong."""
+    if not text:
+        return None, ""
+    try:
+        gain = float(text.replace(",", "."))
+    except ValueError:
+        return None, texts.GAIN_INVALID()
+    return (gain, "") if 0 < gain <= MAX_GAIN_BITS else (None, texts.GAIN_INVALID())
 
 
 def _whole_number(text: str) -> int | None:

@@ -110,6 +110,8 @@ class StyleForm:
     approvals_required: int = 1
     may_approve_own: bool = False
     train_after_examples: int = 50
+    #: Bits per byte that a run has to be expected to gain, where there is a forecast; None: the number decides.
+    train_on_gain_bits: float | None = None
     train_from_hour: int = 0
     train_to_hour: int = 0
     recipe: str = ""
@@ -178,7 +180,7 @@ def _fill(style: Style, form: StyleForm) -> None:
     style.name, style.instructions, style.kind = form.name, form.instructions, form.kind
     style.channel_id = form.channel_id
     style.approvals_required, style.may_approve_own = form.approvals_required, form.may_approve_own
-    style.train_after_examples = form.train_after_examples
+    style.train_after_examples, style.train_on_gain_bits = form.train_after_examples, form.train_on_gain_bits
     style.train_from_hour, style.train_to_hour = form.train_from_hour, form.train_to_hour
     style.recipe = form.recipe
     style.monthly_budget, style.is_digest_on = form.monthly_budget, form.is_digest_on
@@ -193,6 +195,7 @@ def _policy(style: Style) -> dict[str, object]:
         "channel_id": style.channel_id, "reviewers": sorted(style.reviewer_ids),
         "approvals_required": style.approvals_required,
         "may_approve_own": style.may_approve_own, "train_after_examples": style.train_after_examples,
+        "train_on_gain_bits": style.train_on_gain_bits,
         "train_hours": [style.train_from_hour, style.train_to_hour], "recipe": style.recipe,
         "monthly_budget": style.monthly_budget, "is_digest_on": style.is_digest_on,
     }  # fmt: skip

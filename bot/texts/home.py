@@ -86,9 +86,18 @@ def roles(admins: Sequence[str]) -> str:
     )
 
 
-def training_policy(after: int) -> str:
+def training_policy(after: int, gain: float | None) -> str:
     if after == 0:
         return say("Trains by hand only.")
+    if gain is not None:
+        return say_count(
+            after,
+            "Trains when a run is expected to gain {gain:.3f} bits per byte; while there is no forecast, after {count} "
+            "new approved example.",
+            "Trains when a run is expected to gain {gain:.3f} bits per byte; while there is no forecast, after {count} "
+            "new approved examples.",
+            gain=gain,
+        )  # fmt: skip
     return say_count(after, "Trains after {count} new approved example.", "Trains after {count} new approved examples.")
 
 
@@ -164,6 +173,7 @@ FIELDS = {
     "approvals_required": sentence("approvals needed"),
     "may_approve_own": sentence("own examples"),
     "train_after_examples": sentence("train after"),
+    "train_on_gain_bits": sentence("train on an expected gain of"),
     "train_hours": sentence("training hours"),
     "recipe": sentence("recipe"),
     "monthly_budget": sentence("monthly budget"),

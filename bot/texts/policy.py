@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bot.domain.forecast import ExpectedGain
 from bot.domain.spend import Spend
 from bot.language import moment, money, say, say_count, sentence
 from bot.texts.budget import day
@@ -37,6 +38,21 @@ def too_few_new(have: int, wanted: int) -> str:
         "{have} of {wanted} new approved examples are there, {count} more is needed",
         "{have} of {wanted} new approved examples are there, {count} more are needed",
         have=have, wanted=wanted,
+    )  # fmt: skip
+
+
+def gain_too_small(expected: ExpectedGain, wanted: float) -> str:
+    return say(
+        "a run now is expected to gain {gain:.3f} bits per byte, and this style asks for {wanted:.3f} ({chance:.0%} "
+        "that it is better at all)",
+        gain=expected.bits, wanted=wanted, chance=expected.chance,
+    )  # fmt: skip
+
+
+def due_by_gain(expected: ExpectedGain) -> str:
+    return say(
+        "a run now is expected to gain {gain:.3f} bits per byte ({chance:.0%} that it is better at all)",
+        gain=expected.bits, chance=expected.chance,
     )  # fmt: skip
 
 

@@ -52,6 +52,12 @@ OWN = sentence("Own examples")
 OWN_OPTION = sentence("Reviewers may approve what they proposed themselves")
 TRAIN_AFTER = sentence("Train after so many newly approved examples")
 TRAIN_AFTER_HINT = sentence("0: only when an admin asks for it with /huisstijl train.")
+TRAIN_GAIN = sentence("… or, once a run has made a forecast: when another is expected to gain so many bits per byte")
+TRAIN_GAIN_HINT = sentence(
+    "Empty: the number of examples decides alone. 0.01 is little, 0.1 is much; /huisstijl ladder shows how far the "
+    "candidates are apart."
+)
+GAIN_INVALID = sentence("A number above 0 and up to 8, or leave it empty.")
 TRAIN_FROM = sentence("Training may start from this hour (UTC, 0 to 23)")
 TRAIN_TO = sentence("… and before this hour (UTC, 0 to 23)")
 TRAIN_TO_HINT = sentence("The same hour in both: at any time.")

@@ -164,6 +164,7 @@ STAGES = {
     "freezing": sentence("freezing the dataset"),
     "training": sentence("training"),
     "evaluating": sentence("measuring every rung on the unseen pairs"),
+    "forecasting": sentence("learning from a part of the examples, to foresee what more of them would bring"),
     "publishing": sentence("publishing the adapter"),
 }
 STAGES_WITH_RUNG = {
@@ -322,7 +323,7 @@ def not_enough_pairs(ladder: Ladder) -> str:
 
 def ladder_says(ladder: Ladder) -> list[str]:
     """What follows from the measurement, a sentence each: the same in Slack and in the terminal."""
-    says = [ladder.verdict] if ladder.verdict else []
+    says = [said for said in (ladder.verdict, ladder.forecast) if said]
     if not ladder.is_enough:
         says.append(not_enough_pairs(ladder))
     return [*says, *economy_says(ladder.economy)]

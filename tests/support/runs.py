@@ -73,10 +73,10 @@ def prepare_run(session: Session, settings: Settings, *, pairs: int = 40, **diff
     return Prepared(style_id=style.style_id, run_id=run.run_id, example_ids=examples)
 
 
-def approve_pairs(session: Session, style: Style, settings: Settings, count: int) -> list[str]:
+def approve_pairs(session: Session, style: Style, settings: Settings, count: int, *, start: int = 0) -> list[str]:
     """Approved pairs that differ enough not to be near-duplicates; ids and texts are the same in every test."""
     ids = []
-    for number in range(count):
+    for number in range(start, start + count):
         thing, way = _THINGS[number % len(_THINGS)], _WAYS[(number // len(_THINGS)) % len(_WAYS)]
         noise = hashlib.sha256(f"{number}".encode()).hexdigest()
         vector = np.random.default_rng(number).normal(size=64).astype(np.float32)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.domain.forecast import ExpectedGain
 from bot.domain.policy import BACK_OFF, Due, Hindrance, NotDue, Situation, is_training_due, is_within_hours
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -125,3 +126,56 @@ def test_what_still_holds_an_owed_clean_retrain_back(different: dict[str, object
 def test_what_was_before_the_withdrawal_does_not_hold_it_back(before: dict[str, object]) -> None:
     later = replace(OWED, clean_retrain_owed_at=NOON + timedelta(seconds=1), **before)  # type: ignore[arg-type]
     assert isinstance(is_training_due(later, NOON + timedelta(seconds=2)), Due)
+
+
+# --- by expected gain ------------------------------------------------------------------------------------------------
+
+BY_GAIN = replace(MET, train_on_gain_bits=0.02, expected_gain=ExpectedGain(bits=0.031, chance=0.87))
+
+
+def test_a_run_that_is_expected_to_gain_enough_is_due_before_the_count_is_met() -> None:
+    verdict = is_training_due(replace(BY_GAIN, approved_new=20), NOON)
+    assert verdict == Due(
+        slot="policy:after:run_1",
+        reason="a run now is expected to gain 0.031 bits per byte (87% that it is better at all)",
+    )
+
+
+def test_a_run_that_is_expected_to_gain_too_little_is_not_due_though_the_count_is_met() -> None:
+    verdict = is_training_due(replace(BY_GAIN, expected_gain=ExpectedGain(bits=0.004, chance=0.55)), NOON)
+    assert isinstance(verdict, NotDue)
+    assert verdict.why is Hindrance.GAIN_TOO_SMALL
+    assert "0.004 bits per byte, and this style asks for 0.020" in verdict.reason
+
+
+def test_while_there_is_no_forecast_the_count_decides() -> None:
+    assert isinstance(is_training_due(replace(BY_GAIN, expected_gain=None), NOON), Due)
+    assert why(replace(BY_GAIN, expected_gain=None, approved_new=49)) is Hindrance.TOO_FEW_NEW
+
+
+def test_a_forecast_that_nobody_asked_for_decides_nothing() -> None:
+    assert why(replace(BY_GAIN, train_on_gain_bits=None, approved_new=49)) is Hindrance.TOO_FEW_NEW
+
+
+@pytest.mark.parametrize(
+    ("approved", "new", "is_due"), [(44, 4, False), (44, 5, True), (209, 18, False), (209, 19, True)]
+)
+def test_a_promise_that_was_not_kept_is_not_tried_again_for_a_handful_of_examples(
+    approved: int, new: int, is_due: bool
+) -> None:
+    """Five at least, and a tenth of what the last run had: of 190, 19."""
+    verdict = is_training_due(replace(BY_GAIN, approved=approved, approved_new=new), NOON)
+    assert isinstance(verdict, Due) is is_due
+
+
+@pytest.mark.parametrize(
+    ("different", "expected"),
+    [
+        ({"train_after_examples": 0}, Hindrance.BY_HAND_ONLY),
+        ({"from_hour": 1, "to_hour": 5}, Hindrance.OUTSIDE_HOURS),
+        ({"is_terms_accepted": False}, Hindrance.TERMS_NOT_ACCEPTED),
+        ({"approved": 39, "approved_new": 39}, Hindrance.TOO_FEW_EXAMPLES),
+    ],
+)
+def test_an_expected_gain_overrules_nothing_else(different: dict[str, object], expected: Hindrance) -> None:
+    assert why(replace(BY_GAIN, **different)) is expected  # type: ignore[arg-type]
