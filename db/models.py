@@ -31,6 +31,6 @@ metadata = Base.metadata
 
 __all__ = [
     "adapters", "audit", "datasets", "drafts", "example_versions", "examples", "forecasts", "home_viewers", "inbox",
-    "knowledge", "metadata", "outbox", "people", "preferences", "promotions", "ratings", "reviews", "runs", "scorecards",
-    "set_aside_pairs", "styles", "teams", "trainers", "trials",
+    "knowledge", "metadata", "outbox", "people", "preferences", "promotions", "ratings", "reviews", "runs",
+    "scorecards", "set_aside_pairs", "styles", "teams", "trainers", "trials",
 ]  # fmt: skip
