@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from config.rungs import Rung
 from tests.benchmarks.ladder import sections_report
+from tests.benchmarks.ladder.forecast_report import forecast_part, load_outcomes
 from tests.benchmarks.ladder.gate_page import write_gate_page
 from trainer.metrics import Interval, PairScore, Scorecard, bits_per_byte_gain, paired_bootstrap
 
@@ -142,6 +143,7 @@ the one above it in this table.
 
 ![Bits per byte against training pairs](ladder/curve.png)
 
+{forecast_part(load_outcomes(STORED))}
 ## A look at the drafts
 
 {_examples(largest)}
