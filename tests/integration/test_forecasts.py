@@ -133,15 +133,15 @@ def test_a_run_measures_its_curve_on_the_same_unseen_pairs_and_foresees_what_mor
 
 
 def test_without_parts_in_the_recipe_nothing_is_measured_or_foreseen(
-    one_database: Database, settings: Settings, base: Path
+    sqlite_database: Database, settings: Settings, base: Path
 ) -> None:
-    plain = run_settings(settings, one_database, base)
-    with one_database.write() as session:
+    plain = run_settings(settings, sqlite_database, base)
+    with sqlite_database.write() as session:
         prepared = prepare_run(session, plain)
-    run = execute_here(one_database, plain)
-    assert points_of(one_database, run.run_id) == []
-    assert forecasts_of(one_database, prepared.style_id) == []
-    assert ladder_of(one_database, plain) == ""
+    run = execute_here(sqlite_database, plain)
+    assert points_of(sqlite_database, run.run_id) == []
+    assert forecasts_of(sqlite_database, prepared.style_id) == []
+    assert ladder_of(sqlite_database, plain) == ""
 
 
 def test_a_run_that_is_killed_between_two_points_does_not_measure_the_first_again(
@@ -195,21 +195,21 @@ def test_a_later_run_says_whether_the_forecast_held(database: Database, tiny: Se
 
 
 def test_a_forecast_for_other_instructions_is_held_against_nothing(
-    one_database: Database, settings: Settings, base: Path, recipe: Path
+    sqlite_database: Database, settings: Settings, base: Path, recipe: Path
 ) -> None:
-    tiny = run_settings(settings, one_database, base, recipe=str(recipe))
-    with one_database.write() as session:
+    tiny = run_settings(settings, sqlite_database, base, recipe=str(recipe))
+    with sqlite_database.write() as session:
         prepared = prepare_run(session, tiny, pairs=30)
-    execute_here(one_database, tiny)
-    with one_database.write() as session:
+    execute_here(sqlite_database, tiny)
+    with sqlite_database.write() as session:
         style = get_style(session, prepared.style_id)
         style.instructions = "Answer at length."
         factories.make_run(session, style, recipe=tiny.recipe, base_model=tiny.base_model, slot="changed")
         for row in session.scalars(select(ForecastRow)):
             row.train_pairs = 1  # so that the run has grown enough
-    run = execute_here(one_database, tiny)
+    run = execute_here(sqlite_database, tiny)
     assert run.status is RunStatus.SUCCEEDED, run.error
-    assert {row.settled_by for row in forecasts_of(one_database, prepared.style_id)} == {None}
+    assert {row.settled_by for row in forecasts_of(sqlite_database, prepared.style_id)} == {None}
 
 
 # --- training by expected gain --------------------------------------------------------------------------------------
@@ -276,10 +276,10 @@ def test_the_clock_trains_when_enough_is_to_be_gained_and_waits_when_not(
 
 @pytest.mark.parametrize("what", ["champion", "instructions", "too_old"])
 def test_a_forecast_that_no_longer_speaks_of_what_serves_leaves_it_to_the_count(
-    one_database: Database, settings: Settings, what: str
+    sqlite_database: Database, settings: Settings, what: str
 ) -> None:
-    style_id = foreseen(one_database, gain_at_twice=0.1, gain_wanted=0.05)
-    with one_database.write() as session:
+    style_id = foreseen(sqlite_database, gain_at_twice=0.1, gain_wanted=0.05)
+    with sqlite_database.write() as session:
         style = get_style(session, style_id)
         if what == "champion":
             factories.make_promotion(session, style)
@@ -289,13 +289,13 @@ def test_a_forecast_that_no_longer_speaks_of_what_serves_leaves_it_to_the_count(
             for _ in range(10):
                 factories.make_example(session, style, status=ExampleStatus.APPROVED)
     new = 20 if what == "too_old" else 10
-    assert f"{new} of 50 new approved examples" in reason(one_database, settings, style_id)
+    assert f"{new} of 50 new approved examples" in reason(sqlite_database, settings, style_id)
 
 
-def test_what_another_scope_foresaw_is_not_seen(one_database: Database, settings: Settings) -> None:
-    style_id = foreseen(one_database, gain_at_twice=0.1, gain_wanted=0.05)
-    with one_database.write() as session:
+def test_what_another_scope_foresaw_is_not_seen(sqlite_database: Database, settings: Settings) -> None:
+    style_id = foreseen(sqlite_database, gain_at_twice=0.1, gain_wanted=0.05)
+    with sqlite_database.write() as session:
         row = session.scalars(select(ForecastRow).where(ForecastRow.style_id == style_id)).one()
         row.scope_key = "T1/C_PRIVATE"
         assert find_forecast(session, row.run_id, T1) is None
-    assert "of 50 new approved examples" in reason(one_database, settings, style_id)
+    assert "of 50 new approved examples" in reason(sqlite_database, settings, style_id)
