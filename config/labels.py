@@ -47,6 +47,8 @@ class Calibration:
     #: Subtracted from a label's score before that: what the candidate gives it whatever was asked (Zhou et al. 2023,
     #: batch calibration). Empty: nothing.
     prior: Mapping[str, float] = field(default_factory=dict)
+    #: The share of texts whose label is known at all: the rest of the probability is that of a label yet to come.
+    known_share: float = 1.0
     #: Below it a person is asked.
     threshold: float = UNMEASURED_THRESHOLD
     #: Of the answers at or above the threshold, this share was to be right.
@@ -56,8 +58,8 @@ class Calibration:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "temperature": self.temperature, "prior": dict(self.prior), "threshold": self.threshold,
-            "target_precision": self.target_precision, "pairs": self.pairs,
+            "temperature": self.temperature, "prior": dict(self.prior), "known_share": self.known_share,
+            "threshold": self.threshold, "target_precision": self.target_precision, "pairs": self.pairs,
         }  # fmt: skip
 
 
@@ -119,7 +121,7 @@ def choose_label(scores: Mapping[str, float], calibration: Calibration) -> Label
 
 
 def label_probabilities(labels: Sequence[str], scores: Sequence[float], calibration: Calibration) -> list[float]:
-    """The softmax of the corrected scores over the labels, in their order; they add up to 1."""
+    """The softmax of the corrected scores over the labels, in their order; they add up to the known share."""
     prior = calibration.prior
     usual = sum(prior.values()) / len(prior) if prior else 0.0  # for a label that is newer than the measurement
     corrected = [
@@ -130,4 +132,4 @@ def label_probabilities(labels: Sequence[str], scores: Sequence[float], calibrat
         raise ValueError("no label has a score")
     weights = [math.exp(score - highest) if math.isfinite(score) else 0.0 for score in corrected]
     total = sum(weights)
-    return [weight / total for weight in weights]
+    return [calibration.known_share * weight / total for weight in weights]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +35,8 @@ def fit_calibration(
 ) -> Calibration:
     """What fits the validation pairs best. scores: [pairs, labels] in nats; truths: the right label of each pair.
 
-    A pair whose label is none of `labels` cannot be answered rightly: it says nothing about the temperature, but
-    counts against the precision.
+    A pair whose label is none of `labels` cannot be answered rightly: it says nothing about the temperature, but how
+    many there are takes its share of every probability, and each counts against the precision.
     """
     if not len(truths):
         return Calibration(threshold=target_precision, target_precision=target_precision)
@@ -50,14 +51,13 @@ def fit_calibration(
             temperature = corrected
             prior = {label: round(float(value), 4) for label, value in zip(labels, liked, strict=True)}
     fitted = Calibration(
-        temperature=temperature, prior=prior, target_precision=target_precision, pairs=len(truths), threshold=0.0
-    )
+        temperature=temperature, prior=prior, target_precision=target_precision, pairs=len(truths), threshold=0.0,
+        known_share=round(float((known.sum() + 1) / (len(known) + 1)), 4),
+    )  # fmt: skip
     probabilities = calibrated(labels, scores, fitted)
     is_right = probabilities.argmax(axis=1) == right
     threshold = choose_threshold(probabilities.max(axis=1), is_right, target_precision)
-    return Calibration(
-        temperature=temperature, prior=prior, target_precision=target_precision, pairs=len(truths), threshold=threshold
-    )
+    return replace(fitted, threshold=threshold)
 
 
 def right_columns(labels: Sequence[str], truths: Sequence[str]) -> NDArray[np.int64]:
@@ -69,7 +69,7 @@ def right_columns(labels: Sequence[str], truths: Sequence[str]) -> NDArray[np.in
 def calibrated(labels: Sequence[str], scores: Scores, calibration: Calibration) -> Scores:
     """[pairs, labels] probabilities: `config.labels.label_probabilities` for many pairs at once."""
     prior = np.array([calibration.prior.get(label, 0.0) for label in labels])
-    return softmax((scores - prior) / calibration.temperature)
+    return calibration.known_share * softmax((scores - prior) / calibration.temperature)
 
 
 def softmax(scores: Scores) -> Scores:

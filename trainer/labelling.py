@@ -23,7 +23,7 @@ from trainer.choices import Choices, choice_logprobs
 from trainer.label_metrics import expected_error
 from trainer.metrics import PairScore, Scorecard
 
-#: What an impossible answer costs: a label that was never seen, or one that got no probability at all.
+#: What an answer costs at most. A label that training never saw costs what its being a new one was worth.
 MOST_NATS = math.log(10_000)
 
 
@@ -89,7 +89,7 @@ def label_card(
     pairs = []
     for row, (example_id, truth) in enumerate(unseen):
         best = int(probabilities[row].argmax())
-        chance = float(probabilities[row, right[row]]) if right[row] >= 0 else 0.0
+        chance = float(probabilities[row, right[row]]) if right[row] >= 0 else 1 - calibration.known_share
         pairs.append(
             PairScore(
                 example_id=example_id,

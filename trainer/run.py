@@ -56,6 +56,7 @@ from trainer.curve import draw_curve
 from trainer.dataset import NotEnough, Pool, TrainingExample, freeze_split, prompt_for, to_trl
 from trainer.errors import (
     AdapterNameTaken,
+    AdapterWrongBase,
     ExampleWithdrawn,
     NotEnoughExamples,
     RunBroken,
@@ -360,10 +361,18 @@ class _Run:
 
     def _fetch(self, standing: Standing) -> Path:
         if standing.rung is Rung.LOGISTIC:
-            return fetch_classifier(
-                self.settings.resolved_artifact_url, standing.adapter_name, self.work / "champion",
-                load_verify_key(self.settings.keys_dir), expected_revision=self._embedding_revision(),
-            )  # fmt: skip
+            try:
+                return fetch_classifier(
+                    self.settings.resolved_artifact_url, standing.adapter_name, self.work / "champion",
+                    load_verify_key(self.settings.keys_dir), expected_revision=self._embedding_revision(),
+                )  # fmt: skip
+            except AdapterWrongBase as error:
+                raise RunBroken(
+                    note(
+                        "The classifier that serves this style was fitted on another embedding model, so it cannot be "
+                        "measured; promote another rung, then train again."
+                    )
+                ) from error
         base_path = prepare_base_model(standing.base_model, self.settings.models_dir)
         return fetch_verified(
             self.settings.resolved_artifact_url, standing.adapter_name, self.work / "champion",

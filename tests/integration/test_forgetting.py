@@ -67,7 +67,13 @@ def leave_traces(session: Session, style_id: str) -> str:
     save_review(session, rejected.example_id, "U_RAVI", ReviewDecision.REJECT, seen_version=1, reason=canary())
     example(proposed_by="U0MIA", status=ExampleStatus.RETIRED)
     asked = factories.make_draft(
-        session, style, requested_by="U0MIA", request=canary(), completion=canary(), status=DraftStatus.KEPT
+        session,
+        style,
+        requested_by="U0MIA",
+        request=canary(),
+        completion=canary(),
+        status=DraftStatus.KEPT,
+        label_choice={"offered": [[canary(), 0.5]], "is_sure": False},
     )
     example(proposed_by="U0NOOR", draft_id=asked.draft_id, status=ExampleStatus.APPROVED)  # Mia's request is in it
     edited = factories.make_draft(

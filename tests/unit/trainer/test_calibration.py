@@ -7,6 +7,7 @@ import pytest
 
 from config.labels import NEVER_SURE, choose_label
 from trainer.calibration import calibrated, choose_threshold, fit_calibration, right_columns, softmax
+from trainer.label_metrics import expected_error
 
 LABELS = [f"label {n}" for n in range(8)]
 
@@ -88,3 +89,14 @@ def test_labels_that_were_never_seen_count_against_the_precision_alone() -> None
     fitted = fit_calibration(LABELS, scores, ["never seen"] * 20, target_precision=0.8)
     assert fitted.threshold == NEVER_SURE
     assert fitted.temperature == 1.0
+
+
+def test_labels_yet_to_come_take_their_share_of_every_probability() -> None:
+    scores, truths = drawn(2000, temperature=1.0)
+    truths = [f"new {n}" if n % 4 == 0 else truth for n, truth in enumerate(truths)]
+    fitted = fit_calibration(LABELS, scores[:400], truths[:400], target_precision=0.8)
+    assert fitted.known_share == pytest.approx(0.75, abs=0.01)
+    shares = calibrated(LABELS, scores[400:], fitted)
+    right = shares.argmax(axis=1) == right_columns(LABELS, truths[400:])
+    assert expected_error(shares.max(axis=1), right) < 0.04
+    assert choose_label({LABELS[0]: 0.0, LABELS[1]: -50.0}, fitted).confidence == pytest.approx(fitted.known_share)
