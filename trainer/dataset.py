@@ -15,7 +15,7 @@ from typing import Any
 
 from config.choosing import NEUTRAL_QUALITY, Choice, Found, Retriever, Vector, choose_covering
 from config.likeness import NEAR_DUPLICATE, normalise
-from config.prompts import ChatMessages, Pair, build_prompt, prompt_hash
+from config.prompts import ChatMessages, Pair, Quote, build_prompt, prompt_hash
 from config.sentences import Note, note
 from trainer.kinship import Embed, Kinship, find_kin
 
@@ -325,6 +325,7 @@ def prompt_for(
     shots: Sequence[TrainingExample] = (),
     pool: Pool | None = None,
     choice: Choice | None = None,
+    quotes: Sequence[Quote] = (),
 ) -> ChatMessages:
     """The prompt of one example under one rung: what it is trained, scored and served with."""
     shown: Sequence[TrainingExample] = ()
@@ -332,7 +333,7 @@ def prompt_for(
         shown = shots
     elif rung in ("retrieved", "knowledge", "lora_retrieved") and pool is not None and choice is not None:
         shown = pool.retrieve(example, choice)
-    return build_prompt(instructions, example.prompt, [one.pair for one in shown])
+    return build_prompt(instructions, example.prompt, [one.pair for one in shown], quotes=quotes)
 
 
 def to_trl(

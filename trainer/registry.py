@@ -23,6 +23,7 @@ from db.adapters import Adapter, get_adapter, next_version
 from db.base import new_id, now_in_database
 from db.datasets import Dataset, DatasetExample, SplitName, find_dataset_of_run, list_dataset_examples, list_member_ids
 from db.examples import Example, ExampleStatus, list_approved_examples
+from db.knowledge import freeze_documents
 from db.promotions import ChampionMoved, PromotionKind
 from db.quality import list_qualities
 from db.runs import Run, RunStatus
@@ -130,6 +131,7 @@ def save_frozen(
         )
         for position, (name, example_id) in enumerate(members)
     )  # fmt: skip
+    freeze_documents(session, dataset.dataset_id, style.style_id, Scope.from_key(run.scope_key))
     take_version(session, run, style, is_free)
     audit.record(
         session, team_id=run.team_id, actor="trainer", action="dataset.frozen", subject=run.run_id,

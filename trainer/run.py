@@ -67,6 +67,7 @@ from trainer.errors import (
 from trainer.evaluate import Candidate, UnseenPair, evaluate
 from trainer.forecast import Forecast
 from trainer.hold import Hold
+from trainer.knowledge import Knowledge, load_knowledge, rungs_of
 from trainer.label_metrics import paired_figures
 from trainer.label_verdict import with_accuracy
 from trainer.learning_curve import Bench, Points, foresee, measure_points, save_forecasts, settle_forecasts
@@ -118,6 +119,7 @@ class _Run:
         self.tokenizer: Any = AutoTokenizer.from_pretrained(self.base_path)
         self.has_labels = style.kind is StyleKind.CLASSIFY
         self._made_pools: dict[int, Pool] = {}
+        self.knowledge: Knowledge | None = None
 
     def execute(self) -> None:
         """All stages. Each does nothing that an earlier attempt has done."""
@@ -299,7 +301,10 @@ class _Run:
             raise RunBroken(
                 note("A classifier serves this style, but the style no longer classifies; promote another rung.")
             )
-        prompted = (*_PROMPT_RUNGS, Rung.NEIGHBOURS) if self.has_labels else _PROMPT_RUNGS
+        self.knowledge = load_knowledge(
+            self.hold, style.style_id, self.scope, self.settings.embedding_model, self._embed
+        )  # fmt: skip
+        prompted = (*_PROMPT_RUNGS, *rungs_of(self.knowledge), *([Rung.NEIGHBOURS] if self.has_labels else []))
         standings = [self._standing(frozen, rung) for rung in (*prompted, *fitted, *trained)]
         folders = {self._standing(frozen, rung).key: adapter.folder for rung, adapter in trained.items()}
         folders |= {self._standing(frozen, rung).key: folder for rung, folder in fitted.items()}
@@ -309,6 +314,8 @@ class _Run:
             folders[champion.standing.key] = self._fetch(champion.standing)
 
         weights = {one.key: digest_of_weights(folders.get(one.key)) for one in standings}
+        if self.knowledge:
+            weights[Rung.KNOWLEDGE.value] = self.knowledge.digest
         with self.database.read() as session:
             cards = registry.load_scorecards(session, self.run.run_id, self.scope, weights)
         unseen = [UnseenPair(example_id=one.example_id, completion=one.completion) for one in frozen.test]
@@ -339,7 +346,8 @@ class _Run:
                 done=cards,
                 on_scored=keep,
             )
-        return _Scores(champion=champion, standings=standings, cards=cards)
+        clauses = self.knowledge.clauses if self.knowledge else ()
+        return _Scores(champion=champion, standings=standings, cards=cards, clauses=clauses)
 
     def _standing(self, frozen: Frozen, rung: Rung) -> Standing:
         name = registry.adapter_name(self.style.name, frozen.version, rung) if rung.needs_adapter else ""
@@ -352,7 +360,10 @@ class _Run:
         shots = pool.choose_shots(choice) if rung is Rung.FEW_SHOT else []
 
         def prompt_of(one: TrainingExample) -> ChatMessages:
-            return prompt_for(rung.value, frozen.instructions, one, shots=shots, pool=pool, choice=choice)
+            quotes = self.knowledge.quotes_for(one) if self.knowledge and rung is Rung.KNOWLEDGE else ()
+            return prompt_for(
+                rung.value, frozen.instructions, one, shots=shots, pool=pool, choice=choice, quotes=quotes
+            )  # fmt: skip
 
         return Candidate(
             rung=standing.key, prompts=tuple(map(prompt_of, frozen.test)), adapter=folders.get(standing.key),
@@ -536,6 +547,8 @@ class _Scores:
     champion: Champion
     standings: list[Standing]
     cards: Mapping[str, Scorecard]
+    #: What has to be said of the measurement besides its verdict.
+    clauses: tuple[Note, ...] = ()
 
     @property
     def champion_card(self) -> Scorecard:
@@ -583,7 +596,7 @@ class _Scores:
                 "lower": _named(lower) if lower else None,
                 "sentence": verdict.reason if verdict else str(why),
                 "why": why.as_json(),
-                "also": [clause.as_json() for clause in verdict.also] if verdict else [],
+                "also": [clause.as_json() for clause in (*(verdict.also if verdict else ()), *self.clauses)],
                 "curve": curve_words.as_json() if curve_words else None,
                 "table": table,
             }

@@ -13,7 +13,8 @@ from bot.domain.passages import Block
 
 log = structlog.get_logger()
 
-READING_SECONDS = 60.0
+#: Less than a delivery is leased for, so that a slow file is not read twice.
+READING_SECONDS = 25.0
 
 
 def read_apart(name: str, data: bytes, *, timeout_seconds: float = READING_SECONDS) -> ReadDocument:

@@ -126,9 +126,9 @@ def quote_time(quote: Quote, *, price_per_hour: float) -> str:
 
 
 QUOTE_MEASURED = sentence(
-    "*Measured on the unseen pairs:* every rung (`zero_shot`, `few_shot`, `retrieved`, `lora`, `lora_retrieved`) in "
-    "bits per byte, chrF, exact match and edit similarity. The adapter becomes champion only if it is better beyond "
-    "the noise; otherwise everything stays as it is, with the reason."
+    "*Measured on the unseen pairs:* every rung (`zero_shot`, `few_shot`, `retrieved`, `lora`, `lora_retrieved`, "
+    "and `knowledge` where there are documents) in bits per byte, chrF, exact match and edit similarity. The adapter "
+    "becomes champion only if it is better beyond the noise; otherwise everything stays as it is, with the reason."
 )
 NO_TRAINER = sentence(
     "No trainer is running at the moment: the run waits until somebody starts one with `huisstijl trainer`."
