@@ -115,6 +115,8 @@ def find_break_even(
         return None
     saved = cost[1] - cost[0]
     price_of_run = run_cost if is_money else run_seconds
+    if price_of_run <= 0:  # nobody said what the host costs, or wrote down what the run took
+        return None
     return BreakEven(
         trained=trained.name,
         untrained=untrained.name,

@@ -94,6 +94,8 @@ def test_too_few_unseen_pairs_or_no_adapter_say_nothing() -> None:
     assert find_break_even(few, Prices(), run_seconds=1, run_cost=1, drafts_a_week=1) is None
     untrained = ladder(*RANKS[:2])
     assert find_break_even(untrained, Prices(), run_seconds=1, run_cost=1, drafts_a_week=1) is None
+    by_token = Prices(per_million_prompt_tokens=1.0)
+    assert find_break_even(ladder(), by_token, run_seconds=60, run_cost=0, drafts_a_week=1) is None
     unmeasured = ladder(RANKS[1], dataclasses.replace(RANKS[2], seconds_per_draft=None))
     assert find_break_even(unmeasured, Prices(), run_seconds=1, run_cost=1, drafts_a_week=1) is None
 
