@@ -47,6 +47,8 @@ class RecipeFacts:
     is_retrieved_tuned: bool = True
     retrieved_k: int = 2
     retrieved_max_steps: int = 16
+    #: Trained besides for the learning curve, as a share of the training side.
+    curve_share: float = 0.0
 
     @property
     def minimum_examples(self) -> int:
@@ -97,6 +99,7 @@ def read_recipe_facts(name: str, values: Mapping[str, Any]) -> RecipeFacts:
         "min_pairs": values.get("gate", {}).get("min_pairs"),
         "retrieved_k": rungs.get("lora_retrieved_k"),
         "retrieved_max_steps": rungs.get("lora_retrieved_max_steps"),
+        "curve_share": float(sum(values.get("forecast", {}).get("shares", ()))),
         "is_retrieved_tuned": "lora_retrieved" in rungs["tuned"] if "tuned" in rungs else None,
     }
     return RecipeFacts(name=name, **{key: value for key, value in found.items() if value is not None})
@@ -121,7 +124,7 @@ def make_quote(
     train = examples - unseen - validation
     tokens = _training_tokens(recipe, train, pair_chars, instructions_chars, measured.receipt)
     speed, source = _speed(measured)
-    seconds = tokens / speed * _total_per_training(measured.receipt)
+    seconds = tokens / speed * _total_per_training(recipe, measured.receipt)
     return Quote(
         examples=examples,
         train_pairs=train,
@@ -168,7 +171,7 @@ def _speed(measured: Measured) -> tuple[float, SpeedSource]:
     return DEFAULT_TOKENS_PER_SECOND, SpeedSource.DEFAULT
 
 
-def _total_per_training(receipt: Mapping[str, Any] | None) -> float:
+def _total_per_training(recipe: RecipeFacts, receipt: Mapping[str, Any] | None) -> float:
     if receipt and receipt.get("train_seconds") and receipt.get("total_seconds"):
         return max(1.0, float(receipt["total_seconds"]) / float(receipt["train_seconds"]))
-    return DEFAULT_TOTAL_PER_TRAINING
+    return DEFAULT_TOTAL_PER_TRAINING + recipe.curve_share

@@ -23,11 +23,15 @@ def find(bot: Bot, name: str = "brand-voice") -> Style | None:
 
 def test_a_new_style_starts_on_retrieved_examples(bot: Bot, workspace: Workspace) -> None:
     ana = workspace.person(ANA)
-    create_style(ana, kind="classify", approvals="1", own=["yes"], train_after="30", train_from="22", train_to="6")
+    create_style(
+        ana, kind="classify", approvals="1", own=["yes"], train_after="30", train_gain="0.025",
+        train_from="22", train_to="6",
+    )  # fmt: skip
     style = find(bot)
     assert style is not None
     assert (style.kind, style.channel_id, style.reviewer_ids) == (StyleKind.CLASSIFY, BRAND, frozenset({RAVI}))
     assert (style.train_after_examples, style.train_from_hour, style.train_to_hour) == (30, 22, 6)
+    assert style.train_on_gain_bits == 0.025
     assert style.may_approve_own and style.scope.channel_id is None
     with bot.services.database.read() as session:
         first = find_promotion(session, style.champion_promotion_id)
@@ -55,6 +59,8 @@ def test_only_admins_make_styles(bot: Bot, workspace: Workspace) -> None:
         ("approvals", "6", "whole number from 1 to 5"),
         ("approvals", "3", "cannot come from 1 reviewer"),
         ("train_after", "-1", "whole number from 0"),
+        ("train_gain", "9", "above 0 and up to 8"),
+        ("train_gain", "0", "above 0 and up to 8"),
         ("train_to", "24", "whole number from 0 to 23"),
         ("channel", "C0RANDOM", "I am not in that channel"),
         ("channel", "C0PARTNERS", "shared with another company"),

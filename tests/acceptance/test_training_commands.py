@@ -22,6 +22,7 @@ from bot.rehearsal.seed import ANA, BOT_USER_ID, BRAND, LEADS, MIA, TEAM_ID
 from bot.rehearsal.workspace import Workspace
 from bot.run_watcher import RunWatcher
 from bot.texts import training as texts
+from config.prompts import prompt_hash
 from config.rungs import Rung
 from config.settings import Settings
 from db import runs
@@ -30,6 +31,7 @@ from db.audit import AuditEntry
 from db.base import new_id, now_in_database
 from db.datasets import Dataset
 from db.examples import ExampleStatus
+from db.forecasts import ForecastRow
 from db.outbox import list_by_prefix
 from db.promotions import Promotion, PromotionKind, find_promotion
 from db.runs import Run, RunStatus
@@ -414,6 +416,43 @@ def test_the_ladder_shows_every_candidate_the_champion_and_the_verdict(mia: Pers
     shown = said(command(mia, "ladder support"))
     for part in ("30 unseen pairs", "zero_shot", "retrieved", "★  lora (support-v1)", "bits/byte", "Promoted lora"):
         assert part in shown
+
+
+def foresee(database: Database, style: Style, *, gain: float) -> None:
+    """What the measured run would have foreseen: this gain over the champion, whatever the number of examples."""
+    with database.write() as session:
+        run = runs.find_latest_run(session, style.style_id)
+        assert run is not None
+        bounds = {"mean": gain, "low": gain - 0.02, "high": gain + 0.02}
+        table = [{"train_pairs": size, "score": bounds, "gain": bounds, "chance": 0.9} for size in (15, 7500)]
+        values = {
+            "rung": "lora_retrieved", "champion": "lora", "train_pairs": 15, "examples": 20, "limit_examples": 10_000,
+            "overtakes": 36, "overtakes_low": 29, "overtakes_high": 61, "chance": 0.97, "table": table,
+        }  # fmt: skip
+        row = ForecastRow(
+            forecast_id=new_id("for"), run_id=run.run_id, style_id=style.style_id, scope_key=style.scope_key,
+            rung=Rung.LORA_RETRIEVED, prompt_hash=prompt_hash(style.instructions), base_model=run.base_model,
+            champion_promotion_id=get_style(session, style.style_id).champion_promotion_id, recipe=run.recipe,
+            train_pairs=15, forecast=values, made_at=now_in_database(session),
+        )  # fmt: skip
+        session.add(row)
+
+
+def test_the_ladder_says_how_many_more_examples_it_would_take(
+    mia: Person, measured: Style, sqlite_database: Database
+) -> None:
+    foresee(sqlite_database, measured, gain=0.03)
+    shown = said(command(mia, "ladder support"))
+    assert "With about 28 more examples `lora_retrieved` would overtake `lora` (19 to 61)." in shown
+
+
+def test_status_says_what_a_run_is_expected_to_gain(mia: Person, measured: Style, sqlite_database: Database) -> None:
+    foresee(sqlite_database, measured, gain=0.03)
+    with sqlite_database.write() as session:
+        get_style(session, measured.style_id).train_on_gain_bits = 0.05
+        for _ in range(5):
+            factories.make_example(session, measured, status=ExampleStatus.APPROVED)
+    assert "expected to gain 0.030 bits per byte, and this style asks for 0.050" in said(command(mia, "status support"))
 
 
 def test_a_private_styles_ladder_is_not_known_elsewhere(mia: Person, sqlite_database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -32,6 +33,20 @@ def test_without_any_measurement_the_quote_says_that_it_assumes() -> None:
     assert quote.speed_source is SpeedSource.DEFAULT
     assert (quote.train_pairs, quote.validation_pairs, quote.unseen_pairs) == (180, 24, 36)
     assert 1 < quote.minutes < 30
+
+
+def test_the_learning_curve_is_quoted_until_a_receipt_holds_it() -> None:
+    """cpu-small trains on a quarter and on a half besides: three quarters of a training more."""
+    shipped = read_recipe_facts("cpu-small", read_recipe_file("cpu-small"))
+    without = replace(shipped, curve_share=0.0)
+    receipt = {"tokens": 18_000, "train_pairs": 180, "tokens_per_second": 100.0, "train_seconds": 180.0,
+               "total_seconds": 360.0}  # fmt: skip
+
+    def minutes(facts: RecipeFacts, measured: Measured) -> float:
+        return make_quote(facts, CHARS, 120, measured, price_per_hour=0.0, currency="EUR").minutes
+
+    assert minutes(shipped, Measured()) == pytest.approx(minutes(without, Measured()) * 2.55 / 1.8, abs=0.2)
+    assert minutes(shipped, Measured(receipt=receipt)) == minutes(without, Measured(receipt=receipt))
 
 
 def test_a_measured_trainer_outweighs_the_last_receipt_and_half_the_speed_is_twice_the_time() -> None:
