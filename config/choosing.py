@@ -46,13 +46,13 @@ class Choice:
     #: What they may take of the prompt together, in estimated tokens.
     max_tokens: int = 100_000
     #: Share of the words in the similarity, 0 to 1; the rest is the embedding's.
-    lexical_weight: float = 0.3
+    lexical_weight: float = 0.5
     #: How much an example loses by being like one that is shown already, 0 to 1.
     diversity: float = 0.3
     #: May an example be shown beside one that says nearly the same?
     may_repeat: bool = False
     #: Below this similarity an example is about something else and only costs tokens.
-    min_similarity: float = 0.15
+    min_similarity: float = 0.1
 
 
 class Choosable(Protocol):
@@ -156,20 +156,26 @@ class Retriever(Generic[T]):
         if not self._entries or choice.k < 1:
             return []
         scores = self.similarities(request, embedding, choice.lexical_weight)
+        near = np.array(self._short_list(scores, choice, is_barred), dtype=np.int64)
+        is_left = np.ones(len(near), dtype=bool)
+        likeness = np.zeros(len(near))  # to the most similar one that is chosen
         chosen: list[int] = []
-        left = [int(i) for i in self._short_list(scores, choice, is_barred)]
-        likeness = np.zeros(len(self._entries))  # to the most similar one that is chosen
         room = choice.max_tokens
-        while left and len(chosen) < choice.k:
-            gains = [(1 - choice.diversity) * scores[i] - choice.diversity * likeness[i] for i in left]
-            best = left.pop(int(np.argmax(gains)))
-            if self._entries[best].tokens > room or self._is_repeated(best, chosen, choice):
+        while is_left.any() and len(chosen) < choice.k:
+            gains = (1 - choice.diversity) * scores[near] - choice.diversity * likeness
+            place = int(np.argmax(np.where(is_left, gains, -np.inf)))
+            is_left[place] = False
+            best = int(near[place])
+            if self._entries[best].tokens > room:
                 continue
             room -= self._entries[best].tokens
             chosen.append(best)
-            if choice.diversity:
-                for i in left:
-                    likeness[i] = max(likeness[i], self._likeness(i, best))
+            alike = self._likenesses(near, best)
+            likeness = np.maximum(likeness, alike)
+            if not choice.may_repeat:
+                for other in np.flatnonzero(is_left & (alike >= COPY_LIKENESS)):
+                    answers = self._entries[best].example, self._entries[near[other]].example
+                    is_left[other] = not are_same_answers(*answers)
         chosen.sort(key=lambda i: (scores[i], -i))
         return [Found(example=self._entries[i].example, similarity=float(scores[i])) for i in chosen]
 
@@ -198,17 +204,15 @@ class Retriever(Generic[T]):
                 return found
             wanted *= 4
 
-    def _is_repeated(self, one: int, chosen: Sequence[int], choice: Choice) -> bool:
-        return not choice.may_repeat and any(
-            self._likeness(one, other) >= COPY_LIKENESS
-            and are_same_answers(self._entries[one].example, self._entries[other].example)
-            for other in chosen
-        )
-
-    def _likeness(self, one: int, other: int) -> float:
-        if self._is_embedded[one] and self._is_embedded[other]:
-            return float(self._vectors[self._row[one]] @ self._vectors[self._row[other]])
-        return jaccard(self._entries[one].bag, self._entries[other].bag)
+    def _likenesses(self, some: NDArray[np.int64], one: int) -> NDArray[np.float64]:
+        """(some,): how like one example these are, by their prompts."""
+        found = np.zeros(len(some))
+        by_meaning = self._is_embedded[some] & self._is_embedded[one]
+        if by_meaning.any():
+            found[by_meaning] = self._vectors[self._row[some[by_meaning]]] @ self._vectors[self._row[one]]
+        for place in np.flatnonzero(~by_meaning):
+            found[place] = jaccard(self._entries[some[place]].bag, self._entries[one].bag)
+        return found
 
 
 def _entry(example: T) -> _Entry[T]:

@@ -125,7 +125,7 @@ def freeze_split(
     So a champion is never judged on what it learnt from.
     """
     known = [one for one in examples if not_after is None or one.approved_at is None or one.approved_at <= not_after]
-    kept, repeats = _without_repeats(sorted(known, key=_age))
+    kept, repeats = _without_repeats(sorted(known, key=age))
     kin = find_kin(kept, near_duplicate=near_duplicate, embed=embed)
     minimums = (min_train, min_validation, min_test)
     newest, since = _newest(kept, test_share, newest_from, taught)
@@ -149,7 +149,8 @@ def freeze_split(
     )
 
 
-def _age(example: TrainingExample) -> tuple[float, str]:
+def age(example: TrainingExample) -> tuple[float, str]:
+    """Sorts by the time of approval."""
     return (example.approved_at.timestamp() if example.approved_at else 0.0, example.example_id)
 
 

@@ -84,6 +84,19 @@ def test_an_odd_request_gets_fewer_examples_or_none() -> None:
     assert ids(retriever.retrieve("?", leaning(1, choice.min_similarity + 0.01), choice)) == ["e0002"]
 
 
+def test_of_what_is_near_the_request_unlike_ones_are_shown() -> None:
+    alike = [a_candidate(i, embedding=0.8 * AXES[0] + 0.6 * AXES[1] + 0.1 * AXES[i]) for i in (2, 3, 4)]
+    other = a_candidate(9, embedding=0.7 * AXES[0] + 0.7 * AXES[6])
+    retriever = Retriever([*alike, other])
+
+    def shown(diversity: float) -> list[str]:
+        choice = Choice(k=2, lexical_weight=0.0, diversity=diversity, min_similarity=0.0)
+        return ids(retriever.retrieve("?", AXES[0], choice))
+
+    assert "e0009" not in shown(0.0)
+    assert "e0009" in shown(0.3)
+
+
 def test_near_copies_do_not_fill_the_prompt() -> None:
     answer = "We are sorry, and look for it at once."
     copies = [
