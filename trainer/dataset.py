@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from config.choosing import NEUTRAL_QUALITY, Choice, Found, Retriever, Vector, choose_covering
@@ -19,6 +19,8 @@ from config.prompts import ChatMessages, Pair, Quote, build_prompt, prompt_hash
 from config.sentences import Note, note
 from trainer.kinship import Embed, Kinship, find_kin
 
+#: Examples written within less than this are of one time.
+LEAST_SPAN = timedelta(days=7)
 #: The guard against leaks; another one only where a test takes it out.
 FindKin = Callable[..., Kinship]
 
@@ -173,10 +175,10 @@ def _newest(
 ) -> tuple[frozenset[str], datetime | None]:
     """Ids of the newest share by time of writing, and the time they begin at; none where too few have a time.
 
-    Equal times stay together: a file that came in one go has no newest part.
+    Nor what was written within LEAST_SPAN: what was taught in one go has no newest part. Equal times stay together.
     """
     times = sorted((one.written_at for one in kept if one.written_at is not None), reverse=True)
-    if not newest_from or len(times) < newest_from:
+    if not newest_from or len(times) < newest_from or times[0] - times[-1] < LEAST_SPAN:
         return frozenset(), None
     last_before = times[min(round(test_share * len(times)), len(times) - 1)]
     newest = [one for one in kept if one.written_at and one.written_at > last_before and one.example_id not in taught]
