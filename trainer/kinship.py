@@ -7,8 +7,8 @@ text. By origin: one conversation, one group, one author's burst. Pure Python an
 
 from __future__ import annotations
 
-import itertools
 import re
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -28,8 +28,8 @@ Pairs = set[tuple[int, int]]
 
 #: What one author wrote with less than this in between is one burst.
 BURST = timedelta(hours=1)
-#: A burst of more than this share of all examples, and of more than so many, was a sitting to teach in.
-SITTING_SHARE, LEAST_SITTING = 0.1, 5
+#: So many texts of one burst are kept together.
+SITTING = 8
 #: Cosines from which two pairs say the same in other words: of prompts and completions each, and of both on average; of
 #: the prompts alone where the completion is so short that it tells nothing. Hand-made paraphrases came out at 0.70 to
 #: 0.94 with the embedding model that ships, and no two of 400 unrelated pairs reached the average (trainer/LOG.md).
@@ -97,9 +97,10 @@ def find_kin(
 def kin_by_origin(examples: Sequence[Relative], *, burst: timedelta = BURST) -> Kinship:
     """Examples of one conversation, of one group, or of one author's burst.
 
-    A burst is about one thing. Somebody who posts good texts for a whole sitting, to teach them, writes about many:
-    from more than SITTING_SHARE of all examples on (and more than LEAST_SITTING) a burst is taken for that, and its
-    examples are kin by their texts alone. Otherwise a style that was taught in one go could never be measured.
+    A burst is about one thing. Somebody who posts good texts for a whole sitting, to teach them, writes about many: an
+    example that SITTING others of its burst came before (in the order given, which is that of approval) is kin by its
+    text alone. Otherwise a style that was taught in one go could never be measured. What comes later changes nothing
+    between those that were there.
     """
     keys: list[frozenset[Hashable]] = [
         frozenset((name, key) for name in ("thread_key", "group_key") if (key := getattr(example, name)))
@@ -109,28 +110,12 @@ def kin_by_origin(examples: Sequence[Relative], *, burst: timedelta = BURST) -> 
     by_author: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
     for index, example in enumerate(examples):
         if example.author and example.written_at:
-            by_author[example.author].append((example.written_at, index))
-    most = max(LEAST_SITTING, round(SITTING_SHARE * len(examples)))
-    for written in by_author.values():
-        for chain in _bursts(sorted(written), burst):
-            if len(chain) <= most:
-                pairs.extend(
-                    (one, other)
-                    for (at, one), (later, other) in itertools.combinations(chain, 2)
-                    if later - at <= burst
-                )
+            written, at = by_author[example.author], example.written_at
+            around = written[bisect_left(written, (at - burst, -1)) : bisect_right(written, (at + burst, index))]
+            if len(around) < SITTING:
+                pairs.extend((earlier, index) for _, earlier in around)
+            insort(written, (at, index))
     return Kinship(keys, pairs)
-
-
-def _bursts(written: Sequence[tuple[datetime, int]], burst: timedelta) -> list[list[tuple[datetime, int]]]:
-    """What one author wrote, in the order of time, cut wherever there was a longer pause."""
-    chains: list[list[tuple[datetime, int]]] = []
-    for at, index in written:
-        if chains and at - chains[-1][-1][0] <= burst:
-            chains[-1].append((at, index))
-        else:
-            chains.append([(at, index)])
-    return chains
 
 
 def kin_by_text(examples: Sequence[Relative], *, near_duplicate: float, embed: Embed | None = None) -> Kinship:
