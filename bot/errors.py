@@ -10,12 +10,12 @@ HuisstijlError
 │   └── OutOfScope
 ├── BadInput                     the words or numbers cannot be used
 │   ├── EmptyRequest  RequestTooLong  UnknownStyle  NoStyleYet  AmbiguousStyle  UnknownCommand
-│   ├── NameTaken  UnusablePair  UnknownCandidate  DocumentRefused
+│   ├── NameTaken  UnusablePair  UnknownCandidate  DocumentRefused  NoFreeText
 │   └── TransferRefused          a file that the operator reads in or writes
 │       └── ImportRefused  StyleUnknown
 ├── NotYet                       right, but too early or too late
 │   ├── TooFewExamples  RunAlreadyActive  TermsNotAccepted  NothingToRollBackTo  NotMeasuredYet  AlreadyDecided
-│   ├── OverBudget
+│   ├── OverBudget  TrialRunning  TrialNotRunning  NoChallenger  LostTrial  TrialQuoteGone
 │   └── MessageGone  QuoteGone  ForgetQuoteGone  RunHasEnded  AdapterWithdrawn  AlreadyChampion
 ├── ModelError                   the model server did not deliver
 │   ├── ModelDown  ModelSlow  ModelBusy  ModelLoading  AdapterUnavailable  PromptTooLong  ModelBroke
@@ -45,6 +45,7 @@ from db.promotions import ChampionMoved
 from db.runs import RunNotFound
 from db.session import DatabaseUnavailable
 from db.styles import StyleNotFound
+from db.trials import ComparisonNotFound
 
 
 class HuisstijlError(Exception):
@@ -140,6 +141,11 @@ class DocumentRefused(BadInput):
     """This document was not added, and nothing of it was kept. Check the file and add it again."""
 
 
+class NoFreeText(BadInput):
+    """This style answers with labels, and there is nothing to compare side by side. `/huisstijl ladder` shows how well
+    each way of making them does."""
+
+
 class TransferRefused(BadInput):
     """The file was not read in or written, and nothing was changed. Correct what the message names and try again."""
 
@@ -200,6 +206,26 @@ class QuoteGone(NotYet):
 
 class ForgetQuoteGone(NotYet):
     """I no longer know what this question was about. Ask for a new one with `/huisstijl forget`."""
+
+
+class TrialRunning(NotYet):
+    """A blind trial of this style is running already. `/huisstijl status` shows how far it is."""
+
+
+class TrialNotRunning(NotYet):
+    """No blind trial of this style is running. An admin can start one with `/huisstijl trial`."""
+
+
+class NoChallenger(NotYet):
+    """There is no measured candidate to compare the champion with. Train once more, then try again."""
+
+
+class LostTrial(NotYet):
+    """This candidate lost a blind trial against the champion. To promote it all the same, add the word `anyway`."""
+
+
+class TrialQuoteGone(NotYet):
+    """I no longer know what this trial was to be. Ask again with `/huisstijl trial`."""
 
 
 class RunHasEnded(NotYet):
@@ -298,7 +324,7 @@ class SlackRefused(SlackError):
 #: Errors of the database layer, as ours: its sentences are already written for people.
 _FROM_DB: tuple[type[Exception], ...] = (
     StyleNotFound, ExampleNotFound, ExampleChanged, DraftNotFound, RunNotFound, ChampionMoved,
-    DocumentNotFound,
+    DocumentNotFound, ComparisonNotFound,
 )  # fmt: skip
 
 #: Faults that pass by themselves: the delivery is worked on again instead of being answered with an error.

@@ -23,6 +23,7 @@ class PromotionKind(StrEnum):
     GATE = "gate"  #: The gate found the challenger better beyond the noise.
     COMMAND = "command"  #: An admin promoted by hand.
     ROLLBACK = "rollback"  #: An admin went back.
+    TRIAL = "trial"  #: People preferred the challenger in a blind trial, beyond the noise.
     WITHDRAWAL = "withdrawal"  #: What the champion had learnt from was withdrawn; a prompt took its place.
 
 

@@ -9,8 +9,7 @@ Comparison  drafting → shown → decided   (+ void: it does not count)
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -19,6 +18,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config.rungs import Rung
 from db.base import ID, SLACK_ID, Base, words
+from db.drafts import Draft
 from db.scope import Scope
 
 
@@ -37,7 +37,6 @@ class Cause(StrEnum):
     CHAMPION_MOVED = "champion_moved"  #: Another candidate serves now.
     ADAPTER_GONE = "adapter_gone"  #: An adapter was withdrawn, or learnt from what was withdrawn.
     STYLE_CHANGED = "style_changed"  #: The style was archived, or its kind or scope is another.
-    UNANSWERED = "unanswered"  #: All comparisons were made, and nobody answers the last ones.
 
 
 class ComparisonStatus(StrEnum):
@@ -104,7 +103,7 @@ class TrialCandidate:
     rung: Rung
     base_model: str
     adapter_id: str | None
-    run_id: str | None = None
+    run_id: str | None = field(default=None, compare=False)
 
 
 class Comparison(Base):
@@ -235,10 +234,42 @@ def count_comparisons(session: Session, trial_id: str) -> Counts:
     return Counts(made=made, wins=wins, losses=losses, ties=ties, latest_at=latest)
 
 
-def list_open_comparisons_of_drafts(session: Session, draft_ids: Collection[str]) -> list[Comparison]:
-    """Comparisons of these drafts that wait for something."""
-    query = select(Comparison).where(
-        Comparison.draft_a_id.in_(draft_ids) | Comparison.draft_b_id.in_(draft_ids),
-        Comparison.status.in_([ComparisonStatus.DRAFTING, ComparisonStatus.SHOWN]),
+def list_comparisons_of_person(session: Session, team_id: str, user_id: str) -> list[str]:
+    """Ids of the comparisons of this person's requests."""
+    query = select(Draft.comparison_id).where(
+        Draft.team_id == team_id, Draft.requested_by == user_id, Draft.comparison_id.is_not(None)
     )
-    return list(session.scalars(query.order_by(Comparison.comparison_id)))
+    return sorted(found for found in session.scalars(query.distinct()) if found is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """A candidate that people found worse than another."""
+
+    candidate: TrialCandidate
+    ended_at: datetime
+    #: Comparisons with a preference, and those of them that it won.
+    wins: int
+    decided: int
+
+
+def list_losses(session: Session, style_id: str, scope: Scope, *, to: TrialCandidate) -> list[Loss]:
+    """What lost a blind trial of the style against this candidate, whichever of the two was the champion then."""
+    losses = []
+    for trial in list_ended_trials(session, style_id, scope):
+        counts = count_comparisons(session, trial.trial_id)
+        if trial.status is TrialStatus.CHAMPION_WON and trial.champion == to:
+            loser, wins = trial.challenger, counts.wins
+        elif trial.status is TrialStatus.CHALLENGER_WON and trial.challenger == to:
+            loser, wins = trial.champion, counts.losses
+        else:
+            continue
+        ended_at = trial.ended_at or trial.started_at
+        losses.append(Loss(candidate=loser, ended_at=ended_at, wins=wins, decided=counts.wins + counts.losses))
+    return losses
+
+
+def find_trial_won(session: Session, promotion_id: str | None) -> Trial | None:
+    """The trial whose challenger took the place of this promotion."""
+    query = select(Trial).where(Trial.champion_promotion_id == promotion_id, Trial.status == TrialStatus.CHALLENGER_WON)
+    return session.scalars(query).first()

@@ -13,7 +13,7 @@ from bot.blocks.text import context
 from bot.domain.drafting import SafeStream
 from bot.domain.safe_text import clip, escape, neutralise, shorten
 from bot.texts import drafting as texts
-from bot.texts import variants
+from bot.texts import trials, variants
 
 Blocks = list[dict[str, Any]]
 
@@ -39,9 +39,13 @@ class Shape:
     #: Of a variant: which, and where the draft stands that it is a version of.
     variant: str | None = None
     parent_link: str | None = None
+    #: Nobody is to know yet what made it: a blind trial is running.
+    is_hidden: bool = False
 
 
 def shape_line(shape: Shape) -> str:
+    if shape.is_hidden:
+        return trials.hidden_shape(shape.style)
     links = [
         f"<{link}|{number}>" if link and _is_plain_link(link) else f"`{example_id}`"
         for number, (example_id, link) in enumerate(shape.examples[:LINKED_EXAMPLES], start=1)

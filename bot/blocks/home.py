@@ -118,7 +118,8 @@ def champion_lines(style: StyleOverview) -> list[str]:
         return [words.NO_CHAMPION()]
     champion = words.champion(style.champion_rung, style.champion_adapter, style.champion_since)
     score = words.score(style.score, style.pairs_needed) if style.score else words.NOT_MEASURED()
-    return [champion, score, *([words.verdict(escape(style.verdict))] if style.verdict else [])]
+    verdict = words.verdict(escape(style.verdict)) if style.verdict else ""
+    return [line for line in (champion, score, verdict, style.trial) if line]
 
 
 def draft_line(style: StyleOverview) -> str:

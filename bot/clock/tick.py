@@ -19,6 +19,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from bot.language import speaking
 from bot.operations.digest import queue_due_digests
 from bot.operations.runs import queue_due_runs
+from bot.operations.trials import end_due_trials
 from config.settings import Settings
 from db.base import now_in_database
 from db.inbox import purge_events
@@ -78,6 +79,7 @@ class Clock:
             with speaking(self._settings.language, workspace=self._settings.language):
                 queued = queue_due_runs(self._database, self._settings, now)
                 queue_due_digests(self._database, self._settings, now)
+                end_due_trials(self._database, now)
             self._purge()
         except DatabaseUnavailable as error:
             log.warning("clock.database_unavailable", error=str(error))

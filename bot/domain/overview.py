@@ -55,6 +55,8 @@ class StyleOverview:
     champion_rung: str
     champion_adapter: str
     champion_since: datetime | None
+    #: How far its blind trial is, in a sentence; "" when none is running.
+    trial: str
     #: The champion's row of the latest measurement; None when it was not in it.
     score: Rank | None
     #: Unseen pairs below which a figure says nothing yet.

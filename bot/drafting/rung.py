@@ -20,7 +20,7 @@ from bot.domain.variants import MAX_VERSIONS
 from bot.drafting.labelling import Labelling, plan_labelling
 from bot.drafting.model import base_model_id
 from bot.drafting.retrieval import NO_VECTOR, choose_fixed_examples, retrieve_examples
-from bot.errors import ModelError
+from bot.errors import AdapterUnavailable, ModelError
 from bot.texts import drafting as texts
 from bot.texts import knowledge
 from bot.texts import labels as label_texts
@@ -39,6 +39,7 @@ from db.promotions import Promotion, get_champion
 from db.search import find_similar_examples
 from db.session import Database
 from db.styles import Style, StyleKind, get_style
+from db.trials import TrialCandidate, find_candidate_of_draft
 
 log = structlog.get_logger()
 
@@ -46,6 +47,8 @@ log = structlog.get_logger()
 _SPOKEN = (DraftStatus.SHOWN, DraftStatus.KEPT, DraftStatus.EDITED)
 
 Embed = Callable[[str], NDArray[np.float32]]
+#: What a draft is made with.
+Candidate = Promotion | TrialCandidate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +136,7 @@ def make_plan(database: Database, settings: Settings, draft: Draft, embed: Embed
     """The champion's plan for this draft. `embed` raises ModelError where it cannot: then words are compared."""
     with database.read() as session:
         style = get_style(session, draft.style_id)
-        champion = _find_champion(session, style)
+        champion = _find_candidate(session, style, draft)
         adapter = _find_adapter(session, style, champion)
         history = _history(session, draft, settings.history_max_tokens)
         rung = champion.rung if champion else Rung.RETRIEVED
@@ -141,6 +144,8 @@ def make_plan(database: Database, settings: Settings, draft: Draft, embed: Embed
     if rung.is_classifier and style.kind is not StyleKind.CLASSIFY:
         rung, adapter = Rung.RETRIEVED, None  # the style's kind was changed since
     if rung.needs_adapter and adapter is None:
+        if draft.comparison_id is not None:
+            raise AdapterUnavailable  # another rung in its place would be compared under its name
         rung = Rung.RETRIEVED
         notes.append(texts.NO_ADAPTER())
     return _plan(database, settings, draft, style, champion, adapter, rung, history, notes, embed)
@@ -157,7 +162,7 @@ def make_plan_without_adapter(database: Database, settings: Settings, draft: Dra
 
 
 def _plan(
-    database: Database, settings: Settings, draft: Draft, style: Style, champion: Promotion | None,
+    database: Database, settings: Settings, draft: Draft, style: Style, champion: Candidate | None,
     adapter: Adapter | None, rung: Rung, history: list[Turn], notes: list[str], embed: Embed,
 ) -> Plan:  # fmt: skip
     choice = choose_how(style.recipe or settings.recipe, rung)
@@ -255,6 +260,13 @@ def _embed(embed: Embed, query: str, notes: list[str]) -> NDArray[np.float32]:
         return NO_VECTOR
 
 
+def _find_candidate(session: Session, style: Style, draft: Draft) -> Candidate | None:
+    """The champion; for one of two drafts that are compared blindly, what it is to be made with."""
+    if draft.comparison_id is not None:
+        return find_candidate_of_draft(session, draft.comparison_id, draft.draft_id)
+    return _find_champion(session, style)
+
+
 def _find_champion(session: Session, style: Style) -> Promotion | None:
     try:
         return get_champion(session, style, style.scope)
@@ -263,7 +275,7 @@ def _find_champion(session: Session, style: Style) -> Promotion | None:
         return None
 
 
-def _find_adapter(session: Session, style: Style, champion: Promotion | None) -> Adapter | None:
+def _find_adapter(session: Session, style: Style, champion: Candidate | None) -> Adapter | None:
     if champion is None or champion.adapter_id is None or not champion.rung.needs_adapter:
         return None
     try:

@@ -51,12 +51,13 @@ from bot.errors import (
     explain,
 )
 from bot.language import speaking
+from bot.operations.comparisons import Settled, settle
 from bot.operations.drafts import buttons_of, root_key, shape_of
 from bot.operations.erasure import finish_erasure
 from bot.services import Services
 from bot.slack import MessageMissing
 from bot.texts import drafting as texts
-from bot.texts import labels, variants
+from bot.texts import labels, trials, variants
 from bot.workers import Workers
 from config import failpoints
 from config.labels import choose_label
@@ -171,7 +172,8 @@ class DraftWorkers(Workers):
             self._services.slack, channel_id=draft.channel_id, thread_ts=draft.thread_ts, team_id=draft.team_id,
             user_id=draft.requested_by, on_visible=lambda ts: self._note_visible(work, ts),
             on_continued=lambda: self._note_continued(work), is_in_code=lambda: work.safe.is_in_code,
-            stream_seconds=self._services.settings.stream_seconds, is_whole=draft.is_private,
+            stream_seconds=self._services.settings.stream_seconds,
+            is_whole=draft.is_private or draft.comparison_id is not None,
         )  # fmt: skip
         try:
             self._write(work, stream)
@@ -203,7 +205,7 @@ class DraftWorkers(Workers):
         deadline = time.monotonic() + ROOT_SECONDS
         while not self.stopping.is_set():
             with self._services.database.read() as session:
-                root = find_by_dedupe_key(session, root_key(draft.draft_id))
+                root = find_by_dedupe_key(session, root_key(draft.comparison_id or draft.draft_id))
             if root is None or root.status is OutboxStatus.FAILED or time.monotonic() > deadline:
                 raise HuisstijlError(texts.ROOT_NOT_POSTED())
             if root.result:
@@ -217,7 +219,7 @@ class DraftWorkers(Workers):
         """Ask the model, with what the server can take, until one answer is through."""
         services = self._services
         plan = make_plan(services.database, services.settings, work.draft, self._embed)
-        self._status.open(work, texts.reading(len(plan.examples)))
+        self._status.open(work, _reading(work, plan))
         deadline = work.began + services.settings.draft_deadline_seconds
         busy_until = time.monotonic() + services.settings.first_token_deadline_seconds
         while True:
@@ -236,7 +238,7 @@ class DraftWorkers(Workers):
                     raise ModelBroke(variants.SAME_AGAIN()) from None
             except AdapterUnavailable:
                 log.error("adapter.refused", adapter=plan.model)
-                if plan.adapter_name is None:
+                if plan.adapter_name is None or work.draft.comparison_id is not None:
                     raise
                 plan = make_plan_without_adapter(
                     services.database, services.settings, work.draft, self._embed, plan.adapter_name
@@ -312,7 +314,7 @@ class DraftWorkers(Workers):
                         work.was_cut = True
                         break
                 else:
-                    self._status.show(work, texts.reading(len(plan.examples)))  # it was waited for, and works now
+                    self._status.show(work, _reading(work, plan))  # it was waited for, and works now
                     stream.tick()
         finally:
             pieces.close()  # a generator: this hangs up
@@ -463,9 +465,11 @@ class DraftWorkers(Workers):
         text: str = "", **changes: Any,
     ) -> None:  # fmt: skip
         """One transaction: the row's end, and the message that is still owed, by one name however often."""
-        draft = work.draft
+        draft, settled = work.draft, Settled(status=status, is_told=True)
         with self._services.database.write() as session:
-            if owed is not None:
+            if draft.comparison_id is not None:
+                settled = settle(session, draft.comparison_id, draft.draft_id, status)
+            if owed is not None and settled.is_told:
                 verb, blocks = owed
                 where: dict[str, Any] = {"channel_id": draft.channel_id}
                 if draft.is_private:
@@ -482,12 +486,14 @@ class DraftWorkers(Workers):
                     arguments=where | {"text": fallback, "blocks": blocks},
                 )  # fmt: skip
             write_fenced(
-                session, Draft, draft.draft_id, draft.fence, status=status,
+                session, Draft, draft.draft_id, draft.fence, status=settled.status,
                 finished_at=now_in_database(session), lease_expires_at=None, **changes,
             )  # fmt: skip
+        if draft.comparison_id is not None:
+            failpoints.visit("comparison.settled")
         self._services.wakeups.outbox.ring()
         work.has_ended = True
-        if work.has_session:
+        if work.has_session and not settled.is_waiting:
             thread = (self._services.slack, draft.channel_id, draft.thread_ts)
             threading.Thread(target=end_session, args=thread, name="draft-session", daemon=True).start()
 
@@ -503,6 +509,11 @@ def _verb(draft: Draft) -> str:
 
 class _Repetition(Exception):
     """The model wrote what people have seen already; nothing of it was shown."""
+
+
+def _reading(work: Work, plan: Plan) -> str:
+    """What the line under the thread says. Of two drafts to compare nothing that tells them apart."""
+    return trials.WRITING_TWO() if work.draft.comparison_id else texts.reading(len(plan.examples))
 
 
 def _sampling(work: Work, plan: Plan) -> Sampling:

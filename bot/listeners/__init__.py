@@ -18,6 +18,7 @@ from bot.listeners import (
     styles,
     teach,
     training,
+    trials,
     versions,
 )
 from bot.routing import Route, action, command, event, read_message, shortcut, view
@@ -66,6 +67,8 @@ TRAINING: tuple[Route, ...] = (
     action("cancel_train", training.cancel_train),
     action("cancel_run", training.cancel_run),
     action("accept_terms", training.accept_terms),
+    action("confirm_trial", trials.confirm),
+    action("cancel_trial", trials.cancel),
 )
 
 DRAFTING: tuple[Route, ...] = (
@@ -83,6 +86,7 @@ DRAFTING: tuple[Route, ...] = (
     action("use_draft", versions.use),
     view("use_draft", versions.submit_use),
     action("share_draft", versions.share),
+    action("choose_draft:*", trials.choose),
 )
 
 AGENT: tuple[Route, ...] = (

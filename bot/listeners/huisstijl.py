@@ -9,7 +9,7 @@ from bot.domain.safe_text import escape, shorten
 from bot.domain.style_names import find_nearest
 from bot.domain.values import Command
 from bot.errors import UnknownCommand
-from bot.listeners import examples, forget, knowledge, ladder, review_queue, styles, training, unsure
+from bot.listeners import examples, forget, knowledge, ladder, review_queue, styles, training, trials, unsure
 from bot.services import Services
 from bot.texts import commands as texts
 
@@ -34,6 +34,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "train": training.train,
     "ladder": ladder.ladder,
     "status": training.status,
+    "trial": trials.trial,
     "promote": training.promote,
     "rollback": training.rollback,
 }

@@ -16,6 +16,7 @@ from bot.domain.throttle import Verdict, check_load
 from bot.domain.values import Actor, Channel
 from bot.errors import EmptyRequest, MembersOnly, NotInChannel, OutOfScope, RequestTooLong
 from bot.operations.people import refuse
+from bot.operations.second_drafts import add_second_draft, plan_comparison, stop_comparison
 from bot.operations.styles import resolve_style
 from bot.texts import drafting as texts
 from bot.texts import knowledge, labels
@@ -40,6 +41,7 @@ from db.outbox import owe
 from db.scope import Scope
 from db.session import Database
 from db.styles import get_style
+from db.trials import is_secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +60,9 @@ class Throttled:
     notice_key: str
 
 
-def root_key(draft_id: str) -> str:
-    """The outbox's name of the message that opens a command's thread."""
-    return f"draft_root:{draft_id}"
+def root_key(draft_or_comparison_id: str) -> str:
+    """The outbox's name of the message that opens a command's thread; two drafts to compare have one."""
+    return f"draft_root:{draft_or_comparison_id}"
 
 
 def request_draft(
@@ -96,16 +98,23 @@ def request_draft(
         if throttled is not None:
             return throttled
         draft_id = new_id("dra")
+        planned = None
+        if not is_private and not channel.is_direct:
+            planned = plan_comparison(session, style, lambda: check_load_of(session, actor, besides=1) is None)
         row = {
             "draft_id": draft_id, "request_key": request_key, "team_id": actor.team_id, "style_id": style.style_id,
             "channel_id": channel.channel_id, "thread_ts": thread_ts, "requested_by": actor.user_id,
             "request": request, "requested_at": now_in_database(session), "is_private": is_private,
+            "comparison_id": planned.comparison_id if planned else None,
         }  # fmt: skip
         if not insert_new(session, Draft, [row], unique=["request_key"]):
             return Requested(draft_id="", style_name=style.name)  # asked twice at this very moment
+        if planned is not None:
+            add_second_draft(session, planned, row)
         if not thread_ts and not is_private:
+            key = root_key(planned.comparison_id if planned else draft_id)
             owe(
-                session, team_id=actor.team_id, dedupe_key=root_key(draft_id), verb="post_message",
+                session, team_id=actor.team_id, dedupe_key=key, verb="post_message",
                 arguments={"channel_id": channel.channel_id, "text": asked_text(actor.name, style.name, request)},
             )  # fmt: skip
         record(
@@ -132,13 +141,13 @@ def _check_length(text: str, max_chars: int) -> None:
         raise RequestTooLong(texts.too_long(len(text), max_chars))
 
 
-def check_load_of(session: Session, actor: Actor) -> Throttled | None:
-    """None while this person, and this workspace, may ask for more."""
+def check_load_of(session: Session, actor: Actor, *, besides: int = 0) -> Throttled | None:
+    """None while this person and this workspace may ask for more, `besides` drafts that are about to be asked for."""
     now = now_in_database(session)
     since = now - timedelta(seconds=throttle.WINDOW_SECONDS)
     verdict = check_load(
-        asked_recently=count_drafts_since(session, actor.team_id, actor.user_id, since),
-        open_drafts=count_open_drafts(session, actor.team_id),
+        asked_recently=count_drafts_since(session, actor.team_id, actor.user_id, since) + besides,
+        open_drafts=count_open_drafts(session, actor.team_id) + besides,
     )
     if verdict is Verdict.FREE:
         return None
@@ -178,6 +187,8 @@ def stop_drafts(
             drafts = find_streaming_drafts(session, team_id, channel_id, message_ts)
         else:
             drafts = find_open_drafts_of_thread(session, team_id, channel_id, thread_ts)
+        for comparison_id in sorted({draft.comparison_id for draft in drafts if draft.comparison_id}):
+            stop_comparison(session, comparison_id)
         for draft in drafts:
             if move_draft(session, draft, seen=OPEN, to=DraftStatus.STOPPED):
                 record(session, team_id=team_id, actor=user_id, action="draft.stopped", subject=draft.draft_id)
@@ -187,6 +198,8 @@ def stop_drafts(
 
 def shape_of(session: Session, draft: Draft) -> Shape:
     """What shaped a draft, from its row."""
+    if draft.comparison_id is not None and is_secret(session, draft.comparison_id):
+        return Shape(style=get_style(session, draft.style_id).name, rung="", is_hidden=True)
     examples = [session.get(Example, example_id) for example_id in reversed(draft.example_ids)]
     style = get_style(session, draft.style_id)
     return Shape(

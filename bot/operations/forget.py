@@ -17,6 +17,7 @@ from bot.blocks.forget import quote_message
 from bot.domain.values import Actor
 from bot.errors import AdminsOnly, ForgetQuoteGone, MembersOnly
 from bot.operations.clean_retrain import NoRetrain, stop_serving_tainted
+from bot.operations.comparisons import erase_comparisons_of_person
 from bot.operations.drafts import root_key
 from bot.operations.erasure import finish_erasure
 from bot.operations.examples import erase_withdrawn
@@ -132,12 +133,13 @@ def _conclude(database: Database, actor: Actor, user_id: str, quote_id: str) -> 
         parts = _entries(session, user_id, "examples.forgotten", quote_id)
         adapters = [name for part in parts for name in part["adapters"]]
         examples = sum(part["examples"] for part in parts)
+        comparisons = erase_comparisons_of_person(session, actor.team_id, user_id)
         _stop_drafts(session, actor.team_id, user_id)
         drafts = erase_drafts_of_person(session, actor.team_id, user_id)
         drop_pairs_of_person(session, actor.team_id, user_id)
         documents = list_documents_of_person(session, actor.team_id, user_id)
         remove_documents(session, documents, removed_by=actor.user_id, reason="forgotten")
-        erase_failed_payloads(session, actor.team_id, [user_id, *drafts])
+        erase_failed_payloads(session, actor.team_id, [user_id, *drafts, *comparisons])
         audit.record(
             session, team_id=actor.team_id, actor=actor.user_id, action="person.forgotten", subject=user_id,
             quote=quote_id, examples=examples, styles=len(parts), drafts=len(drafts), adapters=adapters,
@@ -152,7 +154,9 @@ def _conclude(database: Database, actor: Actor, user_id: str, quote_id: str) -> 
 def _stop_drafts(session: Session, team_id: str, user_id: str) -> None:
     """What is being written for them ends now, and is taken away: nobody has read it to its end."""
     stopped = stop_drafts_of_person(session, team_id, user_id)
-    drop_unsent_messages(session, team_id, (root_key(""),), [draft.draft_id for draft in stopped])
+    drop_unsent_messages(
+        session, team_id, (root_key(""),), [draft.comparison_id or draft.draft_id for draft in stopped]
+    )
     for draft in stopped:
         key, root = f"draft_erased:{draft.draft_id}", root_key(draft.draft_id)
         if draft.message_ts is not None:

@@ -33,6 +33,7 @@ from bot.operations.overview import read_overview
 from bot.operations.people import refuse, require_admin
 from bot.operations.style_form import read_budget_field
 from bot.texts import home as texts
+from bot.texts import trials
 from config.settings import Settings
 from db.audit import AuditEntry, list_newest_entries, record
 from db.base import now_in_database
@@ -228,6 +229,7 @@ def switch_digest_off(database: Database, actor: Actor, style_id: str) -> str:
 CHANGE_ACTIONS = (
     "style.created", "style.changed", "team.changed", "digest.switched_off", "terms.accepted", "candidate.promoted",
     "champion.rolled_back", "run.queued", "run.kept_back", "run.cancel_requested", "examples.imported",
+    "trial.started", "trial.ended",
 )  # fmt: skip
 
 
@@ -280,6 +282,10 @@ def _style_change(settings: Settings, entry: AuditEntry, style: str) -> str:
             return texts.run_kept_back(actor, style, float(detail.get("cost") or 0), settings.currency)
         case "run.cancel_requested":
             return texts.run_cancelled(actor, style)
+        case "trial.started":
+            return trials.change_started(actor, style)
+        case "trial.ended":
+            return trials.change_ended(style, str(detail.get("status")))
         case "examples.imported":
             return texts.examples_imported(actor, style, int(detail.get("added") or 0))
     return ""

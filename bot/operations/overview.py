@@ -21,6 +21,7 @@ from bot.operations.budget import read_spend, read_team_settings
 from bot.operations.ladder import adapter_name, find_ladder
 from bot.operations.recipes import recipe_facts
 from bot.operations.runs import count_new_examples, home_channel, look_at_policy
+from bot.operations.trials import find_progress
 from config.settings import Settings
 from db.adapters import AdapterStatus, find_adapter_by_name
 from db.drafts import DraftOutcome, DraftStatus, find_latest_request, list_outcomes
@@ -37,7 +38,10 @@ from db.runs import Run, RunStatus, count_failures_in_a_row, find_latest_run, li
 from db.styles import Style
 
 #: Drafts of which there is nothing to keep.
-_NEVER_SHOWN = (DraftStatus.REQUESTED, DraftStatus.STREAMING, DraftStatus.FAILED, DraftStatus.STOPPED)
+_NEVER_SHOWN = (
+    DraftStatus.REQUESTED, DraftStatus.STREAMING, DraftStatus.FAILED, DraftStatus.STOPPED, DraftStatus.PAIRED,
+    DraftStatus.PASSED_OVER,
+)  # fmt: skip
 _USED = (DraftStatus.KEPT, DraftStatus.EDITED)
 RECENT = timedelta(weeks=4)
 RUNS_LOOKED_AT = 6
@@ -66,6 +70,7 @@ def read_overview(session: Session, settings: Settings, style: Style, now: datet
         champion_rung=champion.rung.value if champion else "",
         champion_adapter=adapter_name(session, style, champion) if champion else "",
         champion_since=champion.promoted_at if champion else None,
+        trial=find_progress(session, style),
         score=champion_rank(ladder),
         pairs_needed=ladder.pairs_needed if ladder else 0,
         verdict=ladder.verdict if ladder else "",
@@ -185,7 +190,8 @@ def _above_and_below(session: Session, style: Style, champion: Promotion | None)
     run = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
     if run is None or champion is None or run.ended_at is None:
         return "", 0.0, ""
-    if champion.kind in (PromotionKind.COMMAND, PromotionKind.ROLLBACK) and champion.promoted_at >= run.ended_at:
+    by_people = (PromotionKind.COMMAND, PromotionKind.ROLLBACK, PromotionKind.TRIAL)
+    if champion.kind in by_people and champion.promoted_at >= run.ended_at:
         return "", 0.0, ""
     verdict = run.verdict or {}
     judged_against = verdict.get("champion") or {}

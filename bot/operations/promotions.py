@@ -6,7 +6,7 @@ that asked for it names the message, so asking again by accident moves nothing t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy.orm import Session
@@ -20,6 +20,7 @@ from bot.operations.languages import speaking_in_channel
 from bot.operations.people import require_admin
 from bot.operations.runs import home_channel
 from bot.operations.styles import find_named_style
+from bot.operations.trial_losses import check_has_not_lost, split_anyway
 from bot.texts import training as texts
 from config.rungs import Rung
 from config.settings import Settings
@@ -31,6 +32,7 @@ from db.runs import RunStatus, find_latest_run
 from db.session import Database
 from db.styles import Style, lock_style
 from db.taint import is_tainted, list_tainted_adapters
+from db.trials import TrialCandidate
 
 log = structlog.get_logger()
 
@@ -43,10 +45,17 @@ class Candidate:
     base_model: str
     adapter_id: str | None
     adapter_name: str
+    #: The run that measured it, where it is a prompt.
+    run_id: str | None = field(default=None, compare=False)
 
     @property
     def shown(self) -> str:
         return texts.candidate_name(self.rung.value, self.adapter_name)
+
+    @property
+    def key(self) -> TrialCandidate:
+        """As blind trials know it."""
+        return TrialCandidate(rung=self.rung, base_model=self.base_model, adapter_id=self.adapter_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,20 +70,26 @@ def promote_by_hand(
     database: Database, settings: Settings, actor: Actor, channel_id: str, style_name: str, wanted: str,
     *, request_key: str,
 ) -> MovedChampion:  # fmt: skip
-    """Make a measured rung or a published adapter the champion.
+    """Make a measured rung or a published adapter the champion; one that lost a blind trial only with `anyway`.
 
-    Raises AdminsOnly, UnknownStyle, UnknownCandidate, AdapterWithdrawn, AlreadyChampion, NotMeasuredYet, ChampionMoved.
+    Raises AdminsOnly, UnknownStyle, UnknownCandidate, AdapterWithdrawn, AlreadyChampion, NotMeasuredYet, LostTrial,
+    ChampionMoved.
     """
+    wanted, is_anyway = split_anyway(wanted)
     require_admin(database, actor, "command.refused", "promote")
     with database.write() as session:
         style = lock_style(session, find_named_style(session, actor.team_id, channel_id, style_name).style_id)
         done = _find_done(session, style, request_key)
         if done is not None:
             return done
-        candidate = _find_candidate(session, settings, style, wanted)
-        before = _serving(session, style, settings)
+        candidate = find_candidate(session, settings, style, wanted)
+        before = find_serving(session, style, settings)
         if before == candidate:
             raise AlreadyChampion(texts.already_champion(candidate.shown, style.name))
+        if not is_anyway:
+            check_has_not_lost(
+                session, style, candidate.key, before.key, names=(candidate.shown, before.shown), wanted=wanted
+            )
         with speaking_in_channel(session, style):
             told = texts.promoted(style.name, actor.user_id, candidate.shown, before.shown)
             reason = texts.promoted_reason(actor.user_id)
@@ -99,7 +114,7 @@ def roll_back(
         target = _find_earlier(session, style)
         if target is None:
             raise NothingToRollBackTo
-        before = _serving(session, style, settings)
+        before = find_serving(session, style, settings)
         candidate = _candidate_of(session, style, target)
         with speaking_in_channel(session, style):
             told = texts.rolled_back(style.name, actor.user_id, candidate.shown, before.shown)
@@ -140,7 +155,7 @@ def _move(
     log.info("champion.moved", style_id=style.style_id, kind=kind.value, promotion_id=promotion.promotion_id)
 
 
-def _find_candidate(session: Session, settings: Settings, style: Style, wanted: str) -> Candidate:
+def find_candidate(session: Session, settings: Settings, style: Style, wanted: str) -> Candidate:
     """By the name of an adapter, or by rung: a prompt as the last run measured it, an adapter's rung as its newest."""
     name = wanted.strip().strip("`*").casefold()
     adapters = list_adapters(session, style.style_id, style.scope)
@@ -153,7 +168,10 @@ def _find_candidate(session: Session, settings: Settings, style: Style, wanted: 
         if name == adapter.name:
             return _checked(session, adapter)
     if name in prompts:
-        return Candidate(rung=Rung(name), base_model=prompts[name].base_model, adapter_id=None, adapter_name="")
+        return Candidate(
+            rung=Rung(name), base_model=prompts[name].base_model, adapter_id=None, adapter_name="",
+            run_id=run.run_id if run else None,
+        )  # fmt: skip
     tainted = {adapter.adapter_id for adapter in list_tainted_adapters(session, style.style_id)}
     serving = [
         adapter
@@ -177,7 +195,7 @@ def _checked(session: Session, adapter: Adapter) -> Candidate:
     )
 
 
-def _serving(session: Session, style: Style, settings: Settings) -> Candidate:
+def find_serving(session: Session, style: Style, settings: Settings) -> Candidate:
     """The candidate that serves now; a style without any promotion is served by its instructions alone."""
     champion = find_promotion(session, style.champion_promotion_id)
     if champion is None:

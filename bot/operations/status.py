@@ -11,6 +11,7 @@ from bot.domain.values import Actor
 from bot.operations.ladder import adapter_name
 from bot.operations.runs import look_at_policy, trainer_silence_seconds
 from bot.operations.styles import find_named_style
+from bot.operations.trials import find_progress, say_promotion
 from bot.texts import training as texts
 from bot.texts.results import failure_said, verdict_said
 from bot.texts.styles import INITIAL_REASON
@@ -42,6 +43,9 @@ def get_status(
             reason = clip(_why_champion(session, style, champion), 500)
             lines.append(texts.status_champion(name, champion.promoted_at, _who_moved(champion), reason))
 
+        trial = find_progress(session, style)
+        if trial:
+            lines.append(trial)
         counts = count_examples(session, style.style_id, style.scope)
         lines.append(texts.status_examples({status.value: number for status, number in counts.items()}))
 
@@ -84,6 +88,8 @@ def _why_champion(session: Session, style: Style, champion: Promotion) -> str:
         return INITIAL_REASON()
     if champion.kind is PromotionKind.COMMAND:
         return texts.promoted_reason(champion.actor)
+    if champion.kind is PromotionKind.TRIAL:
+        return say_promotion(session, style, champion)
     if champion.kind is PromotionKind.WITHDRAWAL:
         return texts.OUT_OF_USE_REASON()
     if champion.kind is PromotionKind.ROLLBACK:

@@ -26,6 +26,10 @@ HELP: dict[str, Sentence] = {
     "train": sentence("`/huisstijl train [STYLE]`: train now, after a quote (admins)"),
     "ladder": sentence("`/huisstijl ladder [STYLE]`: every way to make a draft, measured on unseen pairs"),
     "status": sentence("`/huisstijl status [STYLE]`: champion, runs, what comes next"),
+    "trial": sentence(
+        "`/huisstijl trial STYLE [CANDIDATE]`: compare the champion with another candidate blindly, on real requests; "
+        "`/huisstijl trial STYLE stop` ends it (admins)"
+    ),
     "promote": sentence("`/huisstijl promote STYLE RUNG-OR-ADAPTER`: choose the champion by hand (admins)"),
     "rollback": sentence("`/huisstijl rollback [STYLE]`: go back to the previous champion (admins)"),
 }

@@ -150,5 +150,7 @@ ALREADY = {
     "discarded": sentence("Somebody said already that this is not our style, so your click changed nothing."),
     "stopped": sentence("This draft was stopped before it was complete. Ask for a new one with `/draft`."),
     "failed": sentence("This draft is incomplete. Ask for a new one with `/draft`."),
+    "paired": sentence("This draft stands beside another one. Tap which of the two is better; that one can be kept."),
+    "passed_over": sentence("The draft beside this one was chosen. Use that one, or ask for a new one with `/draft`."),
 }
 NOT_YET_COMPLETE = sentence("This draft is still being written. Wait until it is complete.")

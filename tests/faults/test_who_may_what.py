@@ -59,6 +59,8 @@ COMMANDS: dict[str, str] = {
     "train brand-voice": "`/huisstijl train [STYLE]`",
     "promote brand-voice zero_shot": "`/huisstijl promote STYLE RUNG-OR-ADAPTER`",
     "rollback brand-voice": "`/huisstijl rollback [STYLE]`",
+    "trial brand-voice": "`/huisstijl trial STYLE [CANDIDATE]`",
+    "trial brand-voice stop": "`/huisstijl trial STYLE stop`",
     "forget": "`/huisstijl forget`",
     "forget <@U0NOBODY>": "`/huisstijl forget @PERSON`",
 }
@@ -145,7 +147,7 @@ def test_exactly_the_documented_people_may_use_each_command(
             if is_refused is is_allowed or is_refused is not is_on_record:
                 wrong.append((typed, user_id, answer[:80], is_on_record))
     assert wrong == []
-    assert len(COMMANDS) * len(PEOPLE) == 72
+    assert len(COMMANDS) * len(PEOPLE) == 90
 
 
 def test_while_the_user_group_cannot_be_asked_nobody_is_an_admin(

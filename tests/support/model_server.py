@@ -64,6 +64,8 @@ class ScriptedModel:
         #: While it is, everything is refused as our own server refuses it then.
         self.is_loading = False
         self.default = Answer()
+        #: Instead of the default one, by the model that is asked for.
+        self.by_model: dict[str, Answer] = {}
         self._answers: deque[Answer] = deque()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -132,7 +134,9 @@ class ScriptedModel:
     def take(self, body: dict[str, Any]) -> Answer:
         with self._lock:
             self.history.append(body)
-            return self._answers.popleft() if self._answers else self.default
+            if self._answers:
+                return self._answers.popleft()
+            return self.by_model.get(str(body.get("model")), self.default)
 
     # --- life ---------------------------------------------------------------------------------------
 

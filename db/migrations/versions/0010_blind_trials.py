@@ -15,7 +15,7 @@ depends_on = None
 
 _RUNGS = ("zero_shot", "few_shot", "retrieved", "lora", "lora_retrieved")
 _TRIALS = ("running", "challenger_won", "champion_won", "no_difference", "stopped", "overtaken")
-_CAUSES = ("champion_moved", "adapter_gone", "style_changed", "unanswered")
+_CAUSES = ("champion_moved", "adapter_gone", "style_changed")
 _COMPARISONS = ("drafting", "shown", "decided", "void")
 
 
