@@ -32,12 +32,14 @@ from db.scorecards import ScorecardRow, list_scorecards
 from db.search import bytes_to_vector
 from db.styles import Style
 from db.taint import list_tainted_adapters, settle_clean_retrain, take_out_of_use
+from db.trials import TrialCandidate, list_losses
 from trainer.artifacts import PublishedAdapter
 from trainer.dataset import Split, TrainingExample
 from trainer.errors import ExampleWithdrawn
 from trainer.evaluate import to_json
 from trainer.label_metrics import label_figures
 from trainer.metrics import Scorecard
+from trainer.trial_losses import TrialLoss
 
 log = structlog.get_logger()
 
@@ -245,6 +247,24 @@ def find_champion(session: Session, style: Style, scope: Scope, base_model: str)
         rung=promotion.rung, base_model=promotion.base_model, adapter_name=adapter.name if adapter else ""
     )
     return Champion(standing=standing, promotion_id=promotion.promotion_id)
+
+
+def read_trial_losses(session: Session, style: Style, champion: Champion) -> dict[str, TrialLoss]:
+    """Candidates that lost a blind trial against this champion, by their key in a run."""
+    promotion = promotions.find_promotion(session, champion.promotion_id)
+    if promotion is None:
+        return {}
+    serving = TrialCandidate(
+        rung=promotion.rung, base_model=promotion.base_model, adapter_id=promotion.adapter_id
+    )  # fmt: skip
+    losses: dict[str, TrialLoss] = {}
+    for loss in list_losses(session, style.style_id, style.scope, to=serving):
+        adapter_id = loss.candidate.adapter_id
+        name = get_adapter(session, adapter_id, style.scope).name if adapter_id else ""
+        if loss.candidate.base_model == promotion.base_model:
+            key = Standing(rung=loss.candidate.rung, base_model=promotion.base_model, adapter_name=name).key
+            losses.setdefault(key, TrialLoss(wins=loss.wins, decided=loss.decided))  # the newest trial comes first
+    return losses
 
 
 def save_scorecard(

@@ -78,6 +78,7 @@ from trainer.registry import Champion, Frozen, Standing
 from trainer.run_labels import fit_logistic, label_prompts, score_without_model
 from trainer.serving.embedder import Embedder
 from trainer.train import PairRow, Progress, TrainedAdapter, train_adapter, translated_errors
+from trainer.trial_losses import heed_trials
 from trainer.workspace import digest_of_weights, prepare_workspace, read_value, remove_workspace, write_value
 
 log = structlog.get_logger()
@@ -463,6 +464,9 @@ class _Run:
         self._enter(RunStatus.PUBLISHING, PUBLISHED_AT)
         policy = _policy(self.recipe)
         verdict = decide(scores.champion_card, scores.challengers, policy, scores.rungs)
+        with self.database.read() as session:
+            losses = registry.read_trial_losses(session, self.style, scores.champion)
+        verdict = heed_trials(verdict, scores.champion_card, scores.challengers, policy, scores.rungs, losses)
         verdict = with_accuracy(verdict, scores.champion.standing.key, scores.cards)
         # Whether the champion has to go is known in the last transaction only.
         has_adapter_champion = bool(scores.champion.standing.adapter_name)

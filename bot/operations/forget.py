@@ -158,13 +158,13 @@ def _stop_drafts(session: Session, team_id: str, user_id: str) -> None:
         session, team_id, (root_key(""),), [draft.comparison_id or draft.draft_id for draft in stopped]
     )
     for draft in stopped:
-        key, root = f"draft_erased:{draft.draft_id}", root_key(draft.draft_id)
+        key, root = f"draft_erased:{draft.draft_id}", root_key(draft.comparison_id or draft.draft_id)
         if draft.message_ts is not None:
             where = {"channel_id": draft.channel_id, "ts": draft.message_ts}
             owe(session, team_id=team_id, dedupe_key=key, verb="delete_message", arguments=where)
         if find_by_dedupe_key(session, root) is not None:  # a command's thread opens with what was asked
             where = {"ts_from": root}
-            owe(session, team_id=team_id, dedupe_key=f"{key}:root", verb="delete_message", arguments=where)
+            owe(session, team_id=team_id, dedupe_key=f"erased:{root}", verb="delete_message", arguments=where)
 
 
 def decline_forgetting(database: Database, actor: Actor, quote_id: str) -> None:
