@@ -544,7 +544,7 @@ class SlackGateway:
         return SharedFile(
             file_id=file_id, name=str(found.get("name") or file_id), size_bytes=int(found.get("size") or 0),
             url=str(found.get("url_private_download") or found.get("url_private") or ""),
-            media_type=str(found.get("mimetype") or ""), channel_ids=frozenset(places), author_id=found.get("user"),
+            channel_ids=frozenset(places), author_id=found.get("user"),
             is_readable=found.get("mode") in ("hosted", "snippet") and not found.get("is_external"),
         )  # fmt: skip
 
@@ -561,9 +561,7 @@ class SlackGateway:
             with httpx.stream("GET", file.url, headers=headers, timeout=20.0, trust_env=False) as answer:
                 if answer.status_code >= 500 or answer.status_code == 429:
                     raise SlackUnavailable(retry_after_seconds=float(answer.headers.get("Retry-After", 1)))
-                # Without the right to a file Slack sends a page to sign in on, and calls it a success.
-                is_page = answer.headers.get("content-type", "").startswith("text/html")
-                if answer.status_code != 200 or (is_page and file.media_type != "text/html"):
+                if answer.status_code != 200:
                     raise FileMissing(code=f"status {answer.status_code}")
                 for chunk in answer.iter_bytes():
                     data += chunk
@@ -571,6 +569,9 @@ class SlackGateway:
                         break
         except httpx.HTTPError as error:
             raise SlackUnavailable from error
+        # Without the right to a file Slack sends a page to sign in on, and calls it a success.
+        if len(data) <= MAX_BYTES and len(data) != file.size_bytes:
+            raise FileMissing(code="other_bytes")
         return bytes(data)
 
     def find_permalink(self, channel_id: str, ts: str) -> str | None:

@@ -97,14 +97,6 @@ class DocumentNotFound(Exception):
     """There is no such document here; somebody may have removed it. `huisstijl knowledge list` shows what there is."""
 
 
-def get_document(session: Session, document_id: str, scope: Scope) -> Document:
-    """A document of this scope that was not removed. Raises DocumentNotFound."""
-    document = session.get(Document, document_id)
-    if document is None or document.removed_at is not None or document.scope_key != scope.key:
-        raise DocumentNotFound
-    return document
-
-
 def find_documents(session: Session, document_ids: Collection[str]) -> dict[str, Document]:
     """Those of them that there ever were, by id; of removed ones only the bare row is left."""
     query = select(Document).where(Document.document_id.in_(document_ids))

@@ -117,7 +117,6 @@ class SharedFile:
     name: str
     size_bytes: int
     url: str
-    media_type: str
     #: Where it is shared, as far as the bot can see.
     channel_ids: frozenset[str]
     #: Who shared it.

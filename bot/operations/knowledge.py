@@ -32,8 +32,8 @@ from db.knowledge import (
     Passage,
     count_passages,
     erase_documents,
+    find_documents,
     find_same_document,
-    get_document,
     list_documents,
 )  # fmt: skip
 from db.session import Database
@@ -218,8 +218,9 @@ def remove_file(settings: Settings, document_id: str, *, style: str, team: str, 
         try:
             found = _style_of(database, style, team)
             with database.write() as session:
-                document = get_document(session, document_id, found.scope)
-                if document.style_id != found.style_id:
+                # Whatever the style's scope is now: what an earlier one left behind has to be erasable, too.
+                document = find_documents(session, [document_id]).get(document_id)
+                if document is None or document.style_id != found.style_id or document.removed_at is not None:
                     raise DocumentNotFound
                 title = document.title
                 remove_documents(session, [document], removed_by=OPERATOR)

@@ -191,12 +191,13 @@ def test_a_document_is_listed_and_erased_by_who_added_it_and_by_nobody_else(
 def test_without_the_scope_slack_sends_a_page_and_the_bot_does_not_take_it_for_the_file(
     bot: Bot, workspace: Workspace, style: Style
 ) -> None:
-    message = share(workspace.person(RAVI), GENERAL, "handbook.md", HANDBOOK)
-    [shared] = message["files"]
-    file = bot.services.slack.get_file(shared["id"])
-    assert bot.services.slack.download_file(file) == HANDBOOK
+    ravi = workspace.person(RAVI)
+    shared = [share(ravi, GENERAL, name, HANDBOOK)["files"][0] for name in ("handbook.md", "page.html")]
+    files = [bot.services.slack.get_file(one["id"]) for one in shared]
+    assert [bot.services.slack.download_file(file) for file in files] == [HANDBOOK] * 2
     manifest = build_manifest()
     manifest["oauth_config"]["scopes"]["bot"].remove("files:read")
     workspace.state.app = InstalledApp.from_manifest(manifest)
-    with pytest.raises(FileMissing):
-        bot.services.slack.download_file(file)
+    for file in files:
+        with pytest.raises(FileMissing):
+            bot.services.slack.download_file(file)

@@ -21,6 +21,7 @@ from db.audit import list_audit
 from db.knowledge import Document, DocumentSource, Passage, list_documents, list_passages
 from db.scope import Scope
 from db.session import Database
+from db.styles import Style
 from tests.support.documents import HANDBOOK, Part, make_docx, make_pdf, repack
 from tests.support.factories import make_style
 
@@ -276,6 +277,8 @@ def test_files_are_added_listed_and_removed(here: Settings, sqlite_database: Dat
     assert "handbook.md: 2 passages" in said[3]
     with sqlite_database.read() as session:
         [document] = session.scalars(select(Document)).all()
+    with sqlite_database.write() as session:  # moved into a private channel since
+        session.get_one(Style, document.style_id).scope_key = "T1/C9"
     assert remove_file(here, document.document_id, style="brand-voice", team="", say=said.append) == 0
     assert remove_file(here, document.document_id, style="brand-voice", team="", say=said.append) == 1
     assert list_files(here, style="brand-voice", team="", say=said.append) == 0

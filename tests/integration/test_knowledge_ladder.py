@@ -17,7 +17,7 @@ from db.examples import Example
 from db.knowledge import (
     DatasetDocument,
     DocumentSource,
-    get_document,
+    find_documents,
     list_passages,
     save_passage_embeddings,
 )
@@ -78,7 +78,7 @@ def test_knowledge_is_measured_beside_the_others_without_passages_that_hold_the_
     with sqlite_database.read() as session:
         cards = {card.rung: card.card for card in list_scorecards(session, run.run_id, T1)}
         frozen = {one.document_id: one.content_hash for one in session.scalars(select(DatasetDocument))}
-        assert frozen == {one: get_document(session, one, T1).content_hash for one in (facts, copies)}
+        assert frozen == {one: found.content_hash for one, found in find_documents(session, [facts, copies]).items()}
     assert list(cards) == [rung for rung in Rung if not rung.is_classifier]
     retrieved, knowledge = cards[Rung.RETRIEVED]["pairs"], cards[Rung.KNOWLEDGE]["pairs"]
     assert [one["example_id"] for one in knowledge] == [one["example_id"] for one in retrieved]
@@ -106,7 +106,7 @@ def test_documents_that_are_removed_during_a_run_are_not_measured(
                 remove_documents(session, found, removed_by="operator")
 
     with sqlite_database.read() as session:
-        document = get_document(session, only, T1)
+        document = find_documents(session, [only])[only]
     run = execute_here(sqlite_database, tiny, meanwhile=meanwhile)
     assert (run.status, run.error) == (RunStatus.SUCCEEDED, None)
     with sqlite_database.read() as session:
