@@ -90,11 +90,14 @@ class Draws:
         return latent + noise * np.where(self.drop[:, None] > 0, spread, 0.0)
 
 
-def fit(curve: Curve, reference_bytes: ArrayLike, *, seed: int = 0, resample: bool = True) -> Draws:
+def fit(
+    curve: Curve, reference_bytes: ArrayLike, *, seed: int = 0, resample: bool = True, stream: int = 2
+) -> Draws:  # fmt: skip
     """Draws from the curves that the points allow.
 
     `reference_bytes` (pairs,) divides the bits. With `resample` each draw is on other unseen pairs, as the next
-    measurement will be; without, on these very pairs. Raises ValueError when the lengths differ.
+    measurement will be; without, on these very pairs. Two curves of one `seed` are on the same pairs draw by draw; give
+    them two `stream`s, for that one bends says nothing of the other. Raises ValueError when the lengths differ.
     """
     size = np.asarray(reference_bytes, dtype=float)
     if size.shape != curve.bits.shape[1:]:
@@ -103,7 +106,7 @@ def fit(curve: Curve, reference_bytes: ArrayLike, *, seed: int = 0, resample: bo
     still: Floats = np.zeros(DRAWS)
     if curve.is_constant:
         return Draws(size=curve.sizes[-1], level=scores[:, -1], drop=still, exponent=still + EXPONENT, luck=still)
-    random = np.random.default_rng([seed, 2])
+    random = np.random.default_rng([seed, stream])
     exponent = EXPONENT * np.exp(EXPONENT_SPREAD * random.normal(size=PARTICLES))
     drop = DROP * np.abs(random.normal(size=PARTICLES))
     luck = LUCK * np.exp(LUCK_SPREAD * random.normal(size=PARTICLES))
@@ -238,7 +241,7 @@ def make_forecast(
     limit = max(round(LIMIT_EXAMPLES * now / max(examples, 1)), now)
     sizes = _sizes(now, limit, STEPS_PER_DOUBLING)
     own = fit(challenger, reference_bytes, seed=seed)
-    other = fit(champion, reference_bytes, seed=seed)
+    other = fit(champion, reference_bytes, seed=seed, stream=3)
     gains = other.latent(sizes) - own.latent(sizes)
     scores = own.observed(sizes, seed)
     fine = _sizes(now, limit, STEPS_TO_CROSS)

@@ -17,6 +17,12 @@ def outlook_said(outlook: Outlook) -> str:
         )  # fmt: skip
     if outlook.prospect is Prospect.AHEAD:
         mean, low, high = outlook.gain_now
+        if low <= 0:
+            return say(
+                "`{rung}` may be ahead of `{champion}` already, by about {mean:.3f} bits per byte ({low:.3f} to "
+                "{high:.3f}): too little to tell with the examples of now.",
+                rung=outlook.rung, champion=outlook.champion, mean=mean, low=low, high=high,
+            )  # fmt: skip
         return say(
             "`{rung}` is already better than `{champion}` with the examples of now, by about {mean:.3f} bits per byte "
             "({low:.3f} to {high:.3f}).",

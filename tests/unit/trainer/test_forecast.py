@@ -127,6 +127,15 @@ def test_a_champion_that_grows_as_fast_keeps_its_lead() -> None:
     assert against_growing.chance < against_still.chance - 0.3
 
 
+def test_what_two_curves_do_from_here_on_is_not_taken_to_be_the_same() -> None:
+    """The same points for both: nothing is known of the gain, and far out it may be much, either way."""
+    team = Team(10)
+    lora = team.curve((25, 50, 100))
+    far = make_forecast("lora", lora, "retrieved", lora, team.bytes, examples=125).table[-1]
+    assert far.gain.low < -0.02 < 0.02 < far.gain.high
+    assert 0.4 < far.chance < 0.6
+
+
 def test_the_same_points_give_the_same_forecast() -> None:
     team = Team(9)
     lora, retrieved = team.curve((25, 50, 100)), team.still(0.9)

@@ -44,11 +44,19 @@ def test_not_within_the_limit() -> None:
 
 
 def test_already_better() -> None:
-    outlook = read_outlook(stored(overtakes=75), gain_now=(0.03, -0.01, 0.07), gain_doubled=(0.05, 0.0, 0.1))
+    outlook = read_outlook(stored(overtakes=75), gain_now=(0.03, 0.01, 0.07), gain_doubled=(0.05, 0.0, 0.1))
     assert outlook.prospect is Prospect.AHEAD
     assert outlook_said(outlook) == (
-        "`lora` is already better than `retrieved` with the examples of now, by about 0.030 bits per byte (−0.010 to "
+        "`lora` is already better than `retrieved` with the examples of now, by about 0.030 bits per byte (0.010 to "
         "0.070)."
+    )
+
+
+def test_ahead_within_the_noise_is_not_called_better() -> None:
+    outlook = read_outlook(stored(overtakes=75), gain_now=(0.03, -0.01, 0.07), gain_doubled=(0.05, 0.0, 0.1))
+    assert outlook_said(outlook) == (
+        "`lora` may be ahead of `retrieved` already, by about 0.030 bits per byte (−0.010 to 0.070): too little to "
+        "tell with the examples of now."
     )
 
 
