@@ -58,6 +58,7 @@ def parts() -> tuple[Part, ...]:
         Part(name="flood", seconds=80),
         Part(name="ack", seconds=210),
         Part(name="serving", seconds=200, arguments=(str(load_settings().models_dir),)),
+        Part(name="scoring", seconds=120),
         Part(name="training", seconds=220),
     )
 
