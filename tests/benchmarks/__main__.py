@@ -26,7 +26,7 @@ from rich.table import Table
 from config.settings import load_settings
 
 #: What `make bench` may take on two cores, and what one part may take before it is stopped.
-BUDGET_MINUTES = 15
+BUDGET_MINUTES = 18
 MAX_PART_SECONDS = 420.0
 
 
@@ -139,7 +139,7 @@ def read_training(lines: list[str]) -> list[Figure]:
     return [
         Figure(
             measure="training throughput against plain TRL", value=f"{ratio:.2f}x ({ours} to {stock} tokens/s)",
-            goal=">= 2x", is_met=ratio >= 2.0,
+            goal=">= 2.5x", is_met=ratio >= 2.5,
         ),
         Figure(
             measure="  held-out loss of both, nats per token", value=f"{our_loss} to {stock_loss}",

@@ -13,21 +13,23 @@ import tempfile
 import time
 from pathlib import Path
 
-from config.choosing import Retriever, choose_covering
 from config.rungs import Rung
 from config.settings import EMBEDDED_BASE_MODEL, EMBEDDED_EMBEDDING_MODEL
 from tests.benchmarks.installation import say_figure
-from tests.benchmarks.training import INSTRUCTIONS, load_pairs
+from tests.benchmarks.ladder.pairs import Sides
+from tests.benchmarks.ladder.study import make_candidate
+from tests.benchmarks.training import load_pairs
 from tests.support.tiny_model import make_tiny_adapter
 from trainer.base_models import prepare_base_model, prepare_embedding_model
-from trainer.dataset import TrainingExample, prompt_for
-from trainer.evaluate import Candidate, UnseenPair, evaluate
-from trainer.recipe import Recipe, load_recipe
+from trainer.dataset import TrainingExample
+from trainer.evaluate import UnseenPair, evaluate
+from trainer.recipe import load_recipe
 from trainer.serving.embedder import Embedder
 
 SAMPLES = Path(__file__).resolve().parents[2] / "bot" / "rehearsal" / "samples" / "debian-synopses.jsonl"
 UNSEEN, POOL = 100, 140
 GOAL_SECONDS = 180.0
+RUNGS = (Rung.ZERO_SHOT, Rung.FEW_SHOT, Rung.RETRIEVED, Rung.LORA, Rung.LORA_RETRIEVED)
 
 
 def main() -> int:
@@ -36,14 +38,15 @@ def main() -> int:
     chosen = parser.parse_args()
     base = prepare_base_model(EMBEDDED_BASE_MODEL, chosen.models)
     examples = read_examples(chosen.models)
+    sides = Sides(train=examples[UNSEEN:], validation=[], unseen=examples[:UNSEEN])
     recipe = load_recipe("cpu-small")
     with tempfile.TemporaryDirectory() as folder:
         adapter = make_tiny_adapter(Path(folder) / "adapter", base, rank=recipe.lora.r, scale=0.01)
-        candidates = [make_candidate(rung, examples[UNSEEN:], examples[:UNSEEN], recipe, adapter) for rung in Rung]
+        candidates = [make_candidate(rung, sides, recipe, adapter if rung.needs_adapter else None) for rung in RUNGS]
         began = time.perf_counter()
         cards = evaluate(
             candidates,
-            [UnseenPair(example_id=one.example_id, completion=one.completion) for one in examples[:UNSEEN]],
+            [UnseenPair(example_id=one.example_id, completion=one.completion) for one in sides.unseen],
             base_path=base, knobs=recipe.evaluation, dtype=recipe.training.dtype,
         )  # fmt: skip
         seconds = time.perf_counter() - began
@@ -74,18 +77,6 @@ def read_examples(models: Path) -> list[TrainingExample]:
         )
         for n, (pair, vector) in enumerate(zip(pairs, vectors, strict=True))
     ]  # fmt: skip
-
-
-def make_candidate(
-    rung: Rung, pool: list[TrainingExample], unseen: list[TrainingExample], recipe: Recipe, adapter: Path
-) -> Candidate:
-    """A rung's prompts for the unseen pairs, and the adapter where it needs one."""
-    knobs = recipe.rungs
-    shots = choose_covering(pool, knobs.few_shot_k) if rung is Rung.FEW_SHOT else []
-    retriever = Retriever(pool) if rung.uses_retrieval else None
-    k = knobs.lora_retrieved_k if rung is Rung.LORA_RETRIEVED else knobs.retrieved_k
-    prompts = tuple(prompt_for(rung.value, INSTRUCTIONS, one, shots=shots, retriever=retriever, k=k) for one in unseen)
-    return Candidate(rung=rung.value, prompts=prompts, adapter=adapter if rung.needs_adapter else None)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from typing import Any
 from config.prompts import Pair, build_prompt
 
 INSTRUCTIONS = "Write the one-line synopsis of this Debian package."
-REQUIRED_RATIO = 2.0
+REQUIRED_RATIO = 2.5
 #: Nats per token. Both see other batches, so their losses differ a little in either direction.
 LOSS_TOLERANCE = 0.05
 

@@ -76,7 +76,7 @@ def measure(sides: Sides, recipe: Recipe, rungs: list[Rung], seed: int) -> dict[
     with tempfile.TemporaryDirectory() as folder:
         trained = _train(sides, recipe, [rung for rung in rungs if rung.needs_adapter], base, Path(folder))
         cards = evaluate(
-            [_candidate(rung, sides, recipe, trained) for rung in rungs],
+            [make_candidate(rung, sides, recipe, _folder(trained, rung)) for rung in rungs],
             [UnseenPair(example_id=one.example_id, completion=one.completion) for one in sides.unseen],
             base_path=base, knobs=recipe.evaluation, dtype=recipe.training.dtype,
             on_scored=_say,
@@ -142,14 +142,18 @@ def _train(sides: Sides, recipe: Recipe, rungs: list[Rung], base: Path, folder: 
     return trained
 
 
-def _candidate(rung: Rung, sides: Sides, recipe: Recipe, trained: dict[Rung, TrainedAdapter]) -> Candidate:
+def make_candidate(rung: Rung, sides: Sides, recipe: Recipe, adapter: Path | None) -> Candidate:
+    """A rung with its prompts for the unseen pairs, as a run puts them together."""
     pool, choice = Pool(sides.train, sides.unseen), recipe.choice(rung)
     shots = pool.choose_shots(choice) if rung is Rung.FEW_SHOT else []
     prompts = tuple(
         prompt_for(rung.value, INSTRUCTIONS, one, shots=shots, pool=pool, choice=choice) for one in sides.unseen
     )
-    adapter = trained.get(rung)
-    return Candidate(rung=rung.value, prompts=prompts, adapter=adapter.folder if adapter else None)
+    return Candidate(rung=rung.value, prompts=prompts, adapter=adapter)
+
+
+def _folder(trained: dict[Rung, TrainedAdapter], rung: Rung) -> Path | None:
+    return trained[rung].folder if rung in trained else None
 
 
 def _facts(adapter: TrainedAdapter) -> dict[str, Any]:
