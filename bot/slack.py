@@ -52,6 +52,8 @@ MAX_PROMPTS = 4
 CHANNEL_AGE_SECONDS = 60.0
 #: Where Slack keeps files.
 _FILE_HOST = "files.slack.com"
+#: How long a file may take to come, however slowly it drips.
+DOWNLOAD_SECONDS = 60.0
 
 
 class StreamStopped(SlackRefused):
@@ -553,8 +555,9 @@ class SlackGateway:
 
         Our token goes to Slack alone: to its file host, or to where the Web API is.
         """
-        if httpx.URL(file.url).host not in (_FILE_HOST, httpx.URL(self.client.base_url).host):
+        if _origin(file.url) not in (("https", _FILE_HOST, None), _origin(self.client.base_url)):
             raise FileMissing(code="unknown_host")
+        until = time.monotonic() + DOWNLOAD_SECONDS
         headers = {"Authorization": f"Bearer {self.client.token}"}
         data = bytearray()
         try:
@@ -567,6 +570,8 @@ class SlackGateway:
                     data += chunk
                     if len(data) > MAX_BYTES:
                         break
+                    if time.monotonic() > until:
+                        raise SlackUnavailable
         except httpx.HTTPError as error:
             raise SlackUnavailable from error
         # Without the right to a file Slack sends a page to sign in on, and calls it a success.
@@ -611,6 +616,14 @@ class SlackGateway:
             raise SlackRefused(f"Slack refused the call: {code}. {details}".strip(), code=code) from error
         except (SlackRequestError, SlackClientError, OSError) as error:
             raise SlackUnavailable from error
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    try:
+        read = httpx.URL(url)
+    except httpx.InvalidURL:
+        return "", "", None
+    return read.scheme, read.host, read.port
 
 
 class FileMissing(SlackRefused):

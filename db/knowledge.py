@@ -119,14 +119,6 @@ def find_same_document(session: Session, style_id: str, scope: Scope, content_ha
     return session.scalars(query.order_by(Document.document_id).limit(1)).first()
 
 
-def list_documents_of_message(session: Session, team_id: str, channel_id: str, ts: str) -> list[Document]:
-    query = select(Document).where(
-        Document.team_id == team_id, Document.channel_id == channel_id, Document.message_ts == ts,
-        Document.removed_at.is_(None),
-    )  # fmt: skip
-    return list(session.scalars(query))
-
-
 def list_documents_of_person(session: Session, team_id: str, user_id: str) -> list[Document]:
     """What this person added or wrote, in any style. By style, then id."""
     query = select(Document).where(

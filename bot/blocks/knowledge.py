@@ -26,7 +26,7 @@ class AddForm:
     files: tuple[tuple[str, str], ...]
 
     def as_metadata(self) -> str:
-        return json.dumps(asdict(self))
+        return json.dumps(asdict(self), ensure_ascii=False)
 
     @classmethod
     def from_metadata(cls, metadata: str) -> AddForm:

@@ -1,6 +1,7 @@
 """`python -m bot.documents.child NAME`: reads one document from standard input and writes its blocks as JSON.
 
 A process of its own: what a hostile file costs in time and memory ends with it, and a parser's fault ends only it.
+The limits are its own too: they hold when the bot that waits for it is gone.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from bot.documents.formats import Reason, Unreadable, read_document
 
 #: Address space that reading one document may take, where the system knows such limits.
 MAX_MEMORY_BYTES = 1_500_000_000
+#: Processor time that it may take.
+MAX_CPU_SECONDS = 60
 
 
 def main() -> None:
-    _limit_memory()
+    _limit()
     logging.disable()  # parsers tell of every oddity; what matters is said in the answer
     try:
         found = read_document(sys.argv[1], sys.stdin.buffer.read())
@@ -38,14 +41,15 @@ def _answer(values: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(values))
 
 
-def _limit_memory() -> None:
+def _limit() -> None:
     try:
         import resource
     except ImportError:  # Windows
         return
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    if most == resource.RLIM_INFINITY or most > MAX_MEMORY_BYTES:
-        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, most))
+    for kind, wanted in ((resource.RLIMIT_AS, MAX_MEMORY_BYTES), (resource.RLIMIT_CPU, MAX_CPU_SECONDS)):
+        _, most = resource.getrlimit(kind)
+        if most == resource.RLIM_INFINITY or most > wanted:
+            resource.setrlimit(kind, (wanted, most))
 
 
 if __name__ == "__main__":

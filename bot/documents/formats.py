@@ -14,11 +14,13 @@ from enum import StrEnum
 from pathlib import PurePath
 from typing import Any
 
-from bot.domain.passages import Block, tidy
+from bot.domain.passages import MAX_HEADING_CHARS, Block, tidy
 
 MAX_BYTES = 10_000_000
 MAX_PAGES = 500
 MAX_CHARS = 2_000_000
+#: Of the text with every paragraph's headings, which are told anew with each: what the reader may send to the bot.
+MAX_TOLD_CHARS = 10_000_000
 #: Of a DOCX, which is a packed folder: what it may hold unpacked, and in how many files.
 MAX_UNPACKED_BYTES, MAX_MEMBERS = 60_000_000, 2_000
 #: Fewer letters than this a page, over all pages, are stamps on scanned pictures.
@@ -68,7 +70,9 @@ def read_document(name: str, data: bytes) -> ReadDocument:
     blocks = tuple(block for block in found.blocks if tidy(block.text))
     if not blocks:
         raise Unreadable(Reason.EMPTY)
-    if sum(len(block.text) for block in blocks) > MAX_CHARS:
+    chars = sum(len(block.text) for block in blocks)
+    told = chars + sum(len(heading) for block in blocks for heading in block.headings)
+    if chars > MAX_CHARS or told > MAX_TOLD_CHARS:
         raise Unreadable(Reason.TOO_MUCH_TEXT)
     return ReadDocument(blocks=blocks, pages=found.pages)
 
@@ -286,7 +290,7 @@ class _Outline:
 
     def enter(self, level: int, text: str) -> None:
         self._open = [one for one in self._open if one[0] < level]
-        self._open.append((level, " ".join(tidy(text).split())))
+        self._open.append((level, " ".join(tidy(text).split())[:MAX_HEADING_CHARS]))
 
     def block(self, text: str) -> Block:
         return Block(text=text, headings=tuple(heading for _, heading in self._open if heading))

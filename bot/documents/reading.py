@@ -10,6 +10,7 @@ import structlog
 
 from bot.documents.formats import MAX_BYTES, ReadDocument, Reason, Unreadable
 from bot.domain.passages import Block
+from config.settings import bare_environment
 
 log = structlog.get_logger()
 
@@ -21,9 +22,12 @@ def read_apart(name: str, data: bytes, *, timeout_seconds: float = READING_SECON
     """What `read_document` reads. Raises Unreadable, also when it takes too long or too much memory."""
     if len(data) > MAX_BYTES:
         raise Unreadable(Reason.TOO_LARGE)
-    command = [sys.executable, "-m", "bot.documents.child", name]
+    # -P: no module is taken from the folder that somebody happens to stand in, next to the file they add.
+    command = [sys.executable, "-P", "-m", "bot.documents.child", name]
     try:
-        done = subprocess.run(command, input=data, capture_output=True, timeout=timeout_seconds, check=False)
+        done = subprocess.run(
+            command, input=data, capture_output=True, timeout=timeout_seconds, check=False, env=bare_environment()
+        )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise Unreadable(Reason.TOO_SLOW) from error
     try:

@@ -110,10 +110,10 @@ def _parts(text: str, most: int) -> list[str]:
 def _by_words(sentence: str, most: int) -> list[str]:
     pieces: list[str] = []
     for word in sentence.split():
-        while estimate_tokens(word) > most:  # no word of any language: a table without blanks, or Chinese
-            pieces.append(word[:most])
-            word = word[most:]
-        pieces.append(word)
+        if estimate_tokens(word) <= most:
+            pieces.append(word)
+        else:  # no word of any language: a table without blanks, or Chinese
+            pieces += [word[start : start + most] for start in range(0, len(word), most)]
     return _joined(pieces, most)
 
 

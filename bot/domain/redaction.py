@@ -75,6 +75,7 @@ _SECRETS = tuple(
         ),
     )
 )
+_KEY_BEGINS, _KEY_ENDS = "-----BEGIN [A-Z ]*PRIVATE KEY-----", "-----END [A-Z ]*PRIVATE KEY-----"
 _SECRETS_OVER_LINES = re.compile(_SECRETS[0].pattern, re.DOTALL)
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.%+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w-])")
 _IBAN = re.compile(r"\b[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]){11,30}")
@@ -110,6 +111,15 @@ def find_sensitive(text: str) -> tuple[Finding, ...]:
                 taken.append(Finding(kind=kind, start=start, end=end))
     found = [Finding(kind=f.kind, start=origin[f.start], end=origin[f.end - 1] + 1) for f in taken]
     return tuple(sorted(found, key=lambda finding: finding.start))
+
+
+def find_key_borders(text: str, *, is_in_key: bool) -> tuple[bool, bool]:
+    """Does this part of a text begin inside of a private key, and does it end inside of one? `is_in_key`: the part
+    before it did."""
+    marks = re.findall(f"{_KEY_BEGINS}|{_KEY_ENDS}", text)
+    if not marks:
+        return is_in_key, is_in_key
+    return is_in_key or marks[0].startswith("-----END"), marks[-1].startswith("-----BEGIN")
 
 
 def redact_pair(prompt: str, completion: str) -> Redacted:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import insert
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 from bot.documents.formats import MAX_BYTES, MAX_CHARS, MAX_PAGES, ReadDocument, Unreadable
 from bot.documents.reading import read_apart
 from bot.domain.passages import PassageText, plain_name, split_passages
-from bot.domain.redaction import Sensitive, find_sensitive
+from bot.domain.redaction import Sensitive, find_key_borders, find_sensitive
 from bot.errors import DocumentRefused, StyleUnknown, TransferRefused
 from bot.operations.erasure import finish_erasure
 from bot.operations.transfer import OPERATOR, find_style, find_team, opened
@@ -54,6 +55,8 @@ class Origin:
     message_ts: str | None = None
     permalink: str | None = None
     author_id: str | None = None
+    #: When the work on it began: who is forgotten after that leaves no document, however long reading takes.
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,7 @@ def add_document(database: Database, *, style_id: str, name: str, data: bytes, o
     content_hash = _hash_of(passages)
     with database.write() as session:
         style = lock_style(session, style_id)
+        _check_not_forgotten(session, style.team_id, origin, title)
         known = find_same_document(session, style_id, style.scope, content_hash)
         if known is not None:
             return Added(
@@ -124,10 +128,32 @@ def _read(title: str, data: bytes) -> tuple[list[PassageText], int]:
             )
         ) from error  # fmt: skip
     passages = split_passages(read.blocks)
-    clean = [one for one in passages if not _has_secret(f"{one.heading}\n{one.text}")]
+    clean = _without_secrets(passages)
     if not clean:
         raise DocumentRefused(texts.only_secrets(title))
     return clean, len(passages) - len(clean)
+
+
+def _check_not_forgotten(session: Session, team_id: str, origin: Origin, title: str) -> None:
+    if origin.since is None:
+        return
+    for user_id in {origin.added_by, origin.author_id or origin.added_by}:
+        for entry in audit.list_audit(session, user_id):
+            is_forgetting = (entry.team_id, entry.action) == (team_id, "person.forgotten")
+            if is_forgetting and entry.at >= origin.since:
+                raise DocumentRefused(texts.person_forgotten(title))
+
+
+def _without_secrets(passages: Sequence[PassageText]) -> list[PassageText]:
+    """A private key is longer than a passage: of those in its midst none would be known for what it is."""
+    clean: list[PassageText] = []
+    is_in_key, heading = False, ""
+    for one in passages:
+        begins_in_key, is_in_key = find_key_borders(one.text, is_in_key=is_in_key and one.heading == heading)
+        heading = one.heading
+        if not begins_in_key and not _has_secret(f"{one.heading}\n{one.text}"):
+            clean.append(one)
+    return clean
 
 
 def _has_secret(text: str) -> bool:

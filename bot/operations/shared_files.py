@@ -92,11 +92,13 @@ def add_shared_file(
         raise OutOfScope(texts.not_shared_here(order.name))
     if not file.is_readable:
         raise DocumentRefused(texts.not_hosted(order.name))
+    with database.read() as session:
+        since = now_in_database(session)
     return add_document(
         database, style_id=order.style_id, name=file.name, data=download(),
         origin=Origin(
             source=DocumentSource.SLACK, added_by=actor.user_id, channel_id=channel.channel_id,
-            message_ts=order.message_ts, permalink=order.permalink, author_id=file.author_id,
+            message_ts=order.message_ts, permalink=order.permalink, author_id=file.author_id, since=since,
         ),
     )  # fmt: skip
 

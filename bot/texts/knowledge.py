@@ -135,6 +135,14 @@ def file_gone(name: str) -> str:
     return say("“{name}” was not added: I cannot read it in Slack any more. Share it again and add it.", name=name)
 
 
+def person_forgotten(name: str) -> str:
+    return say(
+        "“{name}” was not added: whoever shared or added it was forgotten meanwhile. If it shall be known, share it "
+        "again yourself and add it.",
+        name=name,
+    )
+
+
 def not_hosted(name: str) -> str:
     return say(
         "“{name}” was not added: Slack only links to it and does not hold it. Download it and share the file itself.",

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, select
 
 from bot.app import Bot
+from bot.blocks.knowledge import MAX_FILES, NAME_CHARS, AddForm
+from bot.domain.passages import plain_name
+from bot.errors import DocumentRefused
+from bot.operations.forget import confirm_forgetting, quote_forgetting
+from bot.operations.shared_files import ReadingOrder, add_shared_file
 from bot.rehearsal.options import InstalledApp
 from bot.rehearsal.people import Person
 from bot.rehearsal.seed import ANA, BRAND, GENERAL, GUEST, LEADS, MIA, PARTNERS, RAVI, TEAM_ID
@@ -201,3 +207,59 @@ def test_without_the_scope_slack_sends_a_page_and_the_bot_does_not_take_it_for_t
     for file in files:
         with pytest.raises(FileMissing):
             bot.services.slack.download_file(file)
+
+
+def test_who_is_forgotten_while_their_file_is_read_leaves_no_document(
+    bot: Bot, workspace: Workspace, style: Style
+) -> None:
+    mia, ravi = people(workspace, MIA, RAVI)
+    add(ravi, GENERAL, share(mia, GENERAL, "first.md", HANDBOOK))
+    wait_for_direct(ravi, "knows “first.md” now")
+    message = share(mia, GENERAL, "second.md", b"Travel is second class.")
+    services = bot.services
+    file = services.slack.get_file(message["files"][0]["id"])
+    order = ReadingOrder(
+        order_id="in_1", style_id=style.style_id, channel_id=GENERAL, message_ts=message["ts"], file_id=file.file_id,
+        name="second.md", permalink=None,
+    )  # fmt: skip
+
+    def download() -> bytes:
+        actor = services.people.get_actor(TEAM_ID, MIA)
+        quote_forgetting(services.database, actor, MIA)
+        with services.database.read() as session:
+            quote = session.scalars(select(AuditEntry).where(AuditEntry.action == "forget.quoted")).one()
+        assert confirm_forgetting(services.database, services.settings, actor, quote.audit_id).documents == 1
+        return services.slack.download_file(file)
+
+    with pytest.raises(DocumentRefused, match="was forgotten meanwhile"):
+        add_shared_file(
+            services.database, services.people.get_actor(TEAM_ID, RAVI), services.slack.get_channel(GENERAL), order,
+            file, download,
+        )  # fmt: skip
+    assert [one.title for one in documents(bot)] == [""]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://files.slack.com/a",
+        "https://files.slack.com:444/a",
+        "https://files.slack.com@127.0.0.1/a",
+        "https://[",
+        "",
+    ],
+)
+def test_the_token_goes_to_slacks_file_host_over_https_alone(
+    bot: Bot, workspace: Workspace, style: Style, url: str
+) -> None:
+    [shared] = share(workspace.person(RAVI), GENERAL, "handbook.md", HANDBOOK)["files"]
+    with pytest.raises(FileMissing):
+        bot.services.slack.download_file(replace(bot.services.slack.get_file(shared["id"]), url=url))
+
+
+@pytest.mark.parametrize("letter", ["д", "語", '"'])
+def test_the_window_carries_ten_files_with_long_names_of_any_script(letter: str) -> None:
+    files = tuple((f"F{number:010d}", plain_name(letter * 300, NAME_CHARS)) for number in range(MAX_FILES))
+    form = AddForm(channel_id="C0123456789", ts="1700000000.123456", files=files)
+    assert len(form.as_metadata()) <= 3_000
+    assert AddForm.from_metadata(form.as_metadata()) == form

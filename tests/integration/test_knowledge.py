@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from bot.documents.formats import Reason, Unreadable
+from bot.documents.formats import MAX_CHARS, Reason, Unreadable
 from bot.documents.reading import read_apart
-from bot.domain.passages import MAX_TOKENS, estimate_tokens
+from bot.domain.passages import MAX_HEADING_CHARS, MAX_TOKENS, estimate_tokens
 from bot.errors import DocumentRefused
 from bot.operations.knowledge import Added, Origin, add_document, add_files, list_files, remove_file
 from config.settings import Settings
@@ -331,3 +331,46 @@ def test_another_scopes_and_another_styles_passages_are_never_listed(database: D
         for scope, text in ((WORKSPACE, "The public fact."), (private, "The private fact.")):
             assert [one.text for one in list_passages(session, style_id, scope)] == [text]
         assert list_passages(session, style_id, Scope(team_id="T2")) == []
+
+
+# ------------------------------------------------------------------------------------------------ hostile files
+
+
+def test_a_file_that_is_one_long_word_is_cut_in_one_pass(database: Database, style: str) -> None:
+    """Cut from the front again and again, this one takes a quarter of an hour."""
+    added = add(database, style, "minified.txt", b"a" * (MAX_CHARS - 1))
+    assert added.passages == len(passages(database, style)) > 1_000
+
+
+def test_headings_are_told_with_every_paragraph_and_count_with_it() -> None:
+    found = read_apart("long.md", b"# " + b"h" * 100_000 + b"\n\n" + b"a\n\n" * 1_000)
+    assert {len(block.headings[0]) for block in found.blocks} == {MAX_HEADING_CHARS}
+    nested = b"".join(b"#" * level + b" " + b"h" * 300 + b"\n\n" for level in range(1, 7))
+    with pytest.raises(Unreadable) as refused:
+        read_apart("nested.md", nested + b"a\n\n" * 9_000)
+    assert refused.value.reason is Reason.TOO_MUCH_TEXT
+
+
+def test_the_reader_hears_no_secret_and_takes_no_module_from_the_folder_it_is_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, here = tmp_path / "told", tmp_path / "here"
+    here.mkdir()
+    (here / "pypdf.py").write_text(f"import os; open({str(told)!r}, 'w').write(str(os.environ))")
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HUISSTIJL_SLACK_BOT_TOKEN", "xoxb-of-the-bot")
+    assert read_apart("a.pdf", make_pdf([["Parental leave lasts 26 weeks."]])).pages == 1
+    assert not told.exists()
+    monkeypatch.setenv("PYTHONPATH", str(here))  # what the operator has set is another matter
+    with pytest.raises(Unreadable):
+        read_apart("a.pdf", make_pdf([["Parental leave lasts 26 weeks."]]))
+    assert "PATH" in told.read_text()
+    assert "xoxb-of-the-bot" not in told.read_text()
+
+
+def test_of_a_private_key_that_fills_several_passages_none_is_kept(database: Database, style: str) -> None:
+    body = "\n".join(f"MIIEowIBAAKCAQEA{number:048d}" for number in range(40))
+    key = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----"
+    added = add(database, style, "runbook.md", f"# Start\n\nAsk Ravi.\n\n# Key\n\n{key}\n\n# End\n\nBye.".encode())
+    assert added.left_out > 3
+    assert told(database, style) == [("Start", None, "Ask Ravi."), ("End", None, "Bye.")]
