@@ -142,6 +142,12 @@ class _Memory:
             self._kept.popitem(last=False)
 
 
+def forget_kept(engine: Engine) -> None:
+    """Let go of all texts that are kept: some were erased, and nobody may ever search their style again."""
+    with _memories_lock:
+        _memories.pop(engine, None)
+
+
 _memories: WeakKeyDictionary[Engine, _Memory] = WeakKeyDictionary()
 _memories_lock = threading.Lock()
 

@@ -15,8 +15,8 @@ from bot.documents.formats import Reason, Unreadable, read_document
 
 #: Address space that reading one document may take, where the system knows such limits.
 MAX_MEMORY_BYTES = 1_500_000_000
-#: Processor time that it may take.
-MAX_CPU_SECONDS = 60
+#: Processor time that it may take: a little more than it is waited for.
+MAX_CPU_SECONDS = 30
 
 
 def main() -> None:

@@ -14,13 +14,15 @@ from db.drafts import Draft
 from db.erasure import ERASED
 from db.examples import Example
 from db.knowledge import find_missing_passages
+from db.search import forget_kept
 from db.session import Database
 
 log = structlog.get_logger()
 
 
 def finish_erasure(database: Database, settings: Settings) -> None:
-    """What was erased from the rows goes from the log of prompts too, where one is kept, and from SQLite's log."""
+    """What was erased from the rows goes from our memory, the log of prompts, where one is kept, and SQLite's log."""
+    forget_kept(database.engine)
     if settings.prompt_log is not None:
         _clear_prompt_log(database, settings.prompt_log)
     if not database.truncate_log():

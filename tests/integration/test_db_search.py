@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from config.choosing import NEUTRAL_QUALITY, Choice, Retriever
+from bot.operations.examples import withdraw_examples_of_message
+from config.choosing import NEUTRAL_QUALITY, Candidate, Choice, Retriever
 from db.examples import ExampleSource, ExampleStatus, list_approved_examples, save_embeddings, transition
 from db.quality import list_qualities
 from db.reviews import ReviewDecision, save_review
@@ -157,6 +159,27 @@ def test_what_was_kept_of_an_earlier_search_is_as_new_as_the_database(database):
         assert [(hit.example.example_id, hit.similarity) for hit in hits] == [
             (one.example.example_id, one.similarity) for one in expected
         ]
+
+
+def test_a_text_that_was_erased_is_in_memory_no_more_even_if_nobody_ever_searches_again(database, settings):
+    with database.write() as session:
+        style = make_style(session)
+        made = make_example(
+            session, style, status=ExampleStatus.APPROVED, channel_id="C1", message_ts="17.1", prompt="Erased one day"
+        )
+    with database.read() as session:
+        found = find_fixed_examples(
+            session, style.style_id, style.scope, embedding_model=EMBEDDING_MODEL, choice=Choice(k=1)
+        )
+        assert [one.example_id for one in found] == [made.example_id]
+    assert _kept_prompts("Erased one day") == 1
+    assert withdraw_examples_of_message(database, settings, style.team_id, "C1", "17.1")
+    assert _kept_prompts("Erased one day") == 0
+
+
+def _kept_prompts(prompt):
+    gc.collect()
+    return sum(isinstance(one, Candidate) and one.prompt == prompt for one in gc.get_objects())
 
 
 def test_nothing_of_a_transaction_that_was_undone_is_kept(database):
