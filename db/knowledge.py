@@ -181,12 +181,6 @@ def list_quotable(
     ]  # fmt: skip
 
 
-def find_missing_passages(session: Session, passage_ids: Collection[str]) -> set[str]:
-    """Those of them that were erased."""
-    found = session.scalars(select(Passage.passage_id).where(Passage.passage_id.in_(passage_ids)))
-    return set(passage_ids) - set(found)
-
-
 def list_unembedded_passages(session: Session, embedding_model: str, limit: int) -> list[tuple[Passage, str]]:
     """Passages whose embedding is missing or from another embedding model, with their document's title."""
     query = (

@@ -10,7 +10,9 @@ import json
 import os
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Collection
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ import structlog
 log = structlog.get_logger()
 
 MAX_BYTES = 5_000_000
+#: Ids of the examples and passages that stand in the prompt which this thread sends next.
+SHOWN: ContextVar[Collection[str]] = ContextVar("shown", default=())
 
 
 class PromptLog:
@@ -29,12 +33,13 @@ class PromptLog:
         self._lock = threading.Lock()
 
     def add(self, arguments: dict[str, Any]) -> None:
-        """The arguments of one request for a chat completion, and the draft that it is for."""
+        """The arguments of one request for a chat completion, the draft that it is for and what SHOWN says of it."""
         if self._path is None:
             return
         told = {name: arguments[name] for name in ("model", "max_tokens", "temperature", "messages")}
         draft_id = structlog.contextvars.get_contextvars().get("draft_id")
-        line = json.dumps({"at": time.time(), "draft_id": draft_id, **told}, ensure_ascii=False)
+        told |= {"at": time.time(), "draft_id": draft_id, "shown": sorted(SHOWN.get())}
+        line = json.dumps(told, ensure_ascii=False)
         try:
             with self._lock:
                 self._append(self._path, line)
@@ -50,9 +55,15 @@ class PromptLog:
             file.write(line + "\n")
 
 
-def read_draft_ids(path: Path) -> set[str]:
-    """The drafts whose prompts are written down."""
-    return {draft_id for file in _files(path) for line in _lines(file) if (draft_id := _draft_of(line))}
+def read_shown(path: Path) -> dict[str, set[str]]:
+    """The drafts whose prompts are written down, and what stood in them: more than in a draft's last one, where the
+    first did not fit."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for file in _files(path):
+        for line in _lines(file):
+            if draft_id := _draft_of(line):
+                found[draft_id] |= set(json.loads(line).get("shown") or ())
+    return found
 
 
 def drop_drafts(path: Path, draft_ids: Collection[str]) -> None:

@@ -21,6 +21,8 @@ class Work:
     raw: str = ""
     safe: SafeStream = field(default_factory=SafeStream)
     plan: Plan | None = None
+    #: Ids of the examples and passages that stood in any prompt of this draft's.
+    shown: set[str] = field(default_factory=set)
     first_token_seconds: float | None = None
     last: Piece | None = None
     was_cut: bool = False

@@ -35,6 +35,7 @@ from bot.domain.values import MessageRef
 from bot.domain.variants import GREEDY, MAX_TRIES, Gate, Sampling, choose_sampling
 from bot.drafting.labelling import Labelling
 from bot.drafting.model import Piece
+from bot.drafting.prompt_log import SHOWN
 from bot.drafting.rung import Plan, make_plan, make_plan_without_adapter
 from bot.drafting.status_line import StatusLine
 from bot.drafting.stream import PressedStop, ThreadStream, end_session, end_stream
@@ -53,7 +54,7 @@ from bot.errors import (
 from bot.language import speaking
 from bot.operations.comparisons import Settled, settle
 from bot.operations.drafts import buttons_of, root_key, shape_of
-from bot.operations.erasure import finish_erasure
+from bot.operations.erasure import finish_erasure, finish_late_erasure
 from bot.services import Services
 from bot.slack import MessageMissing
 from bot.texts import drafting as texts
@@ -118,7 +119,13 @@ class DraftWorkers(Workers):
                 structlog.contextvars.bound_contextvars(draft_id=work.draft.draft_id, team_id=work.draft.team_id),
                 self._speaking_to_requester(work.draft),
             ):
-                self._bring_to_an_end(work)
+                try:
+                    self._bring_to_an_end(work)
+                finally:
+                    with suppress(DatabaseUnavailable):
+                        finish_late_erasure(
+                            self._services.database, self._services.settings, work.draft.draft_id, work.shown
+                        )  # fmt: skip
         finally:
             with self._held_lock:
                 self._held.pop(work.draft.draft_id, None)
@@ -224,6 +231,8 @@ class DraftWorkers(Workers):
         busy_until = time.monotonic() + services.settings.first_token_deadline_seconds
         while True:
             work.plan = plan
+            SHOWN.set({one.example_id for one in plan.examples} | {one.passage_id for one in plan.passages})
+            work.shown |= set(SHOWN.get())
             if work.is_over.is_set():
                 raise PressedStop  # nobody waits for it any more, and the model hears nothing of it
             try:

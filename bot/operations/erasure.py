@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.drafting.prompt_log import drop_drafts, read_draft_ids
+from bot.drafting.prompt_log import drop_drafts, read_shown
 from config.settings import Settings
-from db.drafts import Draft
+from db.drafts import Draft, get_draft
 from db.erasure import ERASED
 from db.examples import Example
-from db.knowledge import find_missing_passages
+from db.knowledge import Passage
 from db.search import forget_kept
 from db.session import Database
 
@@ -29,27 +30,39 @@ def finish_erasure(database: Database, settings: Settings) -> None:
         log.info("erasure.log_in_use")  # the clock tries again, see bot/clock/tick.py
 
 
+def finish_late_erasure(database: Database, settings: Settings, draft_id: str, shown: Collection[str]) -> None:
+    """A draft is through, and its prompts are written down. What stood in them (ids) may have been erased after they
+    were put together and before they were in the log, where nothing was found of it then."""
+    if settings.prompt_log is None:
+        return
+    with database.read() as session:
+        is_late = bool(_find_erased(session, shown)) or get_draft(session, draft_id).is_erased
+    if is_late:
+        finish_erasure(database, settings)
+
+
 def _clear_prompt_log(database: Database, path: Path) -> None:
     """Drop the prompts that held what is erased: it is found by the drafts that they were for, not by its text."""
     with database.read() as session:
-        drafts = [session.get(Draft, draft_id) for draft_id in sorted(read_draft_ids(path))]
+        logged = read_shown(path)
+        drafts = [session.get(Draft, draft_id) for draft_id in sorted(logged)]
         known = [draft for draft in drafts if draft is not None]
-        shown = {example_id for draft in known for example_id in draft.example_ids}
-        erased = set(
-            session.scalars(
-                select(Example.example_id).where(Example.example_id.in_(shown), Example.content_hash == ERASED)
-            )
-        )
-        removed = find_missing_passages(session, {passage_id for draft in known for passage_id in draft.passage_ids})
+        shown = {one.draft_id: logged[one.draft_id] | {*one.example_ids, *one.passage_ids} for one in known}
+        erased = _find_erased(session, {text_id for ids in shown.values() for text_id in ids})
         threads = {(draft.channel_id, draft.thread_ts) for draft in known if _is_erased(session, draft)}
         gone = {
             draft.draft_id
             for draft in known
-            if erased & set(draft.example_ids)
-            or removed & set(draft.passage_ids)
-            or (draft.channel_id, draft.thread_ts) in threads
+            if erased & shown[draft.draft_id] or (draft.channel_id, draft.thread_ts) in threads
         }
     drop_drafts(path, gone)
+
+
+def _find_erased(session: Session, text_ids: Collection[str]) -> set[str]:
+    """Those of these examples and passages of which nothing is left."""
+    whole = select(Example.example_id).where(Example.example_id.in_(text_ids), Example.content_hash != ERASED)
+    kept = select(Passage.passage_id).where(Passage.passage_id.in_(text_ids))
+    return set(text_ids) - set(session.scalars(whole)) - set(session.scalars(kept))
 
 
 def _is_erased(session: Session, draft: Draft) -> bool:

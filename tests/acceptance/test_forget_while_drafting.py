@@ -8,14 +8,17 @@ import pytest
 
 from bot.app import Bot
 from bot.drafting.worker import DraftWorkers
+from bot.operations.examples import withdraw_examples_of_message
 from bot.rehearsal.people import Person
 from bot.rehearsal.seed import BRAND, GENERAL, MIA, TEAM_ID
 from bot.rehearsal.workspace import Workspace
 from config.rungs import Rung
 from config.settings import Settings
 from db.drafts import Draft, DraftStatus
+from db.examples import ExampleStatus
+from db.styles import Style
 from tests.acceptance.test_forget import files_with, is_quiet
-from tests.support.factories import make_promotion, make_style
+from tests.support.factories import make_example, make_promotion, make_style
 from tests.support.model_server import ScriptedModel
 from tests.support.steps import wait_for_ephemeral
 from tests.support.wait import wait_until
@@ -153,3 +156,27 @@ def test_what_is_asked_of_a_model_that_is_still_loaded_is_asked_no_more(
     model.is_loading = False
     assert_nothing_is_left(bot, workspace, mia, asked["ts"], bot_settings)
     assert model.history == []
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+def test_an_example_that_is_erased_while_another_persons_draft_shows_it_is_in_no_log(
+    bot: Bot, workspace: Workspace, model: ScriptedModel, bot_settings: Settings, is_long: bool
+) -> None:
+    """The row of a draft of which nothing is visible does not say yet what its prompt holds; and its last prompt holds
+    less than the first one where that was too long."""
+    mia = workspace.person(MIA)
+    services = bot.services
+    with services.database.write() as session:
+        style = session.query(Style).one()
+        make_example(
+            session, style, status=ExampleStatus.APPROVED, channel_id=BRAND, message_ts="17.1",
+            prompt="tell them about the launch", completion=f"The {CANARY} has landed.",
+        )  # fmt: skip
+    if is_long:
+        model.fail(400, code="context_length_exceeded")
+    model.hang()
+    mia.mention_bot(BRAND, "tell them about the launch")
+    wait_until(lambda: len(model.history) > is_long, what="a model that is asked")
+    assert files_with(bot_settings.data_dir, [CANARY]) != []
+    assert withdraw_examples_of_message(services.database, services.settings, TEAM_ID, BRAND, "17.1")
+    assert files_with(bot_settings.data_dir, [CANARY]) == []
