@@ -23,7 +23,7 @@ from bot.drafting.worker import DraftWorkers
 from bot.errors import HuisstijlError
 from bot.home import HomeKeeper
 from bot.http import HttpEvents
-from bot.inbox import InboxWorkers
+from bot.inbox import InboxWorkers, ReadingWorker
 from bot.ingress import InboxWriter, Ingress, RightOfWay
 from bot.listeners import REACTIONS, ROUTES
 from bot.outbox import OutboxSender
@@ -119,6 +119,7 @@ def build_app(settings: Settings, routes: tuple[Route, ...] = ROUTES) -> Bot:
             writer,
             OutboxSender(slack, database, settings, wakeups.outbox, right_of_way),
             InboxWorkers(app, database, settings, wakeups.inbox, right_of_way),
+            ReadingWorker(app, database, settings, wakeups.reading, right_of_way),
             DraftWorkers(services),
             Suggester(services),
             Embedder(services),

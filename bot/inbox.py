@@ -26,17 +26,18 @@ from db.session import Database
 
 log = structlog.get_logger()
 
-BATCH = 20
 MAX_ATTEMPTS = 8
 
 
 class InboxWorkers(Workers):
     """Threads that claim stored deliveries and run them."""
 
-    def __init__(
-        self, app: App, database: Database, settings: Settings, bell: Bell, right_of_way: RightOfWay, threads: int = 3
-    ) -> None:
-        super().__init__("inbox", bell=bell, poll_seconds=settings.poll_seconds, threads=threads, stop_seconds=10.0)
+    NAME, BATCH, THREADS = "inbox", 20, 3
+
+    def __init__(self, app: App, database: Database, settings: Settings, bell: Bell, right_of_way: RightOfWay) -> None:
+        super().__init__(
+            self.NAME, bell=bell, poll_seconds=settings.poll_seconds, threads=self.THREADS, stop_seconds=10.0
+        )
         self._app = app
         self._database = database
         self._settings = settings
@@ -44,8 +45,8 @@ class InboxWorkers(Workers):
 
     def work_once(self, owner: str) -> bool:
         with self._database.write() as session:
-            events = claim_events(session, owner=owner, lease_seconds=self._settings.lease_seconds, limit=BATCH)
-        if len(events) == BATCH:
+            events = self._claim(session, owner)
+        if len(events) == self.BATCH:
             self._bell.ring()  # there may be more: another worker looks
         results = [(event, self._dispatch(event)) for event in events]
         if results:
@@ -61,6 +62,9 @@ class InboxWorkers(Workers):
                         _owe_apology(session, event)
         return bool(results)
 
+    def _claim(self, session: Session, owner: str) -> list[InboxEvent]:
+        return claim_events(session, owner=owner, lease_seconds=self._settings.lease_seconds, limit=self.BATCH)
+
     def _dispatch(self, event: InboxEvent) -> tuple[InboxStatus, str | None]:
         """Run one delivery; a fault that passes puts it back, up to a limit."""
         self._right_of_way.give()
@@ -72,6 +76,17 @@ class InboxWorkers(Workers):
             return InboxStatus.PENDING, f"attempt {event.attempts} answered {response.status}"
         log.error("delivery.given_up", reference=event.inbox_id, event_key=event.event_key, kind=event.kind)
         return InboxStatus.FAILED, f"given up after {event.attempts} attempts"
+
+
+class ReadingWorker(InboxWorkers):
+    """One thread for what takes long, a document at a time: it may be fetched for a minute and read for half of one."""
+
+    NAME, BATCH, THREADS = "reading", 1, 1
+    #: Longer than fetching and reading may take together, or a second worker would do it once more.
+    LEASE_SECONDS = 180.0
+
+    def _claim(self, session: Session, owner: str) -> list[InboxEvent]:
+        return claim_events(session, owner=owner, lease_seconds=self.LEASE_SECONDS, limit=self.BATCH, is_reading=True)
 
 
 def _owe_apology(session: Session, event: InboxEvent) -> None:

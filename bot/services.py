@@ -26,6 +26,8 @@ class Wakeups:
     outbox: Bell = field(default_factory=Bell)
     drafts: Bell = field(default_factory=Bell)
     embeddings: Bell = field(default_factory=Bell)
+    #: A document was ordered to be read.
+    reading: Bell = field(default_factory=Bell)
     #: Somebody pressed Stop.
     stops: Bell = field(default_factory=Bell)
 

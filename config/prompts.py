@@ -66,8 +66,8 @@ def build_prompt(
     return messages
 
 
-#: What a chat template could take for the end of a turn: `<|im_end|>`, `<start_of_turn>`, `</s>`, `[INST]`.
-_CONTROL = re.compile(r"<(?=[|/\w])|\[(?=/?[A-Z_]{2,}\])")
+#: What a chat template could take for the end of a turn: `<|im_end|>`, `<｜User｜>`, `<start_of_turn>`, `</s>`, `[INST]`.
+_CONTROL = re.compile(r"<(?=[|\uff5c/\w])|\[(?=/?[A-Z_]{2,}\])")
 
 
 def _quoted(quotes: Sequence[Quote], request: str) -> str:

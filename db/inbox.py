@@ -15,6 +15,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from db.base import ID, SLACK_ID, Base, insert_new, now_in_database, words
 from db.claims import Claimable, claim_next, lease_lapsed
 
+#: The kind of a delivery that we order ourselves and that takes long: a document to fetch and to read.
+READING = "reading"
+
 
 class InboxStatus(StrEnum):
     PENDING = "pending"  #: Stored and acknowledged; nobody works on it.
@@ -31,7 +34,7 @@ class InboxEvent(Claimable, Base):
     #: Unique name of the delivery: Slack's event_id, or what identifies a command or click.
     event_key: Mapped[str] = mapped_column(String(255), unique=True)
     team_id: Mapped[str] = mapped_column(SLACK_ID)
-    #: Slack's word for the delivery: event_callback, slash_commands, block_actions, view_submission, …
+    #: Slack's word for the delivery: event_callback, slash_commands, block_actions, view_submission, …; or READING.
     kind: Mapped[str] = mapped_column(String(64))
     body: Mapped[dict[str, Any]]
     status: Mapped[InboxStatus] = mapped_column(words(InboxStatus), default=InboxStatus.PENDING)
@@ -45,12 +48,17 @@ def store_events(session: Session, rows: list[dict[str, Any]]) -> set[str]:
     return set(insert_new(session, InboxEvent, rows, unique=["event_key"]))
 
 
-def claim_events(session: Session, *, owner: str, lease_seconds: float, limit: int) -> list[InboxEvent]:
-    """The oldest deliveries nobody works on, or whose worker died."""
+def claim_events(
+    session: Session, *, owner: str, lease_seconds: float, limit: int, is_reading: bool = False
+) -> list[InboxEvent]:
+    """The oldest deliveries nobody works on, or whose worker died. Those that take long are claimed apart, so that
+    nothing quick waits behind them."""
+    kind = InboxEvent.kind == READING if is_reading else InboxEvent.kind != READING
     return claim_next(
         session,
         InboxEvent,
-        where=or_(
+        where=kind
+        & or_(
             InboxEvent.status == InboxStatus.PENDING,
             (InboxEvent.status == InboxStatus.CLAIMED) & lease_lapsed(session, InboxEvent),
         ),

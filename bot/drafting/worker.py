@@ -183,14 +183,19 @@ class DraftWorkers(Workers):
             is_whole=draft.is_private or draft.comparison_id is not None,
         )  # fmt: skip
         try:
+            self._answer(work, stream)
+        except ClaimLost:
+            self._take_away_erased(work, stream)
+            raise  # another worker has it, or nobody needs it any more
+
+    def _answer(self, work: Work, stream: ThreadStream) -> None:
+        """Write the draft, or say why it cannot be. Raises ClaimLost, DatabaseUnavailable."""
+        try:
             self._write(work, stream)
             self._complete(work, stream)
         except PressedStop:
             self._stop(work, stream)
-        except ClaimLost:
-            self._take_away_erased(work, stream)
-            raise  # another worker has it, or nobody needs it any more
-        except DatabaseUnavailable:
+        except (ClaimLost, DatabaseUnavailable):
             raise
         except Exception as error:
             explanation = explain(error)

@@ -61,7 +61,7 @@ def submit_add(services: Services, submission: Submission) -> FieldErrors | None
         services.database, actor, channel, submission.text(STYLE_BLOCK), message_ts=form.ts, permalink=permalink,
         files=form.files, body=body,
     )  # fmt: skip
-    services.wakeups.inbox.ring()
+    services.wakeups.reading.ring()
     return None
 
 

@@ -23,7 +23,7 @@ from bot.texts import knowledge as texts
 from config.settings import Settings
 from db.base import new_id, now_in_database
 from db.examples import ExampleSource
-from db.inbox import InboxStatus, store_events
+from db.inbox import READING, InboxStatus, store_events
 from db.knowledge import Document, DocumentNotFound, DocumentSource, list_documents
 from db.session import Database
 from db.styles import Style, StyleNotFound, get_style, list_usable_styles
@@ -76,7 +76,7 @@ def order_reading(
             )  # fmt: skip
             row = {
                 "inbox_id": new_id("in"), "event_key": f"read:{message_ts}:{file_id}:{style_id}:{order.order_id}",
-                "team_id": actor.team_id, "kind": "block_actions", "body": body(order), "status": InboxStatus.PENDING,
+                "team_id": actor.team_id, "kind": READING, "body": body(order), "status": InboxStatus.PENDING,
                 "fence": 0, "attempts": 0, "received_at": now,
             }  # fmt: skip
             store_events(session, [row])

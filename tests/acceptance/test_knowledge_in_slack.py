@@ -106,6 +106,18 @@ def test_each_file_of_a_message_gets_its_own_answer(bot: Bot, workspace: Workspa
     assert [one.title for one in documents(bot)] == ["travel.docx", "handbook.md", "page.html"]
 
 
+def test_nobody_waits_behind_files_that_are_slow_to_fetch(bot: Bot, workspace: Workspace, style: Style) -> None:
+    ravi, mia = people(workspace, RAVI, MIA)
+    workspace.fail("files.info", status=200, hang_seconds=4.0, times=6)
+    for number in range(6):
+        add(ravi, GENERAL, share(ravi, GENERAL, f"rules-{number}.txt", f"Rule {number}: be kind.".encode()))
+    mia.slash("/huisstijl", "help", GENERAL)
+    wait_for_ephemeral(mia, GENERAL, "/huisstijl forget")
+    assert documents(bot) == []  # she was answered while the first file was being fetched
+    workspace.heal()
+    wait_for_direct(ravi, "knows “rules-5.txt” now")
+
+
 def test_a_message_without_a_file_says_so(bot: Bot, workspace: Workspace, style: Style) -> None:
     ravi = workspace.person(RAVI)
     message = ravi.post(GENERAL, "Parental leave lasts 26 weeks.")
