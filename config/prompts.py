@@ -66,7 +66,7 @@ def build_prompt(
     return messages
 
 
-#: What a chat template could take for the end of a turn: `<|im_end|>`, `<｜User｜>`, `<start_of_turn>`, `</s>`, `[INST]`.
+#: What a chat template could take for the end of a turn: `<|im_end|>`, `<｜User｜>`, `</s>`, `[INST]`.
 _CONTROL = re.compile(r"<(?=[|\uff5c/\w])|\[(?=/?[A-Z_]{2,}\])")
 
 
