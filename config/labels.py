@@ -33,11 +33,6 @@ def collect_labels(completions: Iterable[str], *, limit: int = MAX_LABELS) -> tu
     return tuple(min(spellings[name], key=lambda one: (-spellings[name][one], one)) for name in sorted(frequent))
 
 
-def is_same_label(one: str, other: str) -> bool:
-    """Labels that differ in case or white space alone are one label."""
-    return normalise(one) == normalise(other)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """How a candidate's scores become probabilities, and how probable an answer has to be; fitted on validation."""

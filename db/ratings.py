@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, func, select
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from db.base import SLACK_ID, Base
@@ -25,10 +25,3 @@ class Rating(Base):
 def save_rating(session: Session, rating: Rating) -> None:
     """Store what a person says; it takes the place of what they said before."""
     session.merge(rating)
-
-
-def count_ratings(session: Session, style_id: str, since: datetime) -> tuple[int, int]:
-    """Good and bad ratings of a style's drafts since then."""
-    query = select(Rating.is_good, func.count()).where(Rating.style_id == style_id, Rating.rated_at > since)
-    counted = dict(session.execute(query.group_by(Rating.is_good)).tuples().all())
-    return counted.get(True, 0), counted.get(False, 0)

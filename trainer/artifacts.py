@@ -441,20 +441,6 @@ def fetch_files(
     return target
 
 
-def verify_folder(
-    folder: Path,
-    name: str,
-    verify_key: Ed25519PublicKey,
-    expected_base_revision: str,
-    base_shapes: Mapping[str, tuple[int, int]] | None = None,
-    size_caps: Mapping[str, int] = SIZE_CAPS,
-) -> Manifest:
-    """Every check of `fetch_verified` on a folder at hand. Returns what its manifest says."""
-    manifest = _verify_files(folder, name, verify_key, expected_base_revision, size_caps, _REQUIRED)
-    _check_adapter(folder, base_shapes)
-    return manifest
-
-
 def _verify_files(
     folder: Path,
     name: str,
@@ -462,7 +448,7 @@ def _verify_files(
     expected_revision: str,
     size_caps: Mapping[str, int],
     required: Sequence[str],
-) -> Manifest:
+) -> None:
     sizes = _list_local(folder, size_caps, required)
     manifest = _check_signature(folder, verify_key)
     if manifest.name != name:
@@ -470,7 +456,6 @@ def _verify_files(
     _check_digests(folder, sizes, manifest)
     if manifest.base_revision != expected_revision:
         raise AdapterWrongBase
-    return manifest
 
 
 def _check_adapter(folder: Path, base_shapes: Mapping[str, tuple[int, int]] | None) -> None:

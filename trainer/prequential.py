@@ -1,7 +1,8 @@
 """Prequential evaluation: where there are too few pairs to keep some unseen, each approved one is first predicted from
 those before it, and then joins them, so that none is wasted (Dawid 1984; for small data arXiv 2512.19879).
 
-Only rungs without weights of their own can be measured so: an adapter would have to be trained anew for every pair.
+Only rungs without weights of their own can be measured so: an adapter would have to be trained anew for every pair. The
+method stands here with its tests; no run judges by it yet, a style with too few pairs hears how many are missing.
 """
 
 from __future__ import annotations

@@ -7,8 +7,10 @@ They are found by their words until then, so nothing waits for this thread.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterable
 
 import structlog
+from sqlalchemy.orm import Session
 
 from bot.errors import ModelError
 from bot.services import Services
@@ -22,6 +24,9 @@ log = structlog.get_logger()
 BATCH = 32
 EMBED_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 30.0
+
+#: Keeps vectors by id under the name of the model that made them.
+Save = Callable[[Session, str, Iterable[tuple[str, bytes]]], None]
 
 
 class Embedder:
@@ -67,32 +72,26 @@ class Embedder:
         return self._embed_examples() or self._embed_passages()
 
     def _embed_examples(self) -> bool:
-        services, name = self._services, self._services.settings.embedding_model
-        with services.database.read() as session:
-            examples = [(one.example_id, one.prompt) for one in list_unembedded(session, name, BATCH)]
-        if not examples:
-            return False
-        vectors = services.model.embed([prompt for _, prompt in examples], timeout_seconds=EMBED_SECONDS)
-        stored = [
-            (example_id, vector_to_bytes(vector)) for (example_id, _), vector in zip(examples, vectors, strict=True)
-        ]
-        with services.database.write() as session:
-            save_embeddings(session, name, stored)
-        log.info("examples.embedded", count=len(stored))
-        return True
+        name = self._services.settings.embedding_model
+        with self._services.database.read() as session:
+            found = [(one.example_id, one.prompt) for one in list_unembedded(session, name, BATCH)]
+        return self._embed("examples.embedded", found, save_embeddings)
 
     def _embed_passages(self) -> bool:
-        services, name = self._services, self._services.settings.embedding_model
-        with services.database.read() as session:
+        name = self._services.settings.embedding_model
+        with self._services.database.read() as session:
             rows = list_unembedded_passages(session, name, BATCH)
-            passages = [(passage.passage_id, text_to_embed(title, passage)) for passage, title in rows]
-        if not passages:
+            found = [(passage.passage_id, text_to_embed(title, passage)) for passage, title in rows]
+        return self._embed("passages.embedded", found, save_passage_embeddings)
+
+    def _embed(self, event: str, found: list[tuple[str, str]], save: Save) -> bool:
+        """Embed what was found (id, text) and keep the vectors; False when that was nothing."""
+        if not found:
             return False
-        vectors = services.model.embed([text for _, text in passages], timeout_seconds=EMBED_SECONDS)
-        stored = [
-            (passage_id, vector_to_bytes(vector)) for (passage_id, _), vector in zip(passages, vectors, strict=True)
-        ]
+        services = self._services
+        vectors = services.model.embed([text for _, text in found], timeout_seconds=EMBED_SECONDS)
+        stored = [(one_id, vector_to_bytes(vector)) for (one_id, _), vector in zip(found, vectors, strict=True)]
         with services.database.write() as session:
-            save_passage_embeddings(session, name, stored)
-        log.info("passages.embedded", count=len(stored))
+            save(session, services.settings.embedding_model, stored)
+        log.info(event, count=len(stored))
         return True

@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from bot.blocks.review_queue import MAX_LOOKED_AT, ImportBatch
-from bot.domain.reviewing import is_reviewer, may_approve
+from bot.domain.reviewing import may_approve
 from bot.domain.safe_text import escape
 from bot.domain.values import Actor
-from bot.errors import MembersOnly, OutOfScope, ReviewersOnly
+from bot.errors import OutOfScope
 from bot.operations.examples import count_approval, owe_card_update, policy_of, voters_of
-from bot.operations.people import refuse
+from bot.operations.people import refuse, require_reviewer
 from bot.operations.review_queue import is_untouched_import, list_unwarned
 from bot.texts import review as texts
 from config import failpoints
@@ -182,10 +182,7 @@ def _as_reviewer_of(database: Database, actor: Actor, style_id: str, place: str)
         style = get_style(session, style_id)
     if style.team_id != actor.team_id:
         raise StyleNotFound
-    if not actor.is_full_member:
-        refuse(database, actor, "review.refused", style_id, MembersOnly())
-    if not is_reviewer(actor, style.reviewer_ids):
-        refuse(database, actor, "review.refused", style_id, ReviewersOnly())
+    require_reviewer(database, actor, style, "review.refused", style_id)
     if not style.scope.covers(actor.team_id, place):
         refuse(database, actor, "review.refused", style_id, OutOfScope())
     return style

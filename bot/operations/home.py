@@ -37,7 +37,6 @@ from bot.texts import trials
 from config.settings import Settings
 from db.audit import AuditEntry, list_newest_entries, record
 from db.base import now_in_database
-from db.home_viewers import forget_showing
 from db.people import list_admins
 from db.runs import Run
 from db.session import Database
@@ -134,12 +133,6 @@ def find_style_to_edit(database: Database, actor: Actor, style_id: str, member_o
     require_admin(database, actor, "style.refused", style_id)
     with database.read() as session:
         return get_visible_style(session, actor, style_id, member_of)
-
-
-def owe_home_refresh(session: Session, *, team_id: str, user_ids: Collection[str]) -> None:
-    """Whatever these people see in the tab is out of date: it is published anew within seconds."""
-    for user_id in sorted(user_ids):
-        forget_showing(session, team_id, user_id)
 
 
 # ---------------------------------------------------------------------------------------------------- settings

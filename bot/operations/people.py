@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from bot.domain.reviewing import is_reviewer
 from bot.domain.values import Actor
-from bot.errors import AdminsOnly, MembersOnly, Refused
+from bot.errors import AdminsOnly, MembersOnly, Refused, ReviewersOnly
 from db.audit import record
 from db.session import Database
+from db.styles import Style
 
 
 def refuse(database: Database, actor: Actor, action: str, subject: str, error: Refused) -> NoReturn:
@@ -26,3 +28,13 @@ def require_admin(database: Database, actor: Actor, action: str, subject: str) -
         refuse(database, actor, action, subject, MembersOnly())
     if not actor.is_admin:
         refuse(database, actor, action, subject, AdminsOnly())
+
+
+def require_reviewer(
+    database: Database, actor: Actor, style: Style, action: str, subject: str, *otherwise: str
+) -> None:
+    """Raises MembersOnly or ReviewersOnly (saying `otherwise`, where that is given), on record."""
+    if not actor.is_full_member:
+        refuse(database, actor, action, subject, MembersOnly())
+    if not is_reviewer(actor, style.reviewer_ids):
+        refuse(database, actor, action, subject, ReviewersOnly(*otherwise))

@@ -12,18 +12,16 @@ from sqlalchemy.orm import Session
 from bot.blocks.review_card import MESSAGE_DELETED, REPLACED, spoken_reason
 from bot.domain.pairs import check_pair
 from bot.domain.redaction import redact_pair
-from bot.domain.reviewing import is_reviewer, may_approve
+from bot.domain.reviewing import may_approve
 from bot.domain.safe_text import escape, shorten
 from bot.domain.similarity import normal_pair
 from bot.domain.values import Actor
 from bot.errors import (
     AlreadyDecided,
     HuisstijlError,
-    MembersOnly,
     MessageGone,
     OutOfScope,
     OwnExample,
-    ReviewersOnly,
     UnusablePair,
 )
 from bot.operations.examples import (
@@ -35,7 +33,7 @@ from bot.operations.examples import (
     withdraw,
 )  # fmt: skip
 from bot.operations.languages import speaking_to
-from bot.operations.people import refuse
+from bot.operations.people import refuse, require_reviewer
 from bot.texts import learning as texts
 from bot.texts import review as review_texts
 from db.audit import record
@@ -279,10 +277,7 @@ def _as_decider(database: Database, actor: Actor, example_id: str, place: str) -
         style = session.get_one(Style, example.style_id)
     if example.team_id != actor.team_id:
         raise ExampleNotFound
-    if not actor.is_full_member:
-        refuse(database, actor, "review.refused", example_id, MembersOnly())
-    if not is_reviewer(actor, style.reviewer_ids):
-        refuse(database, actor, "review.refused", example_id, ReviewersOnly())
+    require_reviewer(database, actor, style, "review.refused", example_id)
     if not style.scope.covers(actor.team_id, place):
         # What a private channel taught is decided about there: nowhere else may its text be shown.
         refuse(database, actor, "review.refused", example_id, OutOfScope())

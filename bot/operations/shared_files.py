@@ -18,7 +18,7 @@ from bot.errors import DocumentRefused, MembersOnly, OutOfScope, ReviewersOnly
 from bot.operations.erasure import finish_erasure
 from bot.operations.examples import check_may_learn_from, may_learn_from
 from bot.operations.knowledge import Added, Origin, add_document, remove_documents
-from bot.operations.people import refuse
+from bot.operations.people import refuse, require_reviewer
 from bot.texts import knowledge as texts
 from config.settings import Settings
 from db.base import new_id, now_in_database
@@ -149,10 +149,7 @@ def _check_may_add(database: Database, actor: Actor, channel: Channel, style_id:
         style = get_style(session, style_id)
     if style.team_id != actor.team_id:
         raise StyleNotFound
-    if not actor.is_full_member:
-        refuse(database, actor, "document.refused", style_id, MembersOnly())
-    if not is_reviewer(actor, style.reviewer_ids):
-        refuse(database, actor, "document.refused", style_id, ReviewersOnly(texts.REVIEWERS_ADD()))
+    require_reviewer(database, actor, style, "document.refused", style_id, texts.REVIEWERS_ADD())
     try:
         check_may_learn_from(style, channel, ExampleSource.SHORTCUT)
     except OutOfScope as error:

@@ -24,8 +24,8 @@ from db.styles import get_style
 from db.trainers import find_live_trainer, register_trainer
 from tests.support import factories
 from tests.support.runs import Prepared, execute_here, make_base_model, prepare_run, read_run, run_settings
+from trainer.artifacts import MANIFEST, Manifest, fetch_verified, load_verify_key
 from trainer.artifacts import list_adapters as list_stored
-from trainer.artifacts import load_verify_key, verify_folder
 from trainer.base_models import base_revision
 
 pytestmark = pytest.mark.training
@@ -67,7 +67,7 @@ def withdraw(database: Database, example_id: str) -> None:
 
 
 def test_a_run_freezes_trains_scores_publishes_and_promotes(
-    database: Database, tiny: Settings, prepared: Prepared, base: Path
+    database: Database, tiny: Settings, prepared: Prepared, base: Path, tmp_path: Path
 ) -> None:
     with database.write() as session:
         register_trainer(session, "here:1", "here")
@@ -101,8 +101,11 @@ def test_a_run_freezes_trains_scores_publishes_and_promotes(
     # Two adapters in the store that a server would accept, and rows that pin them.
     assert [adapter.name for adapter in adapters] == ["support-v1", "support-v1-retrieved"]
     for adapter in adapters:
-        folder = Path(tiny.resolved_artifact_url) / adapter.name
-        manifest = verify_folder(folder, adapter.name, load_verify_key(tiny.keys_dir), base_revision(base))
+        folder = fetch_verified(
+            tiny.resolved_artifact_url, adapter.name, tmp_path, load_verify_key(tiny.keys_dir),
+            expected_base_revision=base_revision(base),
+        )  # fmt: skip
+        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
         assert (manifest.run_id, manifest.scope) == (run.run_id, "T1")
 
     # The winner serves, and everything about it is written down.

@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.labels import Calibration, choose_label, collect_labels, is_same_label, read_calibration, vote
+from config.labels import Calibration, choose_label, collect_labels, read_calibration, vote
 
 
 def test_labels_are_the_answers_that_differ_in_more_than_case_each_in_its_usual_spelling() -> None:
     assert collect_labels(["Bug", "bug ", "bug", " ", "Feature  request"]) == ("bug", "Feature request")
-    assert is_same_label("Feature  Request", "feature request")
-    assert not is_same_label("bug", "bugs")
+    assert collect_labels(["bug", "bugs"]) == ("bug", "bugs")
 
 
 def test_of_too_many_labels_the_most_frequent_are_kept() -> None:
