@@ -71,7 +71,9 @@ def _after_submission(state: State, user: str, view: Json, response: Json) -> di
         blocks = {b["block_id"] for b in view["blocks"] if b["type"] == "input"}
         if not isinstance(errors, dict) or not errors or not set(errors) <= blocks:
             raise ApiError("invalid_arguments", messages=[f"errors must name input blocks of {sorted(blocks)}"])
-        view["_errors"] = errors
+        # The app may have changed the view while it looked at what was sent: the one that is shown now has the errors.
+        standing = state.views.get(view["id"], view)
+        standing["_errors"] = methods_views.complaints_about(standing, errors)
         return errors
     if action == "update":
         new = methods_views.read_view(response.get("view"), "modal")

@@ -68,16 +68,23 @@ def update(state: State, args: Json) -> Json:
 
 def replace(state: State, old: Json, view: Json) -> Json:
     """The same view with new content and a new hash. What stands in an input stays in it, as in Slack's client, for
-    as long as its block_id and action_id do: a new initial value does nothing there."""
+    as long as its block_id and action_id do: a new initial value does nothing there. So does what is wrong with it."""
     _check_external_id(state, view, old["id"])
     made = _made(state, view, old["id"], old["_user"])
     if made["type"] == "modal":
         made["state"] = {"values": _kept(old, made)}
+        made["_errors"] = complaints_about(made, old.get("_errors"))
     made |= {"root_view_id": old["root_view_id"], "previous_view_id": old["previous_view_id"]}
     state.views[old["id"]] = made
     if made["type"] == "home":
         state.save_home(old["_user"], made)
     return made
+
+
+def complaints_about(view: Json, errors: dict[str, str] | None) -> dict[str, str] | None:
+    """Those of the errors, by block_id, whose blocks stand in the view; None for none."""
+    blocks = {block["block_id"] for block in view["blocks"]}
+    return {block_id: said for block_id, said in (errors or {}).items() if block_id in blocks} or None
 
 
 def _kept(old: Json, new: Json) -> Json:

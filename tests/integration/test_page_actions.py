@@ -156,6 +156,28 @@ def test_a_command_opens_a_modal_which_complains_and_then_closes(app: App, mia: 
     assert not mia.try_to("submit", view_id=view["id"], values={})["ok"]
 
 
+def test_what_is_wrong_with_a_form_outlives_an_update_of_it(app: App, workspace: Workspace, mia: Tab) -> None:
+    other = text_input("good")
+
+    @app.view("teach")
+    def refuse(ack: Any, view: dict[str, Any], client: Any) -> None:
+        # Something that took longer is ready just now, and changes the window while the app looks at what was sent.
+        client.views_update(view_id=view["id"], view=modal() | {"blocks": [*modal()["blocks"], other]})
+        ack(response_action="errors", errors={"asked": "This one is taken."})
+
+    mia.act("slash", command="/huisstijl", text="style new", channel=BRAND)
+    view = mia.sees(lambda s: s["views"])[0]
+    mia.act("submit", view_id=view["id"], values={"asked": "taken"})
+    shown = mia.sees(lambda s: s["views"][0]["errors"] and s["views"])[0]
+    assert (shown["errors"], len(shown["blocks"])) == ({"asked": "This one is taken."}, 3)
+    web_client(workspace).views_update(view_id=view["id"], view=modal(title=plain("Again")))
+    shown = mia.sees(lambda s: s["views"][0]["title"]["text"] == "Again" and s["views"])[0]
+    assert shown["errors"] == {"asked": "This one is taken."}
+    web_client(workspace).views_update(view_id=view["id"], view=modal(title=plain("Gone")) | {"blocks": [other]})
+    shown = mia.sees(lambda s: s["views"][0]["title"]["text"] == "Gone" and s["views"])[0]
+    assert shown["errors"] is None
+
+
 def test_a_click_in_a_modal_pushes_another_and_closing_goes_back(app: App, mia: Tab) -> None:
     held: list[Any] = []
 

@@ -59,6 +59,8 @@ function Modal({ view, me, isTop, isPushed, onClose }: ModalProps) {
   const body = useRef<HTMLDivElement>(null);
   const [touched, setTouched] = useState<Set<string>>(new Set());
   const [busy, setBusy] = useState(false);
+  // By what they say: a view that the app updates meanwhile brings the same ones again.
+  const complaints = JSON.stringify(view.errors ?? null);
   const errors = useMemo(
     () => Object.fromEntries(Object.entries(view.errors ?? {}).filter(([key]) => !touched.has(key))),
     [view.errors, touched],
@@ -78,7 +80,7 @@ function Modal({ view, me, isTop, isPushed, onClose }: ModalProps) {
     const first = body.current?.querySelector<HTMLElement>(".has-error input, .has-error textarea");
     first?.focus();
     first?.scrollIntoView({ block: "center" });
-  }, [view.errors]);
+  }, [complaints]);
 
   const submit = async () => {
     if (busy) return;

@@ -1,6 +1,6 @@
 // One combobox for every select of Slack's: static, people, conversations and external ones, one choice or many.
 // Typing filters (or asks the app), arrows move, Enter chooses, Backspace takes the last choice back, Escape closes.
-import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Icon } from "./icons";
 import { Popup } from "./popup";
 import { say } from "../words";
@@ -38,8 +38,12 @@ export function Picker(props: Props) {
   const found = useMemo(() => (open ? find(typed) : []), [open, typed]);
   const choices = Array.isArray(found) ? found : answered;
 
-  useEffect(() => {
+  // Before the next key: an effect comes after painting, and would take back what an arrow has moved by then.
+  useLayoutEffect(() => {
     setAt(Math.max(0, typed ? 0 : choices.findIndex((c) => c.value === chosen[0]?.value)));
+  }, [found]);
+
+  useEffect(() => {
     if (Array.isArray(found)) return;
     let stale = false;
     setBusy(true);
