@@ -66,6 +66,7 @@ class Bot:
     def stop(self) -> None:
         for part in reversed(self.parts):
             part.stop()
+        self.services.model.close()
         self.services.database.dispose()
         log.info("bot.stopped")
 

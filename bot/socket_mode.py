@@ -120,3 +120,4 @@ def close_handler(handler: SocketModeHandler) -> None:
     except AttributeError:
         # The SDK's reader was closing the same connection at this very moment; by now it is closed, the rest is not.
         handler.close()
+    sdk.disconnect()  # one that was just being opened came into its place after the first was closed

@@ -98,7 +98,6 @@ class DraftWorkers(Workers):
         super().stop()
         self._services.wakeups.stops.ring()
         self._heart.join(timeout=20)
-        self._services.model.close()
 
     # ------------------------------------------------------------------------------------------------ claims
 

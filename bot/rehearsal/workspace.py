@@ -73,6 +73,7 @@ class Workspace:
         self._server = LoopbackServer(host=host, port=port)
         self.state.url = self.url = self._server.url
         self._people: dict[str, Person] = {}
+        self._people_lock = threading.Lock()
 
     # --- life --------------------------------------------------------------------------------------
 
@@ -123,9 +124,10 @@ class Workspace:
     # --- people and journal ------------------------------------------------------------------------
 
     def person(self, user_id: str) -> Person:
-        if user_id not in self._people:
-            self._people[user_id] = Person(self.url, user_id, self.client_token, self.seed.bot_user_id)
-        return self._people[user_id]
+        with self._people_lock:  # two threads that ask at once get the same client, and stop() closes it
+            if user_id not in self._people:
+                self._people[user_id] = Person(self.url, user_id, self.client_token, self.seed.bot_user_id)
+            return self._people[user_id]
 
     def calls(self, method: str | None = None) -> list[Call]:
         """Web API calls so far, oldest first."""

@@ -6,10 +6,12 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from slack_bolt.adapter.socket_mode import SocketModeHandler
 
 from bot.rehearsal.options import DEFAULT_EVENTS, DEFAULT_SCOPES, InstalledApp, WorkspaceOptions
 from bot.rehearsal.seed import BRAND, GENERAL, LEADS, MIA, NOOR, RANDOM, RAVI, STRANGER
 from bot.rehearsal.workspace import Workspace
+from bot.socket_mode import close_handler
 from tests.support.bolt_apps import bolt_app, over_sockets
 from tests.support.wait import wait_until
 
@@ -153,6 +155,18 @@ def test_a_connection_that_is_asked_to_refresh_is_replaced_without_losing_an_eve
         wait_until(lambda: heard)
     # slack_sdk takes three seconds to change over, so Slack may deliver this event a second time.
     assert set(heard) == {workspace.deliveries("app_mention")[0].id}
+
+
+def test_a_connection_that_is_being_renewed_while_the_app_stops_is_closed_too(workspace: Workspace) -> None:
+    handler = SocketModeHandler(bolt_app(workspace), workspace.app_token)
+    handler.connect()
+    wait_until(lambda: workspace.connections == 1)
+    workspace.fail("apps.connections.open", status=200, hang_seconds=0.5)
+    workspace.ask_to_reconnect()
+    wait_until(handler.client.connect_operation_lock.locked, what="the SDK asking for a new connection")
+    close_handler(handler)
+    assert not handler.client.is_connected()
+    wait_until(lambda: workspace.connections == 0)
 
 
 @pytest.mark.parametrize(("channel", "person"), [(RANDOM, MIA), (LEADS, RAVI)], ids=["public, not a member", "private"])

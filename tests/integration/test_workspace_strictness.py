@@ -14,6 +14,7 @@ from bot.rehearsal.options import DEFAULT_SCOPES, InstalledApp
 from bot.rehearsal.seed import BRAND, GENERAL, GUEST, LEADS, LEFT, MIA, RANDOM, RAVI
 from bot.rehearsal.workspace import Workspace
 from tests.support.bolt_apps import web_client
+from tests.support.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -235,3 +236,5 @@ def test_a_hanging_call_runs_into_the_clients_patience(workspace: Workspace) -> 
     with pytest.raises(TimeoutError):
         hasty.users_list()
     assert hasty.auth_test()["ok"]
+    # It is in the journal when it ends, and other tests look at what is there last.
+    wait_until(lambda: any(call.seconds >= 1.5 for call in workspace.calls("users.list")), what="the call's own end")
