@@ -203,6 +203,17 @@ def ladder(style: Annotated[str, typer.Argument(help="Name of the style.")]) -> 
         database.dispose()
 
 
+@app.command()
+def measure(
+    style: Annotated[str, typer.Argument(help="Name of the style.")],
+    team: Annotated[str, typer.Option(help="Slack team id; only needed when there are several.")] = "",
+) -> None:
+    """Queue a measurement of what serves a style best now; it trains nothing."""
+    from bot.operations.measurements import measure_from_terminal
+
+    raise typer.Exit(measure_from_terminal(_start(), style=style, team=team, say=typer.echo))
+
+
 @knowledge_app.command("add")
 def knowledge_add(
     files: Annotated[list[Path], typer.Argument(help="PDF, DOCX, Markdown, HTML or text.")],

@@ -141,6 +141,7 @@ class RunWatcher:
             run_id=run.run_id,
             style_name=style.name,
             reason=run.reason,
+            kind=run.kind,
             figures=read_figures(run.status.value, run.progress),
             waiting=self._waiting(session, run),
             attempt=run.attempts,
@@ -219,6 +220,8 @@ class RunWatcher:
             RunEnd(
                 style_name=style.name,
                 status=run.status.value,
+                kind=run.kind,
+                reason=run.reason,
                 is_promoted=bool(verdict.get("promoted")),
                 sentence=verdict_said(verdict, run.receipt) if has_succeeded else failure_said(run.error, verdict),
                 ladder=find_ladder_of_run(session, self._services.settings, style, run) if has_succeeded else None,

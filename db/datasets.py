@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from config.run_kinds import RunKind
 from db.base import ID, Base, words
 from db.examples import Example, ExampleStatus
 from db.runs import Run, RunStatus
@@ -71,13 +72,14 @@ def list_dataset_examples(session: Session, dataset_id: str) -> list[tuple[Datas
 def list_member_ids(
     session: Session, style_id: str, scope: Scope, *, splits: Collection[SplitName], run_status: RunStatus
 ) -> frozenset[str]:
-    """Members of these splits in any dataset of the style whose run ended so."""
+    """Members of these splits in any dataset of the style whose run trained and ended so."""
     query = (
         select(DatasetExample.example_id)
         .join(Dataset, Dataset.dataset_id == DatasetExample.dataset_id)
         .join(Run, Run.run_id == Dataset.run_id)
         .where(
             Dataset.style_id == style_id, Dataset.scope_key == scope.key, Run.status == run_status,
+            Run.kind == RunKind.TRAIN,
             DatasetExample.split.in_(splits),
         )
         .distinct()

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from config.run_kinds import RunCause, RunKind
 from db.base import ID, SLACK_ID, Base, insert_new, new_id, now_in_database, words
 from db.claims import Claimable, ClaimLost, claim_next, lease_lapsed, write_fenced
 
@@ -51,6 +52,9 @@ class Run(Claimable, Base):
     #: A user id, or None when the clock queued it.
     requested_by: Mapped[str | None] = mapped_column(SLACK_ID, default=None)
     reason: Mapped[str] = mapped_column(Text)
+    kind: Mapped[RunKind] = mapped_column(words(RunKind), default=RunKind.TRAIN)
+    #: `reason` in one word; None for runs of earlier versions.
+    cause: Mapped[RunCause | None] = mapped_column(words(RunCause), default=None)
     status: Mapped[RunStatus] = mapped_column(words(RunStatus), default=RunStatus.QUEUED)
     recipe: Mapped[str] = mapped_column(String(255))
     base_model: Mapped[str] = mapped_column(String(255))
@@ -100,6 +104,8 @@ def queue_run(
     reason: str,
     recipe: str,
     base_model: str,
+    kind: RunKind = RunKind.TRAIN,
+    cause: RunCause | None = None,
     requested_by: str | None = None,
     quote: dict[str, Any] | None = None,
 ) -> Run | None:
@@ -112,7 +118,8 @@ def queue_run(
     row = {
         "run_id": new_id("run"), "team_id": team_id, "style_id": style_id, "scope_key": scope_key, "slot": slot,
         "reason": reason, "recipe": recipe, "base_model": base_model, "requested_by": requested_by, "quote": quote,
-        "progress": {}, "queued_at": now if latest is None else max(now, latest + timedelta(milliseconds=1)),
+        "kind": kind, "cause": cause, "progress": {},
+        "queued_at": now if latest is None else max(now, latest + timedelta(milliseconds=1)),
     }  # fmt: skip
     if not insert_new(session, Run, [row], unique=["style_id", "slot"]):
         return None
@@ -124,11 +131,17 @@ def find_active_run(session: Session, style_id: str) -> Run | None:
     return session.scalars(query.order_by(Run.queued_at)).first()
 
 
-def find_latest_run(session: Session, style_id: str, *statuses: RunStatus) -> Run | None:
-    """The run queued last, among those statuses (any, when none is named)."""
+def find_latest_run(
+    session: Session, style_id: str, *statuses: RunStatus, kind: RunKind | None = None, base_model: str | None = None
+) -> Run | None:
+    """The run queued last, among those statuses, of that kind and on that base model (any, where none is named)."""
     query = select(Run).where(Run.style_id == style_id)
     if statuses:
         query = query.where(Run.status.in_(statuses))
+    if kind is not None:
+        query = query.where(Run.kind == kind)
+    if base_model is not None:
+        query = query.where(Run.base_model == base_model)
     return session.scalars(query.order_by(Run.queued_at.desc(), Run.run_id.desc())).first()
 
 
@@ -149,9 +162,9 @@ def list_runs_since(session: Session, team_id: str, since: datetime) -> list[Run
     return list(session.scalars(query.order_by(Run.queued_at, Run.run_id)))
 
 
-def list_newest_runs(session: Session, style_id: str, *statuses: RunStatus, limit: int) -> list[Run]:
+def list_newest_runs(session: Session, style_id: str, *statuses: RunStatus, kind: RunKind, limit: int) -> list[Run]:
     """Newest first, among those statuses."""
-    query = select(Run).where(Run.style_id == style_id, Run.status.in_(statuses))
+    query = select(Run).where(Run.style_id == style_id, Run.status.in_(statuses), Run.kind == kind)
     return list(session.scalars(query.order_by(Run.queued_at.desc(), Run.run_id.desc()).limit(limit)))
 
 

@@ -15,7 +15,7 @@ from db.scope import Scope
 
 class ScorecardRow(Base):
     __tablename__ = "scorecards"
-    __table_args__ = (UniqueConstraint("run_id", "rung", "adapter_name"),)
+    __table_args__ = (UniqueConstraint("run_id", "rung", "base_model", "adapter_name"),)
 
     scorecard_id: Mapped[str] = mapped_column(ID, primary_key=True)
     run_id: Mapped[str] = mapped_column(ID, ForeignKey("runs.run_id"))

@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from config.run_kinds import RunCause
 from db.base import ID, SLACK_ID, Base, words
 from db.scope import Scope
 
@@ -52,6 +53,9 @@ class Style(Base):
     champion_promotion_id: Mapped[str | None] = mapped_column(ID, default=None)
     #: Since when a clean retrain is owed: something was withdrawn that an adapter had learnt from (db/taint.py).
     clean_retrain_owed_at: Mapped[datetime | None] = mapped_column(default=None)
+    #: Since when a measurement is owed, and why: what was measured last is not what serves now (db/measurements.py).
+    measurement_owed_at: Mapped[datetime | None] = mapped_column(default=None)
+    measurement_cause: Mapped[RunCause | None] = mapped_column(words(RunCause), default=None)
     created_by: Mapped[str] = mapped_column(SLACK_ID)
     created_at: Mapped[datetime]
     is_archived: Mapped[bool] = mapped_column(default=False)

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from config.base_names import EMBEDDED_PREFIX
 from trainer.errors import BaseModelUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EMBEDDED_PREFIX = "embedded:"
 PREPARED_MARKER = "prepared.json"
 _REVISION_CACHE = ".revision.json"
 _HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "1_Pooling/*.json"]
@@ -40,11 +40,6 @@ def prepare_base_model(name: str, models_dir: Path) -> Path:
 def prepare_embedding_model(name: str, models_dir: Path) -> Path:
     """The folder of an encoder for embeddings; same rules as `prepare_base_model`."""
     return _prepare(name, models_dir, _EMBEDDED_EMBEDDING_MODELS)
-
-
-def base_model_id(name: str) -> str:
-    """How a base model is called over HTTP: the last part of its name."""
-    return name.removeprefix(EMBEDDED_PREFIX).rstrip("/").rsplit("/", 1)[-1]
 
 
 def base_revision(path: Path) -> str:

@@ -123,7 +123,7 @@ def decide(
     best = ranked[0]
     return Keep(
         rung=champion.rung, why=_why_not(champion.rung, best, policy, names), comparisons=comparisons,
-        also=_settling(best.gain, policy),
+        also=settling(best.gain, policy, policy.min_gain_bits),
     )  # fmt: skip
 
 
@@ -194,7 +194,8 @@ class _Names:
 
     def shown(self, key: str) -> str:
         rung = self.find_rung(key)
-        return key if rung is None or rung.value == key else f"{rung.value} ({key})"
+        is_named = rung is None or rung.value == key or not rung.needs_adapter
+        return key if is_named else f"{rung.value} ({key})"
 
     def height(self, key: str) -> int | None:
         rung = self.find_rung(key)
@@ -203,6 +204,11 @@ class _Names:
     def is_lower(self, key: str, than: str) -> bool:
         mine, other = self.height(key), self.height(than)
         return mine is not None and other is not None and mine < other
+
+
+def candidate_name(key: str, rungs: Mapping[str, Rung]) -> str:
+    """What a candidate is called in a sentence: its rung, and the adapter's name where it has one."""
+    return _Names(rungs).shown(key)
 
 
 def _find_lower(champion: str, comparisons: Sequence[Comparison], policy: Policy, names: _Names) -> Comparison | None:
@@ -280,9 +286,10 @@ def _why_not(champion: str, best: Comparison, policy: Policy, names: _Names) -> 
     )  # fmt: skip
 
 
-def _settling(gain: Interval, policy: Policy) -> tuple[Note, ...]:
-    """How many more unseen pairs would settle what is within the noise now, in tens: it is an estimate."""
-    needed = pairs_to_settle(gain, policy.min_gain_bits)
+def settling(gain: Interval, policy: Policy, threshold: float) -> tuple[Note, ...]:
+    """How many more unseen pairs would show a gain above the threshold that is within the noise now, in tens: it is an
+    estimate."""
+    needed = pairs_to_settle(gain, threshold)
     if needed is None or needed == gain.n:
         return ()
     if policy.most_pairs is not None and needed > policy.most_pairs:

@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from config.base_names import base_model_id
 from config.choosing import NEUTRAL_QUALITY
 from config.prompts import prompt_hash
+from config.run_kinds import RunKind
 from config.rungs import Rung
 from db import audit, promotions
-from db.adapters import Adapter, get_adapter, next_version
+from db.adapters import Adapter, find_adapter_by_name, get_adapter, next_version
 from db.base import new_id, now_in_database
 from db.datasets import Dataset, DatasetExample, SplitName, find_dataset_of_run, list_dataset_examples, list_member_ids
 from db.examples import Example, ExampleStatus, list_approved_examples
 from db.knowledge import freeze_documents
+from db.measurements import settle_measurement
 from db.promotions import ChampionMoved, PromotionKind
 from db.quality import list_qualities
-from db.runs import Run, RunStatus
+from db.runs import Run, RunStatus, get_run
 from db.scope import Scope
 from db.scorecards import ScorecardRow, list_scorecards
 from db.search import bytes_to_vector
@@ -76,7 +79,8 @@ def library_versions() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frozen:
-    """A run's dataset as it was frozen, with the texts. `version` names the adapters that come of it."""
+    """A run's dataset as it was frozen, with the texts. `version` names the adapters that come of it, 0 where the run
+    trains none."""
 
     dataset_id: str
     instructions: str
@@ -134,7 +138,8 @@ def save_frozen(
         for position, (name, example_id) in enumerate(members)
     )  # fmt: skip
     freeze_documents(session, dataset.dataset_id, style.style_id, Scope.from_key(run.scope_key))
-    take_version(session, run, style, is_free)
+    if run.kind is RunKind.TRAIN:
+        take_version(session, run, style, is_free)
     audit.record(
         session, team_id=run.team_id, actor="trainer", action="dataset.frozen", subject=run.run_id,
         dataset_id=dataset.dataset_id, content_hash=split.sha256,
@@ -172,10 +177,10 @@ def load_frozen(session: Session, run_id: str, scope: Scope, embedding_model: st
     qualities = list_qualities(session, dataset.style_id, scope)
     for member, example in list_dataset_examples(session, dataset.dataset_id):
         sides[member.split].append(_training_example(example, embedding_model, qualities))
-    version = session.scalar(select(Run.adapter_version).where(Run.run_id == run_id))
-    assert version is not None, "the version is chosen in the transaction that freezes"
+    run = get_run(session, run_id)
+    assert run.adapter_version is not None or run.kind is RunKind.MEASURE, "chosen in the transaction that freezes"
     return Frozen(
-        dataset_id=dataset.dataset_id, instructions=dataset.instructions, version=version,
+        dataset_id=dataset.dataset_id, instructions=dataset.instructions, version=run.adapter_version or 0,
         train=sides[SplitName.TRAIN], validation=sides[SplitName.VALIDATION], test=sides[SplitName.TEST],
     )  # fmt: skip
 
@@ -222,11 +227,15 @@ class Standing:
     base_model: str
     #: Empty for a prompt without an adapter.
     adapter_name: str = ""
+    #: It stands on another base model than the run does.
+    is_elsewhere: bool = field(default=False, compare=False)
 
     @property
     def key(self) -> str:
-        """Unique within a run; also what PEFT calls the adapter, so it holds no dot."""
-        return self.adapter_name or self.rung.value
+        """Unique within a run; also what PEFT calls the adapter, so it holds no dot where there is one."""
+        if self.adapter_name or not self.is_elsewhere:
+            return self.adapter_name or self.rung.value
+        return f"{self.rung.value} on {base_model_id(self.base_model)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,8 +253,9 @@ def find_champion(session: Session, style: Style, scope: Scope, base_model: str)
     promotion = promotions.get_champion(session, style, scope)
     adapter = get_adapter(session, promotion.adapter_id, scope) if promotion.adapter_id else None
     standing = Standing(
-        rung=promotion.rung, base_model=promotion.base_model, adapter_name=adapter.name if adapter else ""
-    )
+        rung=promotion.rung, base_model=promotion.base_model, adapter_name=adapter.name if adapter else "",
+        is_elsewhere=promotion.base_model != base_model,
+    )  # fmt: skip
     return Champion(standing=standing, promotion_id=promotion.promotion_id)
 
 
@@ -286,19 +296,45 @@ def save_scorecard(
 
 def load_scorecards(session: Session, run_id: str, scope: Scope, weights: Mapping[str, str]) -> dict[str, Scorecard]:
     """Scorecards that an earlier attempt kept, by `Standing.key`, if they were measured with these very weights."""
-    names = {field.name for field in fields(Scorecard)}
     found = {}
+    base_model = get_run(session, run_id).base_model
     for row in list_scorecards(session, run_id, scope):
-        key = row.adapter_name or row.rung.value
+        key = _standing_of(row, base_model).key
         if key in weights and row.card["weights"] == weights[key]:
-            found[key] = Scorecard.from_json({name: row.card[name] for name in names if name in row.card})
+            found[key] = _read_card(row)
     return found
+
+
+def _standing_of(row: ScorecardRow, base_model: str) -> Standing:
+    return Standing(
+        rung=row.rung, base_model=row.base_model, adapter_name=row.adapter_name,
+        is_elsewhere=row.base_model != base_model,
+    )  # fmt: skip
+
+
+def load_first_scorecards(
+    session: Session, adapter_name: str, scope: Scope
+) -> tuple[Scorecard, list[Scorecard]] | None:
+    """An adapter and the prompts without one as the run that trained it scored them; None when that is not known."""
+    adapter = find_adapter_by_name(session, adapter_name, scope)
+    if adapter is None:
+        return None
+    rows = list_scorecards(session, adapter.run_id, scope)
+    own = [row for row in rows if row.adapter_name == adapter_name]
+    prompts = [row for row in rows if not row.adapter_name and row.base_model == adapter.base_model]
+    return (_read_card(own[0]), [_read_card(row) for row in prompts]) if own and prompts else None
+
+
+def _read_card(row: ScorecardRow) -> Scorecard:
+    names = {one.name for one in fields(Scorecard)}
+    return Scorecard.from_json({name: row.card[name] for name in names if name in row.card})
 
 
 def _find_scorecard(session: Session, run_id: str, standing: Standing) -> ScorecardRow | None:
     query = select(ScorecardRow).where(
         ScorecardRow.run_id == run_id,
         ScorecardRow.rung == standing.rung,
+        ScorecardRow.base_model == standing.base_model,
         ScorecardRow.adapter_name == standing.adapter_name,
     )
     return session.scalar(query)
@@ -353,6 +389,14 @@ def settle_withdrawals(session: Session, style: Style) -> None:
     settle_clean_retrain(session, style.style_id)
     if gone.adapter_names:
         log.info("adapters.taken_out_of_use", style_id=style.style_id, adapters=gone.adapter_names)
+
+
+def settle_measurements(session: Session, run: Run, style: Style) -> None:
+    """This run measured what serves, under the instructions of its freeze: if they still stand, no measurement is owed
+    for what happened before."""
+    dataset = find_dataset_of_run(session, run.run_id)
+    if dataset is not None and dataset.instructions == style.instructions:
+        settle_measurement(session, style.style_id, up_to=dataset.frozen_at)
 
 
 def record_end(session: Session, run: Run, action: str, **detail: Any) -> None:

@@ -23,6 +23,7 @@ from transformers import AutoTokenizer
 
 from config import failpoints
 from config.prompts import ChatMessages
+from config.run_kinds import RunKind
 from config.rungs import Rung
 from config.sentences import Note, note
 from config.settings import Settings
@@ -75,6 +76,7 @@ from trainer.metrics import Scorecard
 from trainer.promotion import MoveDown, Policy, Promote, Verdict, decide, replace_tainted
 from trainer.recipe import Recipe, load_recipe
 from trainer.registry import Champion, Frozen, Standing
+from trainer.remeasure import judge_again, named
 from trainer.run_labels import fit_logistic, label_prompts, score_without_model
 from trainer.serving.embedder import Embedder
 from trainer.train import PairRow, Progress, TrainedAdapter, train_adapter, translated_errors
@@ -220,7 +222,10 @@ class _Run:
     # ---------------------------------------------------------------------------------------------- 2. train
 
     def train(self, frozen: Frozen) -> dict[Rung, TrainedAdapter]:
-        """One adapter per tuned rung; the second starts from the first, so a few steps are enough for it."""
+        """One adapter per tuned rung; the second starts from the first, so a few steps are enough for it. None in a run
+        that only measures."""
+        if self.run.kind is RunKind.MEASURE:
+            return {}
         self._enter(RunStatus.TRAINING, FROZEN_AT)
         trained: dict[Rung, TrainedAdapter] = {}
         for number, name in enumerate(self.recipe.rungs.tuned):
@@ -253,7 +258,7 @@ class _Run:
 
     def fit(self, frozen: Frozen) -> dict[Rung, Path]:
         """The classifier's folder, for a style that classifies. It takes seconds, so each attempt fits it anew."""
-        if not self.has_labels:
+        if not self.has_labels or self.run.kind is RunKind.MEASURE:
             return {}
         folder = self.work / "classifiers" / Rung.LOGISTIC.value
         fit_logistic(frozen, self.settings.embedding_model, folder)
@@ -394,9 +399,10 @@ class _Run:
 
     def measure_curve(self, frozen: Frozen, scores: _Scores) -> Points:
         """The same on parts of the training side, for a forecast; where the recipe asks for it. A style that classifies
-        is judged by its labels, of which bits per byte foresee nothing."""
+        is judged by its labels, of which bits per byte foresee nothing; where nothing is trained, and on another base
+        model than serves, there is none either."""
         self._enter(RunStatus.EVALUATING, SCORED_AT)
-        if self.has_labels:
+        if self.has_labels or self.run.kind is RunKind.MEASURE or scores.champion.standing.is_elsewhere:
             return {}
         bench = Bench(
             database=self.database, hold=self.hold, run=self.run, scope=self.scope, recipe=self.recipe, frozen=frozen,
@@ -467,15 +473,15 @@ class _Run:
         with self.database.read() as session:
             losses = registry.read_trial_losses(session, self.style, scores.champion)
         verdict = heed_trials(verdict, scores.champion_card, scores.challengers, policy, scores.rungs, losses)
+        verdict, besides = judge_again(self.database, self.run, self.style, scores, policy, verdict)
         verdict = with_accuracy(verdict, scores.champion.standing.key, scores.cards)
         # Whether the champion has to go is known in the last transaction only.
-        has_adapter_champion = bool(scores.champion.standing.adapter_name)
         clean = (
             replace_tainted(
                 scores.champion_card, scores.challengers, policy, prompts=scores.prompts, rungs=scores.rungs
             )
-            if has_adapter_champion
-            else None
+            if scores.champion.standing.adapter_name and self.is_retraining(scores.champion)
+            else verdict
         )
         curve_path, curve_words = self.draw(trained)
         winners = {one.rung for one in (verdict, clean) if one} | {scores.champion.standing.key}
@@ -484,9 +490,11 @@ class _Run:
             key: foresee(points, cards, scores.standing(key), scores.cards[key], frozen, self.recipe) for key in winners
         }
         try:
-            self._conclude(frozen, trained, scores, published, (verdict, clean), forecasts, curve_path, curve_words)
+            self._conclude(
+                frozen, trained, scores, published, (verdict, clean), forecasts, curve_path, curve_words, besides
+            )  # fmt: skip
         except ChampionMoved:
-            self._conclude(frozen, trained, scores, published, (None, None), {}, curve_path, curve_words)
+            self._conclude(frozen, trained, scores, published, (None, None), {}, curve_path, curve_words, {})
         for adapter in published.values():
             remove_leftovers(self.settings.resolved_artifact_url, adapter.name)
         failpoints.visit("promote.after_cas")
@@ -501,9 +509,10 @@ class _Run:
         forecasts: Mapping[str, Sequence[Forecast]],
         curve_path: str | None,
         curve_words: Note | None,
+        besides: Mapping[str, Any],
     ) -> None:
         """`verdicts`: the usual one, and the one for a champion that learnt from what was withdrawn since.
-        `forecasts`: against each candidate that may serve then, by key."""
+        `forecasts`: against each candidate that may serve then, by key. `besides`: figures that go with the verdict."""
         self.hold.check()
         with self.hold.write() as session:
             style = lock_style(session, self.style.style_id)  # before the examples, as whoever withdraws does
@@ -515,7 +524,10 @@ class _Run:
                 failpoints.visit("promote.before_cas")
                 winner = scores.standing(verdict.rung)
                 registry.move_champion(session, run, style, winner, over=scores.champion, reason=verdict.reason)
-            registry.settle_withdrawals(session, style)
+            if self.is_retraining(scores.champion):
+                registry.settle_withdrawals(session, style)
+            if not scores.champion.standing.is_elsewhere:
+                registry.settle_measurements(session, run, style)
             serving = winner.key if isinstance(verdict, Promote) else scores.champion.standing.key
             settle_forecasts(session, run, self._cards_of_trained(frozen, trained, scores), len(frozen.train))
             save_forecasts(session, run, forecasts.get(serving, ()))
@@ -523,14 +535,20 @@ class _Run:
             receipt = _receipt(trained.values(), frozen, (now - (run.started_at or now)).total_seconds(), self.settings)
             runs.end_run(
                 session, run.run_id, self.hold.fence, RunStatus.SUCCEEDED,
-                verdict=scores.verdict_values(verdict, curve_words), receipt=receipt, error=None,
+                verdict=scores.verdict_values(verdict, curve_words) | _finite(dict(besides)),
+                receipt=receipt, error=None,
                 curve_path=curve_path, curve_alt_text=str(curve_words) if curve_words else None,
                 progress={"stage": RunStatus.SUCCEEDED.value, "fraction": 1.0},
             )  # fmt: skip
             registry.record_end(session, run, "run.succeeded", promoted=isinstance(verdict, Promote), **receipt)
-            trainers.save_speed(
-                session, run.claimed_by or "", device=device_name(), tokens_per_second=receipt["tokens_per_second"]
-            )
+            if trained:
+                trainers.save_speed(
+                    session, run.claimed_by or "", device=device_name(), tokens_per_second=receipt["tokens_per_second"]
+                )
+
+    def is_retraining(self, champion: Champion) -> bool:
+        """What this run trained may take the champion's place at once: it trains, on the base model that serves."""
+        return self.run.kind is RunKind.TRAIN and not champion.standing.is_elsewhere
 
     def _cards_of_trained(self, frozen: Frozen, trained: Iterable[Rung], scores: _Scores) -> dict[Rung, Scorecard]:
         return {rung: scores.cards[self._standing(frozen, rung).key] for rung in trained}
@@ -587,7 +605,7 @@ class _Scores:
             gain = comparisons.get(one.key)
             table.append(
                 self.cards[one.key].summary()
-                | _named(one)
+                | named(one)
                 | {"is_champion": one == self.champion.standing, "gain": asdict(gain) if gain else None}
                 | paired_figures(self.champion_card, self.cards[one.key])
             )
@@ -595,9 +613,9 @@ class _Scores:
         values: dict[str, Any] = _finite(
             {
                 "promoted": isinstance(verdict, Promote),
-                "champion": _named(self.champion.standing),
-                "challenger": _named(self.standing(challenger)) if challenger else None,
-                "lower": _named(lower) if lower else None,
+                "champion": named(self.champion.standing),
+                "challenger": named(self.standing(challenger)) if challenger else None,
+                "lower": named(lower) if lower else None,
                 "sentence": verdict.reason if verdict else str(why),
                 "why": why.as_json(),
                 "also": [clause.as_json() for clause in (*(verdict.also if verdict else ()), *self.clauses)],
@@ -616,14 +634,6 @@ _MOVED_MEANWHILE = note(
 
 def device_name() -> str:
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-
-
-def _named(standing: Standing) -> dict[str, str]:
-    return {
-        "rung": standing.rung.value,
-        "base_model": standing.base_model,
-        "adapter_name": standing.adapter_name,
-    }
 
 
 def _policy(recipe: Recipe) -> Policy:

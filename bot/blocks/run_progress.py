@@ -12,6 +12,7 @@ from bot.domain.progress import Figures
 from bot.domain.safe_text import clip, escape
 from bot.texts import training as texts
 from bot.texts.economy import economy_says
+from config.run_kinds import RunKind
 
 Blocks = list[dict[str, Any]]
 
@@ -24,6 +25,7 @@ class RunCard:
     style_name: str
     reason: str
     figures: Figures
+    kind: RunKind = RunKind.TRAIN
     #: What keeps it from going on; None while it goes on.
     waiting: str | None = None
     attempt: int = 0
@@ -37,6 +39,9 @@ class RunEnd:
     style_name: str
     #: succeeded, failed or cancelled.
     status: str
+    kind: RunKind = RunKind.TRAIN
+    #: Why it was queued.
+    reason: str = ""
     is_promoted: bool = False
     #: The gate's sentence, or why it failed.
     sentence: str = ""
@@ -50,7 +55,7 @@ def progress_message(card: RunCard) -> tuple[str, Blocks]:
     state = card.waiting or texts.progress_state(card.figures)
     if card.is_cancelling:
         state = texts.CANCELLING()
-    lines = [texts.progress_title(card.style_name), texts.progress_bar(card.figures, state)]
+    lines = [texts.progress_title(card.style_name, card.kind), texts.progress_bar(card.figures, state)]
     figures = texts.progress_figures(card.figures)
     if figures and card.waiting is None:
         lines.append(figures)
@@ -60,18 +65,18 @@ def progress_message(card: RunCard) -> tuple[str, Blocks]:
     ]
     if not card.is_cancelling:
         blocks.append({"type": "actions", "elements": [_cancel_button(card.run_id)]})
-    return texts.progress_text(card.style_name, card.figures, state), blocks
+    return texts.progress_text(card.style_name, card.kind, card.figures, state), blocks
 
 
 def end_message(end: RunEnd) -> tuple[str, Blocks]:
     """Text and blocks of the result, the failure or the cancellation. They stay, and carry no button."""
     sentence = clip(escape(end.sentence), 2900)
     if end.status == "succeeded":
-        title = texts.result_title(end.style_name, is_promoted=end.is_promoted)
+        title = texts.result_title(end.style_name, end.kind, is_promoted=end.is_promoted)
     elif end.status == "failed":
-        title, sentence = texts.failed_title(end.style_name), sentence or texts.NO_REASON()
+        title, sentence = texts.failed_title(end.style_name, end.kind), sentence or texts.NO_REASON()
     else:
-        title, sentence = texts.cancelled(end.style_name), ""
+        title, sentence = texts.cancelled(end.style_name, end.kind), ""
     blocks: Blocks = [_section(title)]
     if sentence:
         blocks.append(_section(sentence))
@@ -82,6 +87,8 @@ def end_message(end: RunEnd) -> tuple[str, Blocks]:
         if not end.ladder.is_enough:
             blocks.append(_section(texts.not_enough_pairs(end.ladder)))
         blocks += [_section(escape(one)) for one in economy_says(end.ladder.economy)]
+    if end.kind is RunKind.MEASURE and end.reason:
+        blocks.append(_context(texts.progress_reason(clip(end.reason, 500), 0)))
     took = texts.receipt(end.receipt, end.quote) if end.receipt else ""
     if took:
         blocks.append(_context(took))

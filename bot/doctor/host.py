@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.doctor.findings import Finding, fail, ok, warn
-from bot.drafting.model import base_model_id
 from bot.texts import setup as texts
+from config.base_names import base_model_id
 from config.settings import Settings
 from config.slack_manifest import BOT_EVENTS
 from db.base import now_in_database

@@ -63,6 +63,8 @@ class Ladder:
     #: Unseen pairs below which nothing is promoted.
     pairs_needed: int
     economy: Economy | None = None
+    #: That it was measured without training, and why; empty for an ordinary run.
+    because: str = ""
     #: What more examples would change, and how earlier forecasts came out; empty where nothing was foreseen.
     forecast: str = ""
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 from bot.domain.forecast import ExpectedGain
 from bot.domain.spend import Spend
 from bot.texts import policy as texts
+from config.run_kinds import RunCause, RunKind
 
 #: How long the clock leaves a style alone after its first, second, … failed run in a row. After the last of them it
 #: waits for a person: what failed after a day's rest fails again, and somebody should look.
@@ -29,6 +30,7 @@ class Hindrance(StrEnum):
     """Why no run is due."""
 
     CLEAN_RETRAIN_CANCELLED = "clean_retrain_cancelled"  #: It is owed, but an admin did not want it.
+    OWED_CANCELLED = "owed_cancelled"  #: The same of a measurement, or of the training that followed from one.
     BY_HAND_ONLY = "by_hand_only"  #: The style's policy never trains by itself.
     RUN_ACTIVE = "run_active"  #: One at a time.
     TOO_FEW_EXAMPLES = "too_few_examples"  #: Fewer than any run needs.
@@ -39,6 +41,19 @@ class Hindrance(StrEnum):
     OUTSIDE_HOURS = "outside_hours"  #: The policy's hours have not come yet.
     BUDGET_SPENT = "budget_spent"  #: The next run would go over the month's limit.
     TERMS_NOT_ACCEPTED = "terms_not_accepted"  #: Everything else is met.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """A run that something has made necessary, whatever the number of new examples."""
+
+    kind: RunKind
+    cause: RunCause
+    since: datetime
+    #: The base model to run on; None: the one that serves the style.
+    base_model: str | None = None
+    #: Names the cause in the run's slot.
+    slot: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +81,8 @@ class Situation:
     last_cancelled_at: datetime | None = None
     #: Since when a clean retrain is owed: something was withdrawn that an adapter had learnt from.
     clean_retrain_owed_at: datetime | None = None
+    #: What is owed besides: a measurement, or training after one that said it pays.
+    owed: Owed | None = None
     is_terms_accepted: bool = True
     #: This month's spending, where a limit is set, and what the next run is foreseen to cost.
     spend: Spend | None = None
@@ -77,6 +94,10 @@ class Due:
     #: Names the cause; unique per style, so that one cause is one run.
     slot: str
     reason: str
+    kind: RunKind = RunKind.TRAIN
+    cause: RunCause = RunCause.NEW_EXAMPLES
+    #: None: the base model that serves the style.
+    base_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +113,16 @@ def is_training_due(situation: Situation, now: datetime) -> Due | NotDue:
         return NotDue(why=Hindrance.RUN_ACTIVE, reason=texts.RUN_ACTIVE())
     if s.clean_retrain_owed_at is not None:
         return _is_clean_retrain_due(s, now)
+    if s.owed is None:
+        return _is_policy_met(s, now)
+    if s.owed.cause is not RunCause.CHANGED_BASE:
+        met = _is_policy_met(s, now)
+        if isinstance(met, Due):
+            return met  # it measures everything, too
+    return _is_owed_due(s, s.owed, now)
+
+
+def _is_policy_met(s: Situation, now: datetime) -> Due | NotDue:
     if s.train_after_examples <= 0:
         return NotDue(why=Hindrance.BY_HAND_ONLY, reason=texts.BY_HAND_ONLY())
     if s.approved < s.minimum:
@@ -124,7 +155,28 @@ def _is_clean_retrain_due(s: Situation, now: datetime) -> Due | NotDue:
     hindered = _hindered(s, now)
     if hindered is not None:
         return replace(hindered, reason=texts.clean_retrain_owed(hindered.reason))
-    return Due(slot=clean_slot_after(s.last_run_id), reason=texts.CLEAN_RETRAIN_DUE())
+    return Due(
+        slot=clean_slot_after(s.last_run_id), reason=texts.CLEAN_RETRAIN_DUE(), cause=RunCause.WITHDRAWAL
+    )  # fmt: skip
+
+
+def _is_owed_due(s: Situation, owed: Owed, now: datetime) -> Due | NotDue:
+    """Neither the number of new examples nor "by hand only" holds back what is owed; hours and budget do. Measuring
+    trains nothing, so the statement on training data is not asked for."""
+    why = texts.owed_because(owed.kind.value, owed.cause.value)
+    if s.approved < s.minimum:
+        return NotDue(why=Hindrance.TOO_FEW_EXAMPLES, reason=texts.too_few_examples(s.approved, s.minimum))
+    if _came_after(s.last_cancelled_at, owed.since):
+        return NotDue(why=Hindrance.OWED_CANCELLED, reason=texts.owed_cancelled(why))
+    if not _came_after(s.last_failed_at, owed.since):
+        s = replace(s, failures_in_a_row=0)
+    if owed.kind is RunKind.MEASURE:
+        s = replace(s, is_terms_accepted=True)
+    hindered = _hindered(s, now)
+    if hindered is not None:
+        return replace(hindered, reason=texts.owed_but(why, hindered.reason))
+    slot = f"{owed.slot or owed.cause.value}:{owed.kind.value}:after:{s.last_run_id or 'nothing'}"
+    return Due(slot=slot, reason=why, kind=owed.kind, cause=owed.cause, base_model=owed.base_model)
 
 
 def _came_after(at: datetime | None, owed_at: datetime | None) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -85,6 +85,8 @@ class Quote:
     currency: str
     #: Unseen pairs below which the gate promotes nothing.
     pairs_to_promote: int
+    #: What training would take in minutes and money, of a run that only measures.
+    training: tuple[float, float] | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -138,6 +140,15 @@ def make_quote(
         currency=currency,
         pairs_to_promote=recipe.min_pairs,
     )
+
+
+def measure_only(quote: Quote, recipe: RecipeFacts, receipt: Mapping[str, Any] | None) -> Quote:
+    """The same run without its training: what is left of its time is the measuring."""
+    share = 1 - 1 / _total_per_training(recipe, receipt)
+    return replace(
+        quote, tokens=0, minutes=round(quote.minutes * share, 1), cost=round(quote.cost * share, 6),
+        training=(quote.minutes, quote.cost),
+    )  # fmt: skip
 
 
 def _training_tokens(

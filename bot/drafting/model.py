@@ -36,6 +36,7 @@ from bot.errors import (
 )
 from bot.texts import drafting as texts
 from bot.texts import labels as label_texts
+from config.base_names import base_model_id
 from config.prompts import ChatMessages
 from config.settings import Settings
 
@@ -52,11 +53,6 @@ TICK_SECONDS = 0.1
 MAX_COMPLETION_CHARS = 60_000
 #: No label has more tokens.
 LABEL_TOKENS = 64
-
-
-def base_model_id(name: str) -> str:
-    """How a base model is called over HTTP: the last part of its name. `embedded:smollm2-135m-instruct` → the rest."""
-    return name.removeprefix("embedded:").rstrip("/").rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

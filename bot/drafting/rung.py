@@ -18,12 +18,12 @@ from bot.blocks.draft import Shape
 from bot.domain.drafting import Turn, choose_history, count_turn_tokens, search_text
 from bot.domain.variants import MAX_VERSIONS
 from bot.drafting.labelling import Labelling, plan_labelling
-from bot.drafting.model import base_model_id
 from bot.drafting.retrieval import NO_VECTOR, choose_fixed_examples, retrieve_examples
 from bot.errors import AdapterUnavailable, ModelError
 from bot.texts import drafting as texts
 from bot.texts import knowledge
 from bot.texts import labels as label_texts
+from config.base_names import base_model_id
 from config.choosing import Choice
 from config.passages import PassageSearch, QuotablePassage
 from config.prompts import ChatMessages, Pair, Quote, build_prompt, build_variant_prompt

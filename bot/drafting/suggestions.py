@@ -18,12 +18,12 @@ from bot.blocks.teach import TeachForm, teach_view
 from bot.domain.pairs import is_too_long
 from bot.domain.safe_text import as_typed
 from bot.domain.suggesting import MAX_SUGGESTION_CHARS, MAX_SUGGESTION_TOKENS, Useless, read_suggestion
-from bot.drafting.model import base_model_id
 from bot.drafting.retrieval import choose_demonstrations
 from bot.errors import ModelError, SlackError, SuggestionUseless
 from bot.language import sentences, speaking
 from bot.services import Services
 from bot.texts import learning as texts
+from config.base_names import base_model_id
 from config.prompt_sources import PromptSource
 from config.prompts import Pair, build_request_prompt
 from db.styles import get_style

@@ -32,6 +32,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "knowledge": knowledge.knowledge,
     "unsure": unsure.unsure,
     "train": training.train,
+    "measure": training.measure,
     "ladder": ladder.ladder,
     "status": training.status,
     "trial": trials.trial,

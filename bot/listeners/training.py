@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.domain.values import Click, Command
 from bot.errors import BadInput
+from bot.operations.measurements import measure_by_hand
 from bot.operations.promotions import promote_by_hand, roll_back
 from bot.operations.runs import accept_statement, confirm_training, decline_training, quote_training
 from bot.operations.runs import cancel_run as cancel_run_of
@@ -17,6 +18,15 @@ def train(services: Services, command: Command, argument: str) -> None:
     actor = services.people.get_actor(command.team_id, command.user_id)
     quote = quote_training(services.database, services.settings, actor, command.channel_id, argument)
     services.answer(command, quote.text, quote.blocks)
+
+
+def measure(services: Services, command: Command, argument: str) -> None:
+    """`/huisstijl measure [STYLE]`: measure again, train nothing."""
+    actor = services.people.get_actor(command.team_id, command.user_id)
+    run = measure_by_hand(
+        services.database, services.settings, actor, command.channel_id, argument, request_key=command.event_key
+    )
+    services.answer(command, texts.measurement_queued(run.style_name, run.channel_id))
 
 
 def confirm_train(services: Services, click: Click) -> None:

@@ -8,6 +8,7 @@ from bot.domain.forecast import ExpectedGain, read_outlook
 from bot.language import sentences
 from bot.texts import forecast as texts
 from config.prompts import prompt_hash
+from config.run_kinds import RunKind
 from db.forecasts import ForecastRow, find_forecast, read_record
 from db.runs import Run, RunStatus, find_latest_run
 from db.styles import Style
@@ -33,7 +34,7 @@ def find_expected_gain(session: Session, style: Style, approved: int) -> Expecte
 
     A forecast is about one champion and one wording of the instructions, and it does not last for ever.
     """
-    run = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
+    run = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, kind=RunKind.TRAIN)
     row = find_forecast(session, run.run_id, style.scope) if run else None
     if row is None or not _still_speaks(row, style):
         return None

@@ -14,7 +14,9 @@ from bot.errors import NotMeasuredYet
 from bot.operations.forecast import say_forecast
 from bot.operations.recipes import recipe_facts
 from bot.operations.styles import find_named_style
+from bot.texts import training as texts
 from bot.texts.results import verdict_said
+from config.run_kinds import RunKind
 from config.settings import Settings
 from db.adapters import get_adapter
 from db.base import now_in_database
@@ -87,6 +89,7 @@ def find_ladder_of_run(session: Session, settings: Settings, style: Style, run: 
         ranks=known,
         verdict=verdict_said(run.verdict, run.receipt),
         pairs_needed=recipe_facts(settings, style).min_pairs,
+        because=texts.measured_because(run.cause.value if run.cause else "") if run.kind is RunKind.MEASURE else "",
         forecast=say_forecast(session, style, run),
     )
     receipt = run.receipt or {}

@@ -17,11 +17,13 @@ from bot.domain.next_action import Facts, choose_next_action
 from bot.domain.overview import Contributor, DraftCounts, StyleOverview
 from bot.domain.policy import Due
 from bot.domain.weeks import count_by_week, last_weeks, mean_by_week, running_total, week_start
+from bot.language import sentences
 from bot.operations.budget import read_spend, read_team_settings
 from bot.operations.ladder import adapter_name, find_ladder
 from bot.operations.recipes import recipe_facts
 from bot.operations.runs import count_new_examples, home_channel, look_at_policy
 from bot.operations.trials import find_progress
+from config.run_kinds import RunKind
 from config.settings import Settings
 from db.adapters import AdapterStatus, find_adapter_by_name
 from db.drafts import DraftOutcome, DraftStatus, find_latest_request, list_outcomes
@@ -73,7 +75,7 @@ def read_overview(session: Session, settings: Settings, style: Style, now: datet
         trial=find_progress(session, style),
         score=champion_rank(ladder),
         pairs_needed=ladder.pairs_needed if ladder else 0,
-        verdict=ladder.verdict if ladder else "",
+        verdict=sentences(ladder.because, ladder.verdict) if ladder else "",
         approved=approved,
         proposed=counts[ExampleStatus.PROPOSED],
         new_by_week=approvals,
@@ -173,8 +175,10 @@ def _facts(
 def _fruitless_runs(session: Session, style: Style) -> list[Run]:
     """The latest finished runs in a row that compared their candidates and moved nothing."""
     found = []
-    for run in list_newest_runs(session, style.style_id, RunStatus.SUCCEEDED, limit=RUNS_LOOKED_AT):
+    for run in list_newest_runs(session, style.style_id, RunStatus.SUCCEEDED, kind=RunKind.TRAIN, limit=RUNS_LOOKED_AT):
         verdict = run.verdict or {}
+        if verdict.get("pair"):
+            continue  # on another base model: it was not to move anything
         if verdict.get("promoted") or not any(row.get("gain") for row in verdict.get("table") or ()):
             break
         found.append(run)
@@ -187,8 +191,10 @@ def _above_and_below(session: Session, style: Style, champion: Promotion | None)
 
     What a person decided after that run is not called into question.
     """
-    run = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
-    if run is None or champion is None or run.ended_at is None:
+    if champion is None:
+        return "", 0.0, ""
+    run = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, base_model=champion.base_model)
+    if run is None or run.ended_at is None:
         return "", 0.0, ""
     by_people = (PromotionKind.COMMAND, PromotionKind.ROLLBACK, PromotionKind.TRIAL)
     if champion.kind in by_people and champion.promoted_at >= run.ended_at:

@@ -18,7 +18,7 @@ from bot.errors import AdapterWithdrawn, AlreadyChampion, NothingToRollBackTo, N
 from bot.operations.ladder import adapter_name, find_ladder_of_run
 from bot.operations.languages import speaking_in_channel
 from bot.operations.people import require_admin
-from bot.operations.runs import home_channel
+from bot.operations.runs import base_model_of, home_channel
 from bot.operations.styles import find_named_style
 from bot.operations.trial_losses import check_has_not_lost, split_anyway
 from bot.texts import training as texts
@@ -159,7 +159,8 @@ def find_candidate(session: Session, settings: Settings, style: Style, wanted: s
     """By the name of an adapter, or by rung: a prompt as the last run measured it, an adapter's rung as its newest."""
     name = wanted.strip().strip("`*").casefold()
     adapters = list_adapters(session, style.style_id, style.scope)
-    run = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
+    base_model = base_model_of(session, settings, style)  # a measurement on another one is no reason to move there
+    run = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, base_model=base_model)
     ladder = find_ladder_of_run(session, settings, style, run) if run else None
     prompts = {rank.rung: rank for rank in ladder.ranks if not rank.adapter_name} if ladder else {}
     if not adapters and not prompts:

@@ -17,7 +17,7 @@ from bot.blocks.quote import quote_message, terms_message
 from bot.blocks.run_progress import RunCard, progress_message
 from bot.domain.policy import Due, Hindrance, NotDue, Situation, is_training_due
 from bot.domain.progress import read_figures
-from bot.domain.quote import Measured, Quote, make_quote
+from bot.domain.quote import Measured, Quote, make_quote, measure_only
 from bot.domain.values import Actor
 from bot.errors import OverBudget, QuoteGone, RunAlreadyActive, RunHasEnded, TermsNotAccepted, TooFewExamples
 from bot.operations.budget import read_spend
@@ -25,18 +25,21 @@ from bot.operations.clean_retrain import NoRetrain, stop_serving_tainted
 from bot.operations.forecast import find_expected_gain
 from bot.operations.ladder import find_ladder, read_economy
 from bot.operations.languages import speaking_in_channel
+from bot.operations.owed import find_owed
 from bot.operations.people import require_admin
 from bot.operations.recipes import recipe_facts
 from bot.operations.styles import find_named_style
 from bot.operations.terms import accept_terms
 from bot.texts import budget
 from bot.texts import training as texts
+from config.run_kinds import RunCause, RunKind
 from config.settings import Settings
 from db import audit
 from db.base import now_in_database
 from db.datasets import count_approved_outside, find_dataset_of_run
 from db.examples import ExampleStatus, count_approved_since, count_examples, list_approved_lengths
 from db.outbox import owe
+from db.promotions import find_promotion
 from db.runs import (
     Run,
     RunNotFound,
@@ -100,8 +103,11 @@ def _queue_if_due(database: Database, settings: Settings, style_id: str, now: da
             verdict = look_at_policy(session, settings, style, now)
         if not isinstance(verdict, Due):
             return None
-        quote = foresee(session, settings, style).as_json()
-        run = _queue(session, settings, style, slot=verdict.slot, reason=verdict.reason, quote=quote)
+        quote = foresee(session, settings, style, kind=verdict.kind).as_json()
+        run = queue(
+            session, settings, style, slot=verdict.slot, reason=verdict.reason, quote=quote, kind=verdict.kind,
+            cause=verdict.cause, base_model=verdict.base_model,
+        )  # fmt: skip
         return run.run_id if run else None
 
 
@@ -126,12 +132,15 @@ def look_at_policy(session: Session, settings: Settings, style: Style, now: date
         last_failed_at=last.ended_at if last and has_failed else None,
         last_cancelled_at=last.ended_at if last and last.status is RunStatus.CANCELLED else None,
         clean_retrain_owed_at=style.clean_retrain_owed_at,
+        owed=find_owed(session, style),
         is_terms_accepted=has_accepted_terms(session, style.team_id),
     )
     verdict = is_training_due(situation, now)
     if not _has_limit(session, style) or (isinstance(verdict, NotDue) and verdict.why is not _LAST_HINDRANCE):
         return verdict
-    spend, next_cost = read_spend(session, settings, style, now), foresee(session, settings, style).cost
+    kind = situation.owed.kind if situation.owed and isinstance(verdict, NotDue) else RunKind.TRAIN
+    kind = verdict.kind if isinstance(verdict, Due) else kind
+    spend, next_cost = read_spend(session, settings, style, now), foresee(session, settings, style, kind=kind).cost
     return is_training_due(replace(situation, spend=spend, next_cost=next_cost), now)
 
 
@@ -180,7 +189,11 @@ def _has_limit(session: Session, style: Style) -> bool:
 def count_new_examples(session: Session, style: Style) -> int:
     """Approved examples that no finished run has looked at. A failed run learnt nothing, so it does not count; a
     cancelled one does: somebody did not want it."""
-    last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, RunStatus.CANCELLED)
+    looked = (RunStatus.SUCCEEDED, RunStatus.CANCELLED)
+    champion = find_promotion(session, style.champion_promotion_id)
+    own = champion.base_model if champion else None
+    last = find_latest_run(session, style.style_id, *looked, kind=RunKind.TRAIN, base_model=own)
+    last = last or find_latest_run(session, style.style_id, *looked, kind=RunKind.TRAIN)
     dataset = find_dataset_of_run(session, last.run_id) if last else None
     if dataset is not None:
         return count_approved_outside(session, dataset)
@@ -257,10 +270,10 @@ def quote_training(
     require_admin(database, actor, "command.refused", "train")
     with database.write() as session:
         style = find_named_style(session, actor.team_id, channel_id, style_name)
-        _check_may_train(session, settings, style)
+        check_may_run(session, settings, style)
         trainer = find_live_trainer(session, trainer_silence_seconds(settings))
         quote = foresee(session, settings, style, trainer)
-        _check_budget(session, settings, style, quote.cost)
+        check_budget(session, settings, style, quote.cost)
         is_statement_needed = not has_accepted_terms(session, actor.team_id)
         entry = audit.record(
             session, team_id=actor.team_id, actor=actor.user_id, action="run.quoted", subject=style.style_id,
@@ -302,16 +315,16 @@ def confirm_training(database: Database, settings: Settings, actor: Actor, quote
         slot = f"quote:{quote_id}"
         run = find_run_in_slot(session, style.style_id, slot)
         if run is None:
-            _check_may_train(session, settings, style)
-            _check_budget(session, settings, style, _cost_by_now(session, settings, style, entry.detail["quote"]))
+            check_may_run(session, settings, style)
+            check_budget(session, settings, style, _cost_by_now(session, settings, style, entry.detail["quote"]))
             if entry.detail["carries_statement"]:
                 accept_terms(session, actor)
             if not has_accepted_terms(session, actor.team_id):
                 raise TermsNotAccepted
             with speaking_in_channel(session, style):
                 reason = texts.reason_by_hand(actor.user_id)
-            run = _queue(
-                session, settings, style, slot=slot, reason=reason,
+            run = queue(
+                session, settings, style, slot=slot, reason=reason, cause=RunCause.BY_HAND,
                 requested_by=actor.user_id, quote=entry.detail["quote"],
             )  # fmt: skip
             assert run is not None, "the style is locked and the slot was free"
@@ -344,7 +357,7 @@ def cancel_run(database: Database, actor: Actor, run_id: str) -> None:
         audit.record(session, team_id=actor.team_id, actor=actor.user_id, action="run.cancel_requested", subject=run_id)
 
 
-def _check_may_train(session: Session, settings: Settings, style: Style) -> None:
+def check_may_run(session: Session, settings: Settings, style: Style) -> None:
     if find_active_run(session, style.style_id) is not None:
         raise RunAlreadyActive
     approved = count_examples(session, style.style_id, style.scope)[ExampleStatus.APPROVED]
@@ -363,7 +376,7 @@ def _cost_by_now(session: Session, settings: Settings, style: Style, quote: Mapp
     return max(quoted, now.cost) if now.speed_source == quote["speed_source"] else quoted
 
 
-def _check_budget(session: Session, settings: Settings, style: Style, cost: float) -> None:
+def check_budget(session: Session, settings: Settings, style: Style, cost: float) -> None:
     """Raises OverBudget. In a writing transaction two runs that share a budget are checked one after the other."""
     lock_team(session, style.team_id)
     spend = read_spend(session, settings, style, now_in_database(session))
@@ -371,49 +384,67 @@ def _check_budget(session: Session, settings: Settings, style: Style, cost: floa
         raise OverBudget(budget.over_budget(style.name, spend, cost))
 
 
-def foresee(session: Session, settings: Settings, style: Style, trainer: Trainer | None = None) -> Quote:
+def foresee(
+    session: Session, settings: Settings, style: Style, trainer: Trainer | None = None, *,
+    kind: RunKind = RunKind.TRAIN,
+) -> Quote:  # fmt: skip
     """What a run of this style would take now. Without a trainer's own speed, its last run's is used."""
-    last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
-    return make_quote(
-        recipe_facts(settings, style),
+    last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, kind=RunKind.TRAIN)
+    facts, receipt = recipe_facts(settings, style), last.receipt if last else None
+    quote = make_quote(
+        facts,
         list_approved_lengths(session, style.style_id, style.scope),
         len(style.instructions),
         Measured(
             trainer_tokens_per_second=trainer.tokens_per_second if trainer else None,
-            receipt=last.receipt if last else None,
+            receipt=receipt,
         ),
         price_per_hour=settings.price_per_hour,
         currency=settings.currency,
     )
+    return measure_only(quote, facts, receipt) if kind is RunKind.MEASURE else quote
 
 
 # ---------------------------------------------------------------------------------------------------- both
 
 
-def _queue(
+def queue(
     session: Session,
     settings: Settings,
     style: Style,
     *,
     slot: str,
     reason: str,
+    cause: RunCause,
+    kind: RunKind = RunKind.TRAIN,
+    base_model: str | None = None,
     requested_by: str | None = None,
     quote: dict[str, Any] | None = None,
 ) -> Run | None:
-    """Queue the run, put it on record and owe the channel its one message; None when the slot is taken."""
+    """Queue the run, put it on record and owe the channel its one message; None when the slot is taken.
+
+    `base_model`: another one than serves the style; what comes of such a run waits for somebody's sign-off.
+    """
     run = queue_run(
         session, team_id=style.team_id, style_id=style.style_id, scope_key=style.scope_key, slot=slot, reason=reason,
-        recipe=style.recipe or settings.recipe, base_model=settings.base_model, requested_by=requested_by, quote=quote,
+        recipe=style.recipe or settings.recipe, base_model=base_model or base_model_of(session, settings, style),
+        kind=kind, cause=cause, requested_by=requested_by, quote=quote,
     )  # fmt: skip
     if run is None:
         return None
     owe_progress_message(session, run, style)
     audit.record(
         session, team_id=style.team_id, actor=requested_by or "clock", action="run.queued", subject=run.run_id,
-        style_id=style.style_id, slot=slot,
+        style_id=style.style_id, slot=slot, kind=kind.value, cause=cause.value,
     )  # fmt: skip
     log.info("run.queued", run_id=run.run_id, style_id=style.style_id, slot=slot)
     return run
+
+
+def base_model_of(session: Session, settings: Settings, style: Style) -> str:
+    """The base model that a style stands on: its champion's, so that no run moves it to another one by the way."""
+    champion = find_promotion(session, style.champion_promotion_id)
+    return champion.base_model if champion else settings.base_model
 
 
 def message_key(run_id: str) -> str:
@@ -424,7 +455,7 @@ def message_key(run_id: str) -> str:
 def owe_progress_message(session: Session, run: Run, style: Style) -> None:
     """Owe the channel the run's message, which is updated from then on; once, whoever queued the run."""
     card = RunCard(
-        run_id=run.run_id, style_name=style.name, reason=run.reason,
+        run_id=run.run_id, style_name=style.name, reason=run.reason, kind=run.kind,
         figures=read_figures(run.status.value, run.progress),
     )  # fmt: skip
     with speaking_in_channel(session, style):

@@ -62,7 +62,12 @@ def get_status(
             said = (
                 failure_said(ended.error, ended.verdict) if has_failed else verdict_said(ended.verdict, ended.receipt)
             )
-            lines.append(texts.status_last_run(ended.status.value, ended.ended_at, clip(escape(said), 800)))
+            because = texts.because(ended.cause.value if ended.cause else "")
+            lines.append(
+                texts.status_last_run(
+                    ended.kind, ended.status.value, ended.ended_at, because, clip(escape(said), 800)
+                )
+            )  # fmt: skip
         elif active is None:
             lines.append(texts.NO_RUN_YET())
 

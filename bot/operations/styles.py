@@ -13,12 +13,16 @@ from bot.domain.values import Actor
 from bot.errors import AmbiguousStyle, NameTaken, NoStyleYet, UnknownStyle
 from bot.operations.people import require_admin
 from bot.texts import styles as texts
+from config.run_kinds import RunCause
 from config.rungs import Rung
 from db.audit import record
 from db.base import new_id, now_in_database
+from db.datasets import find_dataset_of_run
 from db.drafts import list_drafts_of_thread
 from db.examples import ExampleStatus, count_examples
+from db.measurements import owe_measurement, settle_measurement
 from db.promotions import PromotionKind, find_promotion, promote
+from db.runs import RunStatus, find_latest_run
 from db.scope import Scope
 from db.session import Database
 from db.styles import (
@@ -165,6 +169,8 @@ def change_style(database: Database, actor: Actor, style_id: str, form: StyleFor
         _fill(style, form)
         session.flush()
         after = _policy(style)
+        if after["instructions"] != before["instructions"]:
+            _owe_measurement(session, style)
         record(
             session, team_id=actor.team_id, actor=actor.user_id, action="style.changed", subject=style_id,
             changed=sorted(name for name in after if after[name] != before[name]),
@@ -174,6 +180,18 @@ def change_style(database: Database, actor: Actor, style_id: str, form: StyleFor
                 if after[name] != before[name] and name != "instructions"
             },
         )  # fmt: skip
+
+
+def _owe_measurement(session: Session, style: Style) -> None:
+    """What was measured under other instructions says little about these; where nothing was, nothing is owed."""
+    last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
+    dataset = find_dataset_of_run(session, last.run_id) if last else None
+    if dataset is None:
+        return
+    if dataset.instructions != style.instructions:
+        owe_measurement(session, style.style_id, RunCause.CHANGED_INSTRUCTIONS)
+    elif style.measurement_cause is RunCause.CHANGED_INSTRUCTIONS:  # they are those that were measured again
+        settle_measurement(session, style.style_id, up_to=now_in_database(session))
 
 
 def _fill(style: Style, form: StyleForm) -> None:

@@ -24,6 +24,7 @@ HELP: dict[str, Sentence] = {
     ),
     "unsure": sentence("`/huisstijl unsure [STYLE]`: texts here that wait for their label, the least sure first"),
     "train": sentence("`/huisstijl train [STYLE]`: train now, after a quote (admins)"),
+    "measure": sentence("`/huisstijl measure [STYLE]`: measure again what serves best, and train nothing (admins)"),
     "ladder": sentence("`/huisstijl ladder [STYLE]`: every way to make a draft, measured on unseen pairs"),
     "status": sentence("`/huisstijl status [STYLE]`: champion, runs, what comes next"),
     "trial": sentence(

@@ -28,6 +28,47 @@ def clean_retrain_owed(reason: str) -> str:
     )  # fmt: skip
 
 
+#: By cause: why something is measured again, and why something is trained after that measurement.
+_MEASURED_BECAUSE = {
+    "changed_instructions": sentence(
+        "the instructions were changed, so it is measured again what serves this style best; nothing is trained"
+    ),
+    "changed_base": sentence(
+        "another base model is asked about, so it is measured beside the one that serves; nothing is trained"
+    ),
+    "drift": sentence(
+        "what people accept has changed, so it is measured again what serves this style best; nothing is trained"
+    ),
+    "by_hand": sentence("an admin asked for a measurement; nothing is trained"),
+}
+_TRAINED_BECAUSE = {
+    "changed_instructions": sentence(
+        "the instructions were changed, and the measurement after that said that training again is worth it"
+    ),
+    "changed_base": sentence(
+        "another base model is asked about, so an adapter is trained on it and measured beside what serves"
+    ),
+    "drift": sentence(
+        "what people accept has changed, and the measurement after that said that training again is worth it"
+    ),
+    "by_hand": sentence("a measurement said that training again is worth it"),
+}
+
+
+def owed_because(kind: str, cause: str) -> str:
+    return (_MEASURED_BECAUSE if kind == "measure" else _TRAINED_BECAUSE)[cause]()
+
+
+def owed_but(why: str, hindrance: str) -> str:
+    return say("{why}; {hindrance}", why=why, hindrance=hindrance)
+
+
+def owed_cancelled(why: str) -> str:
+    return say(
+        "{why}, but it was cancelled; an admin can start it with `/huisstijl measure` or `/huisstijl train`", why=why
+    )
+
+
 def too_few_examples(have: int, needed: int) -> str:
     return say("{have} of the {needed} approved examples that a run needs are there", have=have, needed=needed)
 

@@ -22,7 +22,22 @@ def verdict_said(verdict: Values | None, receipt: Values | None) -> str:
     if not said or "also" not in (verdict or {}):
         return said
     notes = [read_note(one) for one in (verdict or {})["also"]]
-    return clauses(said, *(say_note(one) for one in notes if one), _price_of_a_run(receipt or {}))
+    price = _price_of_training(verdict or {}) or _price_of_a_run(receipt or {})
+    return clauses(said, *(say_note(one) for one in notes if one), price)
+
+
+def _price_of_training(verdict: Values) -> str:
+    """Of a measurement: what training again would take, as it was foreseen then."""
+    retrain = verdict.get("retrain") or {}
+    if retrain.get("minutes") is None:
+        return ""
+    time = duration(float(retrain["minutes"]) * 60)
+    if not retrain.get("cost"):
+        return say("training again takes about {time}", time=time)
+    return say(
+        "training again takes about {time} and costs {cost}",
+        time=time, cost=money(float(retrain["cost"]), str(retrain.get("currency", ""))),
+    )  # fmt: skip
 
 
 def _price_of_a_run(receipt: Values) -> str:

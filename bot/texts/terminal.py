@@ -67,3 +67,10 @@ def pairs_exported(style: str, count: int) -> str:
 
 def exported(style: str, count: int) -> str:
     return f"{style}: {count:,} approved examples written."
+
+
+def measurement_queued(style: str, run_id: str) -> str:
+    return (
+        f"{style}: a measurement is queued ({run_id}); it trains nothing. `huisstijl ladder {style}` shows it when it "
+        f"has ended, and the style's channel how far it is."
+    )

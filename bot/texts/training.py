@@ -13,6 +13,7 @@ from bot.language import figures as beside
 from bot.language import listed, moment, money, say, say_count, sentence, sentences
 from bot.texts.durations import duration
 from bot.texts.economy import economy_says
+from config.run_kinds import RunKind
 
 # --- the statement on training data ---------------------------------------------------------------------------------
 
@@ -156,6 +157,20 @@ def reason_by_hand(user_id: str) -> str:
     return say("{who} asked for it", who=f"<@{user_id}>")
 
 
+MEASURED_BY_OPERATOR = sentence("the operator asked for a measurement; nothing is trained")
+
+
+def measured_by_hand(user_id: str) -> str:
+    return say("{who} asked for a measurement; nothing is trained", who=f"<@{user_id}>")
+
+
+def measurement_queued(style_name: str, channel_id: str) -> str:
+    return say(
+        "A measurement of *{style}* is queued; nothing is trained. {channel} shows how far it is.",
+        style=style_name, channel=f"<#{channel_id}>",
+    )  # fmt: skip
+
+
 # --- progress -------------------------------------------------------------------------------------------------------
 
 STAGES = {
@@ -180,7 +195,9 @@ TRAINER_SILENT = sentence(
 CANCELLING = sentence("cancelling: it stops at its next step")
 
 
-def progress_title(style_name: str) -> str:
+def progress_title(style_name: str, kind: RunKind) -> str:
+    if kind is RunKind.MEASURE:
+        return say("Measuring *{style}* again", style=style_name)
     return say("Training *{style}*", style=style_name)
 
 
@@ -215,10 +232,12 @@ def progress_figures(figures: Figures) -> str:
     return beside(parts)
 
 
-def progress_text(style_name: str, figures: Figures, state: str) -> str:
+def progress_text(style_name: str, kind: RunKind, figures: Figures, state: str) -> str:
     """The whole of it in one plain line, for notifications and screen readers."""
     known = progress_figures(figures)
-    if known:
+    if kind is RunKind.MEASURE:
+        text = say("Measuring {style} again: {done:.0%}, {state}", style=style_name, done=figures.fraction, state=state)
+    elif known:
         text = say(
             "Training {style}: {done:.0%}, {state} ({figures})",
             style=style_name, done=figures.fraction, state=state, figures=known,
@@ -231,13 +250,17 @@ def progress_text(style_name: str, figures: Figures, state: str) -> str:
 # --- results --------------------------------------------------------------------------------------------------------
 
 
-def result_title(style_name: str, *, is_promoted: bool) -> str:
+def result_title(style_name: str, kind: RunKind, *, is_promoted: bool) -> str:
     if is_promoted:
         return say("*{style}* has a new champion, from the next draft on.", style=style_name)
+    if kind is RunKind.MEASURE:
+        return say("*{style}* was measured again. The champion stays.", style=style_name)
     return say("*{style}* was trained and measured. The champion stays.", style=style_name)
 
 
-def failed_title(style_name: str) -> str:
+def failed_title(style_name: str, kind: RunKind) -> str:
+    if kind is RunKind.MEASURE:
+        return say("Measuring *{style}* failed. The champion stays as it was.", style=style_name)
     return say("Training of *{style}* failed. The champion stays as it was.", style=style_name)
 
 
@@ -249,7 +272,9 @@ def end_text(title: str, said: str) -> str:
 NO_REASON = sentence("The trainer left no reason; its log has more.")
 
 
-def cancelled(style_name: str) -> str:
+def cancelled(style_name: str, kind: RunKind) -> str:
+    if kind is RunKind.MEASURE:
+        return say("Measuring *{style}* was cancelled. The champion stays as it was.", style=style_name)
     return say("Training of *{style}* was cancelled. The champion stays as it was.", style=style_name)
 
 
@@ -323,7 +348,7 @@ def not_enough_pairs(ladder: Ladder) -> str:
 
 def ladder_says(ladder: Ladder) -> list[str]:
     """What follows from the measurement, a sentence each: the same in Slack and in the terminal."""
-    says = [said for said in (ladder.verdict, ladder.forecast) if said]
+    says = [said for said in (ladder.because, ladder.verdict, ladder.forecast) if said]
     if not ladder.is_enough:
         says.append(not_enough_pairs(ladder))
     return [*says, *economy_says(ladder.economy)]
@@ -487,6 +512,11 @@ def status_running(state: str, figures: Figures) -> str:
     return say("*Now:* {done:.0%}, {state}", done=figures.fraction, state=state)
 
 
+LAST_MEASUREMENTS = {
+    "succeeded": sentence("*Last run:* measured without training ({moment})"),
+    "failed": sentence("*Last run:* a measurement, failed ({moment})"),
+    "cancelled": sentence("*Last run:* a measurement, cancelled ({moment})"),
+}
 LAST_RUNS = {
     "succeeded": sentence("*Last run:* succeeded ({moment})"),
     "failed": sentence("*Last run:* failed ({moment})"),
@@ -494,9 +524,30 @@ LAST_RUNS = {
 }
 
 
-def status_last_run(status: str, at: datetime | None, said: str) -> str:
-    last = LAST_RUNS[status](moment=moment(at) if at else "–")
-    return beside([last, said])
+def status_last_run(kind: RunKind, status: str, at: datetime | None, because: str, said: str) -> str:
+    last = (LAST_MEASUREMENTS if kind is RunKind.MEASURE else LAST_RUNS)[status](moment=moment(at) if at else "–")
+    return beside([last, because, said])
+
+
+#: What made a run due, where that was neither new examples nor somebody's wish to train.
+BECAUSE = {
+    "changed_instructions": sentence("because the instructions were changed"),
+    "changed_base": sentence("because another base model is asked about"),
+    "drift": sentence("because what people accept has changed"),
+    "withdrawal": sentence("because something was withdrawn"),
+}
+
+
+def because(cause: str) -> str:
+    """Empty where there is nothing to say."""
+    return BECAUSE[cause]() if cause in BECAUSE else ""
+
+
+def measured_because(cause: str) -> str:
+    """Above a ladder: that it was measured without training, and why; empty for an ordinary run."""
+    if cause in BECAUSE:
+        return say("Measured again, without training, {because}.", because=BECAUSE[cause]())
+    return say("Measured again, without training.")
 
 
 NO_RUN_YET = sentence("*Last run:* none yet.")

@@ -23,6 +23,7 @@ from bot.rehearsal.workspace import Workspace
 from bot.run_watcher import RunWatcher
 from bot.texts import training as texts
 from config.prompts import prompt_hash
+from config.run_kinds import RunKind
 from config.rungs import Rung
 from config.settings import Settings
 from db import runs
@@ -533,6 +534,6 @@ def test_the_longest_names_and_sentences_fit_into_slacks_blocks(ana: Person, sql
     with sqlite_database.write() as session:
         assert run.run_id == run_id
         runs.end_run(session, run_id, fence, RunStatus.FAILED, error="<!channel> & " * 1000)
-    message = wait_for_message(ana, lambda text: texts.failed_title("a" * 40) in text)
+    message = wait_for_message(ana, lambda text: texts.failed_title("a" * 40, RunKind.TRAIN) in text)
     assert "&lt;!channel&gt; &amp;" in said(message)
     assert "<!channel>" not in said(message)

@@ -19,9 +19,10 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from bot.app import build_app
-from bot.drafting.model import ModelClient, base_model_id
+from bot.drafting.model import ModelClient
 from bot.rehearsal.seed import BRAND, MIA, NOOR, RAVI, TEAM_ID
 from bot.rehearsal.workspace import Workspace
+from config.base_names import base_model_id
 from config.prompts import ChatMessages, build_prompt
 from config.rungs import Rung
 from config.settings import Settings

@@ -14,7 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from bot.drafting.model import ModelClient, base_model_id
+from bot.drafting.model import ModelClient
+from config.base_names import base_model_id
 from config.rungs import Rung
 from tests.benchmarks.installation import (
     Installation,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from trainer.base_models import base_model_id, base_revision
+from config.base_names import base_model_id
+from trainer.base_models import base_revision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

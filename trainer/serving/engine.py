@@ -19,7 +19,7 @@ import structlog
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
-from trainer.base_models import base_model_id
+from config.base_names import base_model_id
 from trainer.choices import Choices, choice_logprobs
 from trainer.errors import EngineBusy, EngineStopped, GenerationFailed, PromptTooLong, TrainerError
 from trainer.serving.adapters import Adapters, AdapterSource, LoadedAdapter, available_bytes

@@ -30,8 +30,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from config.base_names import base_model_id
 from trainer import artifacts
-from trainer.base_models import base_model_id, prepare_base_model, prepare_embedding_model
+from trainer.base_models import prepare_base_model, prepare_embedding_model
 from trainer.errors import (
     AdapterNameInvalid,
     AdapterRejected,

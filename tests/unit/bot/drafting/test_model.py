@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from bot.drafting.model import CIRCUIT_FAILURES, CIRCUIT_SECONDS, Circuit, ModelClient, Piece, base_model_id
+from bot.drafting.model import CIRCUIT_FAILURES, CIRCUIT_SECONDS, Circuit, ModelClient, Piece
 from bot.errors import (
     AdapterUnavailable,
     ModelBroke,
@@ -20,6 +20,7 @@ from bot.errors import (
     ModelSlow,
     PromptTooLong,
 )
+from config.base_names import base_model_id
 from config.prompts import build_prompt
 from config.settings import Settings
 from tests.support.model_server import ScriptedModel
