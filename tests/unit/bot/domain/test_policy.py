@@ -182,7 +182,7 @@ def test_an_expected_gain_overrules_nothing_else(different: dict[str, object], e
     assert why(replace(BY_GAIN, **different)) is expected  # type: ignore[arg-type]
 
 
-OWED = replace(
+MEASURE_OWED = replace(
     MET,
     approved_new=0,
     owed=Owed(kind=RunKind.MEASURE, cause=RunCause.CHANGED_INSTRUCTIONS, since=NOON),
@@ -190,23 +190,23 @@ OWED = replace(
 
 
 def test_an_owed_measurement_is_due_whatever_the_number_of_new_examples_and_once_after_each_run() -> None:
-    verdict = is_training_due(replace(OWED, train_after_examples=0, is_terms_accepted=False), NOON)
+    verdict = is_training_due(replace(MEASURE_OWED, train_after_examples=0, is_terms_accepted=False), NOON)
     assert isinstance(verdict, Due)
     assert (verdict.kind, verdict.cause) == (RunKind.MEASURE, RunCause.CHANGED_INSTRUCTIONS)
     assert verdict.slot == "changed_instructions:measure:after:run_1"
 
 
 def test_training_that_is_due_anyhow_answers_for_the_measurement_too_but_not_for_another_base_model() -> None:
-    both = is_training_due(replace(OWED, approved_new=50), NOON)
+    both = is_training_due(replace(MEASURE_OWED, approved_new=50), NOON)
     assert isinstance(both, Due) and both.kind is RunKind.TRAIN and both.cause is RunCause.NEW_EXAMPLES
     base = Owed(kind=RunKind.TRAIN, cause=RunCause.CHANGED_BASE, since=NOON, base_model="new", slot="base:bas_1")
-    other = is_training_due(replace(OWED, approved_new=50, owed=base), NOON)
+    other = is_training_due(replace(MEASURE_OWED, approved_new=50, owed=base), NOON)
     assert isinstance(other, Due)
     assert (other.base_model, other.slot) == ("new", "base:bas_1:train:after:run_1")
 
 
 def test_a_clean_retrain_comes_before_anything_else_that_is_owed() -> None:
-    verdict = is_training_due(replace(OWED, clean_retrain_owed_at=NOON), NOON)
+    verdict = is_training_due(replace(MEASURE_OWED, clean_retrain_owed_at=NOON), NOON)
     assert isinstance(verdict, Due) and verdict.cause is RunCause.WITHDRAWAL
 
 
@@ -221,9 +221,9 @@ def test_a_clean_retrain_comes_before_anything_else_that_is_owed() -> None:
     ],
 )
 def test_what_holds_an_owed_measurement_back(different: dict[str, object], expected: Hindrance) -> None:
-    assert why(replace(OWED, **different)) is expected  # type: ignore[arg-type]
+    assert why(replace(MEASURE_OWED, **different)) is expected  # type: ignore[arg-type]
 
 
 def test_training_that_pays_still_asks_for_the_statement() -> None:
     owed = Owed(kind=RunKind.TRAIN, cause=RunCause.DRIFT, since=NOON)
-    assert why(replace(OWED, owed=owed, is_terms_accepted=False)) is Hindrance.TERMS_NOT_ACCEPTED
+    assert why(replace(MEASURE_OWED, owed=owed, is_terms_accepted=False)) is Hindrance.TERMS_NOT_ACCEPTED
