@@ -194,8 +194,9 @@ class _Names:
 
     def shown(self, key: str) -> str:
         rung = self.find_rung(key)
-        is_named = rung is None or rung.value == key or not rung.needs_adapter
-        return key if is_named else f"{rung.value} ({key})"
+        if rung is None or rung.value == key or not rung.needs_adapter:
+            return key
+        return f"{rung.value} ({key})"
 
     def height(self, key: str) -> int | None:
         rung = self.find_rung(key)

@@ -12,7 +12,7 @@ from bot.operations.languages import speaking_in_channel
 from bot.operations.people import require_admin
 from bot.operations.runs import QueuedRun, check_budget, check_may_run, foresee, home_channel, queue
 from bot.operations.styles import find_named_style
-from bot.operations.transfer import TransferRefused, find_style, find_team, opened
+from bot.operations.transfer import find_style, find_team, opened
 from bot.texts import terminal
 from bot.texts import training as texts
 from config.run_kinds import RunCause, RunKind
@@ -58,9 +58,6 @@ def measure_from_terminal(settings: Settings, *, style: str, team: str, say: Cal
             with database.read() as session:
                 style_id = find_style(session, team_id, style).style_id
             run = measure_as_operator(database, settings, style_id)
-        except TransferRefused as refused:
-            say(refused.sentence)
-            return 1
         except HuisstijlError as refused:
             say(explain(refused).sentence)
             return 1

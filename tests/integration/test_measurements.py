@@ -40,7 +40,7 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ADMIN = Actor(team_id="T1", user_id="U_ADMIN", name="admin", is_admin=True)
 
 
-def measured_style(database: Database, settings: Settings, **different: object) -> str:
+def measured_style(database: Database, settings: Settings, **different: Any) -> str:
     """A style whose policy was met once, and whose run has ended."""
     with database.write() as session:
         style_id = prepare_style(session, name="support", channel_id="C_HOME", **different).style_id
