@@ -17,6 +17,7 @@ import structlog
 from slack_bolt import App
 
 from bot.drafting.embedding import Embedder
+from bot.drafting.measuring import Measurer
 from bot.drafting.model import ModelClient
 from bot.drafting.suggestions import Suggester, Wishes
 from bot.drafting.worker import DraftWorkers
@@ -124,6 +125,7 @@ def build_app(settings: Settings, routes: tuple[Route, ...] = ROUTES) -> Bot:
             DraftWorkers(services),
             Suggester(services),
             Embedder(services),
+            Measurer(services),
             RunWatcher(services),
             HomeKeeper(services),
             door,

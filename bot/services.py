@@ -26,6 +26,8 @@ class Wakeups:
     outbox: Bell = field(default_factory=Bell)
     drafts: Bell = field(default_factory=Bell)
     embeddings: Bell = field(default_factory=Bell)
+    #: An example was embedded, and waits to be predicted.
+    measuring: Bell = field(default_factory=Bell)
     #: A document was ordered to be read.
     reading: Bell = field(default_factory=Bell)
     #: Somebody pressed Stop.

@@ -19,6 +19,8 @@ MAX_LABELS = 256
 OFFERED = 3
 #: Until a run has measured a style, an answer has to be at least this probable. Afterwards the measurement decides.
 UNMEASURED_THRESHOLD = 0.5
+#: What an answer costs at most, in nats. A label that training never saw costs what its being a new one was worth.
+MOST_NATS = math.log(10_000)
 #: A threshold above every probability: nothing was right often enough, so a person is always asked.
 NEVER_SURE = 1.01
 
@@ -113,6 +115,17 @@ def choose_label(scores: Mapping[str, float], calibration: Calibration) -> Label
     probabilities = label_probabilities(list(scores), list(scores.values()), calibration)
     ranked = sorted(zip(scores, probabilities, strict=True), key=lambda one: (-one[1], one[0]))
     return LabelChoice(ranked=tuple(ranked), is_sure=ranked[0][1] >= calibration.threshold)
+
+
+def label_cost(scores: Mapping[str, float], calibration: Calibration, truth: str) -> float:
+    """What the right label costs under these scores, in nats: the log score, as in a scorecard.
+
+    Raises ValueError without any finite score.
+    """
+    probabilities = label_probabilities(list(scores), list(scores.values()), calibration)
+    right = [p for label, p in zip(scores, probabilities, strict=True) if normalise(label) == normalise(truth)]
+    chance = right[0] if right else 1 - calibration.known_share
+    return min(-math.log(chance), MOST_NATS) if chance > 0 else MOST_NATS
 
 
 def label_probabilities(labels: Sequence[str], scores: Sequence[float], calibration: Calibration) -> list[float]:

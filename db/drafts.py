@@ -195,12 +195,21 @@ def count_drafts_since(session: Session, team_id: str, user_id: str, since: date
 class DraftOutcome:
     """A draft and what became of it; the texts only where a person edited it."""
 
+    draft_id: str
     requested_at: datetime
     status: DraftStatus
+    rung: Rung | None
+    #: Empty for a rung without adapter.
+    adapter_name: str
     completion: str
     edited_completion: str | None
     #: Whether somebody has posted it as their choice.
     is_posted: bool
+
+    @property
+    def had_text(self) -> bool:
+        """Was there a text to be kept or changed? There is none where a label was asked for, nor of what was erased."""
+        return self.status is not DraftStatus.EDITED or bool(self.completion)
 
 
 def list_outcomes(session: Session, style_id: str, since: datetime) -> list[DraftOutcome]:
@@ -208,8 +217,11 @@ def list_outcomes(session: Session, style_id: str, since: datetime) -> list[Draf
     is_edited = Draft.status == DraftStatus.EDITED
     query = (
         select(
+            Draft.draft_id,
             Draft.requested_at,
             Draft.status,
+            Draft.rung,
+            Draft.adapter_name,
             case((is_edited, Draft.completion), else_=""),
             case((is_edited, Draft.edited_completion), else_=None),
             Draft.used_at.is_not(None),
@@ -219,10 +231,11 @@ def list_outcomes(session: Session, style_id: str, since: datetime) -> list[Draf
     )
     return [
         DraftOutcome(
-            requested_at=at, status=status, completion=completion or "", edited_completion=edited, is_posted=is_posted
+            draft_id=draft_id, requested_at=at, status=status, rung=rung, adapter_name=adapter_name or "",
+            completion=completion or "", edited_completion=edited, is_posted=is_posted,
         )
-        for at, status, completion, edited, is_posted in session.execute(query).all()
-    ]
+        for draft_id, at, status, rung, adapter_name, completion, edited, is_posted in session.execute(query).all()
+    ]  # fmt: skip
 
 
 def count_usable_drafts(session: Session, style_id: str, since: datetime) -> int:

@@ -22,6 +22,7 @@ from db.examples import Example, ExampleStatus
 from db.inbox import InboxEvent, InboxStatus
 from db.outbox import OutboxMessage, OutboxStatus
 from db.preferences import Preference
+from db.prequential import PrequentialScore
 from db.reviews import Review
 
 #: In the place of a hash, which would tell whoever guesses the text that they were right.
@@ -97,6 +98,7 @@ def erase_examples(session: Session, examples: Collection[Example]) -> None:
             )
             .execution_options(synchronize_session=False)
         )  # fmt: skip
+        session.execute(delete(PrequentialScore).where(PrequentialScore.example_id.in_(batch)))
         session.execute(delete(ExampleVersion).where(ExampleVersion.example_id.in_(batch)))
         session.execute(update(Review).where(Review.example_id.in_(batch)).values(reason=None))
         hashes = update(DatasetExample).where(DatasetExample.example_id.in_(batch)).values(content_hash=ERASED)

@@ -274,6 +274,34 @@ def list_approved_by_id(session: Session, scope: Scope, example_ids: Sequence[st
     return [rows[example_id] for example_id in example_ids if example_id in rows]
 
 
+def list_not_before(session: Session, style_id: str, scope: Scope, example: Example) -> frozenset[str]:
+    """Ids of the approved examples that were not there yet when this one was approved, itself among them, and of those
+    from its conversation."""
+    later = or_(
+        Example.approved_at > example.approved_at,
+        (Example.approved_at == example.approved_at) & (Example.example_id >= example.example_id),
+    )
+    threads = [ts for ts in (example.thread_ts, example.message_ts) if ts]
+    told = (Example.channel_id == example.channel_id) & or_(
+        Example.thread_ts.in_(threads), Example.message_ts.in_(threads)
+    )
+    query = select(Example.example_id).where(
+        Example.style_id == style_id,
+        Example.scope_key == scope.key,
+        Example.status == ExampleStatus.APPROVED,
+        or_(later, told),
+    )
+    return frozenset(session.scalars(query))
+
+
+def list_sources(session: Session, style_id: str, scope: Scope, example_ids: Sequence[str]) -> dict[str, ExampleSource]:
+    """example_id → where it came from, of those of these that are the style's."""
+    query = select(Example.example_id, Example.source).where(
+        Example.style_id == style_id, Example.scope_key == scope.key, Example.example_id.in_(example_ids)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
 def find_newest_short_request(session: Session, style_id: str, scope: Scope, most_chars: int) -> str | None:
     """The request of the newest approved example whose request is short enough to be offered as one."""
     query = select(Example.prompt).where(

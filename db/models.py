@@ -14,6 +14,7 @@ from db import (
     outbox,
     people,
     preferences,
+    prequential,
     promotions,
     ratings,
     reviews,
@@ -31,6 +32,6 @@ metadata = Base.metadata
 
 __all__ = [
     "adapters", "audit", "datasets", "drafts", "example_versions", "examples", "forecasts", "home_viewers", "inbox",
-    "knowledge", "metadata", "outbox", "people", "preferences", "promotions", "ratings", "reviews", "runs",
-    "scorecards", "set_aside_pairs", "styles", "teams", "trainers", "trials",
+    "knowledge", "metadata", "outbox", "people", "preferences", "prequential", "promotions", "ratings", "reviews",
+    "runs", "scorecards", "set_aside_pairs", "styles", "teams", "trainers", "trials",
 ]  # fmt: skip

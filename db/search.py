@@ -54,14 +54,17 @@ def find_similar_examples(
     embedding_model: str,
     choice: Choice,
     request: str = "",
+    barred: Collection[str] = frozenset(),
 ) -> list[Hit]:
-    """The approved examples most like a request, the best first. `query` is its embedding, (dimensions,), or empty.
+    """The approved examples most like a request, the best first, without those that are barred (ids). `query` is its
+    embedding, (dimensions,), or empty.
 
     An example that has no embedding yet (approved this very second, or while the model server was down) is
     compared by its words with `request`, so that it can shape the next draft all the same.
     """
     kept = _up_to_date(session, style_id, scope, embedding_model)
-    found = kept.retriever.retrieve(request, query if query.size else None, choice)[::-1]
+    vector = query if query.size else None
+    found = kept.retriever.retrieve(request, vector, choice, is_barred=lambda one: one.example_id in barred)[::-1]
     rows = list_approved_by_id(session, scope, [one.example.example_id for one in found])
     similarity = {one.example.example_id: one.similarity for one in found}
     return [Hit(example=row, similarity=similarity[row.example_id]) for row in rows]
@@ -75,16 +78,20 @@ def find_fixed_examples(
     embedding_model: str,
     choice: Choice,
     members: Collection[str] = (),
+    barred: Collection[str] = frozenset(),
 ) -> list[Example]:
     """The approved examples that cover the style, in the prompt's order; chosen from `members` (ids) where any of them
-    are approved still."""
+    are approved still. `barred` (ids): chosen as if there were none of these."""
     kept = _up_to_date(session, style_id, scope, embedding_model)
     key = (choice, frozenset(members))
-    if key not in kept.fixed:
-        everything = kept.retriever.examples
+    chosen = None if barred else kept.fixed.get(key)
+    if chosen is None:
+        everything = [one for one in kept.retriever.examples if one.example_id not in barred]
         pool = [one for one in everything if one.example_id in key[1]] or everything
-        kept.fixed[key] = tuple(one.example_id for one in choose_covering(pool, choice))
-    return list_approved_by_id(session, scope, kept.fixed[key])
+        chosen = tuple(one.example_id for one in choose_covering(pool, choice))
+        if not barred:
+            kept.fixed[key] = chosen
+    return list_approved_by_id(session, scope, chosen)
 
 
 def as_candidates(

@@ -16,15 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from config.labels import Calibration
+from config.labels import MOST_NATS, Calibration
 from config.prompts import ChatMessages
 from trainer.calibration import Scores, calibrated, fit_calibration, right_columns
 from trainer.choices import Choices, choice_logprobs
 from trainer.label_metrics import expected_error
 from trainer.metrics import PairScore, Scorecard
-
-#: What an answer costs at most. A label that training never saw costs what its being a new one was worth.
-MOST_NATS = math.log(10_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

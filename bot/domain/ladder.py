@@ -67,6 +67,10 @@ class Ladder:
     because: str = ""
     #: What more examples would change, and how earlier forecasts came out; empty where nothing was foreseen.
     forecast: str = ""
+    #: What people changed of the drafts of each candidate that has served; empty where none was kept.
+    efforts: str = ""
+    #: What the champion foretold of newly approved examples, where too few pairs are unseen to judge by.
+    prequential: str = ""
 
     @property
     def n(self) -> int:
@@ -84,19 +88,16 @@ def make_rank(
     pairs: Sequence[Mapping[str, Any]] = card.get("pairs") or ()
     if not pairs:
         return None
-    bits = np.array([pair["nll_nats"] for pair in pairs], dtype=float) / math.log(2)
-    size = np.array([pair["reference_bytes"] for pair in pairs], dtype=float)
-    chosen = np.random.default_rng(0).integers(0, len(pairs), size=(RESAMPLES, len(pairs)))
-    low, high = np.quantile(bits[chosen].sum(axis=1) / size[chosen].sum(axis=1), [0.025, 0.975])
+    mean, low, high = bits_per_byte([p["nll_nats"] for p in pairs], [p["reference_bytes"] for p in pairs])
     summary = card.get("summary") or {}
     return Rank(
         rung=rung,
         base_model=base_model,
         adapter_name=adapter_name,
         n=len(pairs),
-        bits_per_byte=float(bits.sum() / size.sum()),
-        low=float(low),
-        high=float(high),
+        bits_per_byte=mean,
+        low=low,
+        high=high,
         chrf=summary.get("chrf"),
         exact_match=summary.get("exact_match"),
         edit_similarity=summary.get("edit_similarity"),
@@ -106,6 +107,15 @@ def make_rank(
         is_champion=is_champion,
         label=read_label_figures(summary),
     )
+
+
+def bits_per_byte(nll_nats: Sequence[float], completion_bytes: Sequence[int]) -> tuple[float, float, float]:
+    """All bits over all bytes, with the 95 % interval. (pairs,) each; at least one."""
+    bits = np.array(nll_nats, dtype=float) / math.log(2)
+    size = np.array(completion_bytes, dtype=float)
+    chosen = np.random.default_rng(0).integers(0, len(bits), size=(RESAMPLES, len(bits)))
+    low, high = np.quantile(bits[chosen].sum(axis=1) / size[chosen].sum(axis=1), [0.025, 0.975])
+    return float(bits.sum() / size.sum()), float(low), float(high)
 
 
 def label_ladder_lines(ladder: Ladder, columns: Sequence[str]) -> list[str]:

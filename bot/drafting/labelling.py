@@ -6,6 +6,7 @@ answer has to be, comes from the candidate's last measurement.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.errors import NotYet
@@ -30,16 +31,16 @@ class Labelling:
 
 def plan_labelling(
     database: Database, style: Style, rung: Rung, base_model: str, adapter_name: str,
-    *, neighbours: list[tuple[str, float]],
+    *, neighbours: list[tuple[str, float]], barred: Collection[str] = frozenset(),
 ) -> Labelling:  # fmt: skip
-    """`neighbours`: (label, similarity) of the nearest examples, where the rung is that. Raises NotYet with fewer than
-    two labels."""
+    """`neighbours`: (label, similarity) of the nearest examples, where the rung is that. `barred`: ids of examples
+    whose labels are not known yet. Raises NotYet with fewer than two labels."""
     with database.read() as session:
         examples = list_approved_examples(session, style.style_id, style.scope)
         row = find_latest_scorecard(
             session, style.style_id, style.scope, rung=rung, base_model=base_model, adapter_name=adapter_name
         )
-    labels = collect_labels(one.completion for one in examples)
+    labels = collect_labels(one.completion for one in examples if one.example_id not in barred)
     if len(labels) < 2:
         raise NotYet(texts.NO_LABELS())
     return Labelling(

@@ -53,6 +53,8 @@ TICK_SECONDS = 0.1
 MAX_COMPLETION_CHARS = 60_000
 #: No label has more tokens.
 LABEL_TOKENS = 64
+#: A text that is scored comes back whole; more than any draft has.
+SCORED_TOKENS = 8_192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,16 @@ class ScoredLabels:
 
     scores: dict[str, float]
     prompt_tokens: int | None
+    #: Digest of the adapter that scored, as the server reports it.
+    fingerprint: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredText:
+    """How likely the server finds one text as the whole answer."""
+
+    #: Negative log-likelihood.
+    nll_nats: float
     #: Digest of the adapter that scored, as the server reports it.
     fingerprint: str | None
 
@@ -136,6 +148,8 @@ class ModelClient:
         self._drafting = Circuit(clock)
         #: Suggestions fail by themselves: a convenience that does not work keeps nobody from a draft.
         self._suggesting = Circuit(clock)
+        #: So does measuring, which nobody waits for.
+        self._measuring = Circuit(clock)
         self._embedding = Circuit(clock)
 
     def close(self) -> None:
@@ -198,30 +212,51 @@ class ModelClient:
                 return
 
     def score_labels(
-        self, messages: ChatMessages, labels: Sequence[str], *, model: str, deadline: float, is_base: bool = True
-    ) -> ScoredLabels:
+        self, messages: ChatMessages, labels: Sequence[str], *, model: str, deadline: float, is_base: bool = True,
+        is_measuring: bool = False,
+    ) -> ScoredLabels:  # fmt: skip
         """How likely the model finds each of these answers. One request, which vLLM understands as our server does:
         so many answers out of a choice, each with its tokens' log-probabilities. Our server gives every label once;
         one that throws dice gives the likely ones, and those alone are scored.
 
-        `deadline` is a time on `time.monotonic`'s clock. Raises as `stream` does.
+        `deadline` is a time on `time.monotonic`'s clock. Raises as `stream` does. What fails while measuring is counted
+        by itself, and what is asked then is no draft's and stands in no log of prompts.
         """
-        self._drafting.enter()
+        return self._choose(messages, labels, LABEL_TOKENS, model, deadline, is_base, is_measuring)
+
+    def score_text(
+        self, messages: ChatMessages, text: str, *, model: str, deadline: float, is_base: bool = True
+    ) -> ScoredText:
+        """How likely the model finds this text as the whole answer: a choice of one. Our server scores it as it was
+        tokenized in training, its end of turn included; vLLM in a tokenization of its own, drawn by dice.
+
+        For measuring alone. Raises as `score_labels` does, and ModelBroke where the server cut the text short.
+        """
+        scored = self._choose(messages, [text], SCORED_TOKENS, model, deadline, is_base, True)
+        return ScoredText(nll_nats=-scored.scores[text.strip()], fingerprint=scored.fingerprint)
+
+    def _choose(
+        self, messages: ChatMessages, choice: Sequence[str], max_tokens: int, model: str, deadline: float,
+        is_base: bool, is_measuring: bool,
+    ) -> ScoredLabels:  # fmt: skip
+        circuit = self._measuring if is_measuring else self._drafting
+        circuit.enter()
         arguments: dict[str, Any] = {
-            "messages": messages, "model": model, "max_tokens": LABEL_TOKENS, "temperature": 1.0, "n": len(labels),
-            "logprobs": True, "extra_body": {"structured_outputs": {"choice": list(labels)}},
+            "messages": messages, "model": model, "max_tokens": max_tokens, "temperature": 1.0, "n": len(choice),
+            "logprobs": True, "extra_body": {"structured_outputs": {"choice": list(choice)}},
         }  # fmt: skip
-        self._prompt_log.add(arguments)
+        if not is_measuring:
+            self._prompt_log.add(arguments)
         try:
             answer = self._client.chat.completions.create(
                 **arguments, timeout=_timeout(max(0.1, deadline - time.monotonic()))
             )
-            found = _read_labels(answer, labels)
-            self._drafting.succeeded()
+            found = _read_choice(answer, choice)
+            circuit.succeeded()
             return found
         except Exception as error:
             translated = _translate(error, has_text=False, is_base=is_base)
-            self._drafting.note(translated)
+            circuit.note(translated)
             raise translated from error
 
     def embed(self, texts: Sequence[str], *, timeout_seconds: float = EMBED_SECONDS) -> NDArray[np.float32]:
@@ -313,8 +348,9 @@ class _Reader:
         )
 
 
-def _read_labels(answer: Any, labels: Sequence[str]) -> ScoredLabels:
-    """Raises ModelBroke when the server gave no label of ours: it does not know how to choose."""
+def _read_choice(answer: Any, texts: Sequence[str]) -> ScoredLabels:
+    """Raises ModelBroke when the server gave no text of ours: it does not know how to choose."""
+    labels = {text.strip() for text in texts}
     paths: dict[str, dict[tuple[str, ...], float]] = {}
     for choice in answer.choices:
         label, content = (choice.message.content or "").strip(), choice.logprobs.content if choice.logprobs else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,21 +21,24 @@ NO_VECTOR: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 
 
 def retrieve_examples(
-    session: Session, style: Style, request: str, vector: NDArray[np.float32], *, embedding_model: str, choice: Choice
-) -> list[Example]:
-    """The approved examples most like the request, the least like it first, as in training.
+    session: Session, style: Style, request: str, vector: NDArray[np.float32], *, embedding_model: str, choice: Choice,
+    barred: Collection[str] = frozenset(),
+) -> list[Example]:  # fmt: skip
+    """The approved examples most like the request, the least like it first, as in training; none that is barred (ids).
 
     `vector` is the request's embedding of shape [dimensions], or NO_VECTOR.
     """
     hits = find_similar_examples(
-        session, style.style_id, style.scope, vector, embedding_model=embedding_model, choice=choice, request=request
-    )
+        session, style.style_id, style.scope, vector, embedding_model=embedding_model, choice=choice, request=request,
+        barred=barred,
+    )  # fmt: skip
     return [hit.example for hit in reversed(hits)]
 
 
 def choose_fixed_examples(
-    session: Session, style: Style, *, run_id: str | None, embedding_model: str, choice: Choice
-) -> list[Example]:
+    session: Session, style: Style, *, run_id: str | None, embedding_model: str, choice: Choice,
+    barred: Collection[str] = frozenset(),
+) -> list[Example]:  # fmt: skip
     """The `few_shot` examples: always the same ones until the next run.
 
     They come from what the champion's run trained on, as when the rung was measured, less what was withdrawn since;
@@ -43,7 +46,7 @@ def choose_fixed_examples(
     """
     return find_fixed_examples(
         session, style.style_id, style.scope, embedding_model=embedding_model, choice=choice,
-        members=_trained_on(session, run_id),
+        members=_trained_on(session, run_id), barred=barred,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ can, and the draft says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -33,10 +33,10 @@ from config.settings import Settings
 from config.variants import Variant
 from db.adapters import Adapter, AdapterStatus, get_adapter
 from db.drafts import Draft, DraftStatus, list_drafts_of_thread, list_family
-from db.examples import Example
+from db.examples import Example, list_not_before
 from db.knowledge import find_documents, has_documents, list_quotable
 from db.promotions import Promotion, get_champion
-from db.search import find_similar_examples
+from db.search import bytes_to_vector, find_similar_examples
 from db.session import Database
 from db.styles import Style, StyleKind, get_style
 from db.trials import TrialCandidate, find_candidate_of_draft
@@ -161,10 +161,31 @@ def make_plan_without_adapter(database: Database, settings: Settings, draft: Dra
     return _plan(database, settings, draft, style, champion, None, Rung.RETRIEVED, history, notes, embed)
 
 
+def make_plan_for_example(
+    database: Database, settings: Settings, style: Style, champion: Promotion, example: Example
+) -> Plan:
+    """What a draft for this example's request would be made with at the moment before it was approved: nothing is shown
+    of itself, of what was approved after it, and of its conversation, which may tell its answer. The example is
+    embedded. Raises AdapterUnavailable where the champion's adapter is not there, and NotYet as for a draft."""
+    with database.read() as session:
+        adapter = _find_adapter(session, style, champion)
+        barred = list_not_before(session, style.style_id, style.scope, example)
+    is_other_kind = champion.rung.is_classifier and style.kind is not StyleKind.CLASSIFY
+    if is_other_kind or (champion.rung.needs_adapter and adapter is None):
+        raise AdapterUnavailable
+    asked = Draft(draft_id="", style_id=style.style_id, team_id=style.team_id, request=example.prompt)  # of no table
+    vector = bytes_to_vector(example.embedding or b"")
+    return _plan(
+        database, settings, asked, style, champion, adapter, champion.rung, [], [], lambda _: vector, barred
+    )  # fmt: skip
+
+
 def _plan(
     database: Database, settings: Settings, draft: Draft, style: Style, champion: Candidate | None,
     adapter: Adapter | None, rung: Rung, history: list[Turn], notes: list[str], embed: Embed,
+    barred: Collection[str] = frozenset(),
 ) -> Plan:  # fmt: skip
+    """`barred`: ids of examples that have no part in it."""
     choice = choose_how(style.recipe or settings.recipe, rung)
     examples: list[Example] = []
     neighbours: list[tuple[str, float]] = []
@@ -173,7 +194,7 @@ def _plan(
         with database.read() as session:
             hits = find_similar_examples(
                 session, style.style_id, style.scope, vector, embedding_model=settings.embedding_model, choice=choice,
-                request=draft.request,
+                request=draft.request, barred=barred,
             )  # fmt: skip
         neighbours = [(hit.example.completion, hit.similarity) for hit in hits]
         examples = [hit.example for hit in reversed(hits)]
@@ -181,7 +202,7 @@ def _plan(
         with database.read() as session:
             examples = choose_fixed_examples(
                 session, style, run_id=champion.run_id if champion else None,
-                embedding_model=settings.embedding_model, choice=choice,
+                embedding_model=settings.embedding_model, choice=choice, barred=barred,
             )  # fmt: skip
     with database.read() as session:
         knows_documents = not rung.is_classifier and has_documents(session, style.style_id, style.scope)
@@ -191,7 +212,7 @@ def _plan(
     if rung.uses_retrieval:
         with database.read() as session:
             examples = retrieve_examples(
-                session, style, query, vector, embedding_model=settings.embedding_model, choice=choice
+                session, style, query, vector, embedding_model=settings.embedding_model, choice=choice, barred=barred
             )  # fmt: skip
     passages: tuple[QuotablePassage, ...] = ()
     links: dict[str, str | None] = {}
@@ -207,8 +228,9 @@ def _plan(
     labelling = None
     if style.kind is StyleKind.CLASSIFY:
         labelling = plan_labelling(
-            database, style, rung, base_model, adapter.name if adapter else "", neighbours=neighbours
-        )
+            database, style, rung, base_model, adapter.name if adapter else "", neighbours=neighbours,
+            barred=barred,
+        )  # fmt: skip
         notes = notes if labelling.calibration.pairs else [*notes, label_texts.NOT_MEASURED()]
     base = base_model_id(base_model)
     family = _family(database, draft)

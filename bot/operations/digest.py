@@ -16,11 +16,11 @@ from bot.domain.digest_time import DigestSlot, latest_slot
 from bot.domain.effort import summarise
 from bot.domain.spend import RunBill, total_cost
 from bot.operations.budget import read_team_settings
+from bot.operations.efforts import measure_efforts
 from bot.operations.languages import speaking_in_channel
 from bot.operations.overview import (
     compare_efforts,
     count_drafts,
-    measure_efforts,
     name_contributors,
     read_overview,
 )  # fmt: skip

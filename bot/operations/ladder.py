@@ -11,7 +11,10 @@ from bot.domain.economy import Economy, Prices, drafts_a_week, find_break_even, 
 from bot.domain.ladder import Ladder, make_rank
 from bot.domain.values import Actor
 from bot.errors import NotMeasuredYet
+from bot.language import say_docstring, sentences
+from bot.operations.efforts import say_efforts
 from bot.operations.forecast import say_forecast
+from bot.operations.prequential import say_prequential
 from bot.operations.recipes import recipe_facts
 from bot.operations.styles import find_named_style
 from bot.texts import training as texts
@@ -54,7 +57,8 @@ def read_ladder(session: Session, settings: Settings, style: Style) -> Ladder:
     """The ladder as the last finished run measured it. Raises NotMeasuredYet."""
     ladder = find_ladder(session, settings, style)
     if ladder is None:
-        raise NotMeasuredYet
+        said = (say_docstring(NotMeasuredYet), say_prequential(session, style), say_efforts(session, style))
+        raise NotMeasuredYet(sentences(*said))
     return ladder
 
 
@@ -91,7 +95,10 @@ def find_ladder_of_run(session: Session, settings: Settings, style: Style, run: 
         pairs_needed=recipe_facts(settings, style).min_pairs,
         because=texts.measured_because(run.cause.value if run.cause else "") if run.kind is RunKind.MEASURE else "",
         forecast=say_forecast(session, style, run),
+        efforts=say_efforts(session, style),
     )
+    if not ladder.is_enough:
+        ladder = replace(ladder, prequential=say_prequential(session, style))
     receipt = run.receipt or {}
     seconds, cost = float(receipt.get("total_seconds") or 0.0), float(receipt.get("cost") or 0.0)
     return replace(ladder, economy=read_economy(session, settings, style, ladder, run_seconds=seconds, run_cost=cost))

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from bot.domain.effort import Trend, compare, edit_effort, summarise
+from bot.domain.effort import Trend, compare, summarise
 from bot.domain.ladder import Ladder, Rank
 from bot.domain.next_action import Facts, choose_next_action
 from bot.domain.overview import Contributor, DraftCounts, StyleOverview
@@ -19,6 +19,7 @@ from bot.domain.policy import Due
 from bot.domain.weeks import count_by_week, last_weeks, mean_by_week, running_total, week_start
 from bot.language import sentences
 from bot.operations.budget import read_spend, read_team_settings
+from bot.operations.efforts import measure_efforts
 from bot.operations.ladder import adapter_name, find_ladder
 from bot.operations.recipes import recipe_facts
 from bot.operations.runs import count_new_examples, home_channel, look_at_policy
@@ -90,19 +91,6 @@ def read_overview(session: Session, settings: Settings, style: Style, now: datet
         spend=read_spend(session, settings, style, now),
         next_action=choose_next_action(_facts(session, settings, style, now, champion, outcomes, ladder)),
     )
-
-
-def measure_efforts(outcomes: list[DraftOutcome]) -> list[tuple[datetime, float]]:
-    """How much people changed of each draft that they kept, by the time it was asked for."""
-    return [
-        (one.requested_at, edit_effort(one.completion, one.edited_completion or "") if _is_edited(one) else 0.0)
-        for one in outcomes
-        if one.status in _USED
-    ]
-
-
-def _is_edited(outcome: DraftOutcome) -> bool:
-    return outcome.status is DraftStatus.EDITED
 
 
 def compare_efforts(efforts: list[tuple[datetime, float]], since: datetime, until: datetime) -> Trend:

@@ -8,7 +8,9 @@ from bot.domain.policy import Due, Hindrance
 from bot.domain.progress import read_figures
 from bot.domain.safe_text import clip, escape
 from bot.domain.values import Actor
-from bot.operations.ladder import adapter_name
+from bot.operations.efforts import say_efforts
+from bot.operations.ladder import adapter_name, find_ladder
+from bot.operations.prequential import say_prequential
 from bot.operations.runs import look_at_policy, trainer_silence_seconds
 from bot.operations.styles import find_named_style
 from bot.operations.trials import find_progress, say_promotion
@@ -49,6 +51,9 @@ def get_status(
         counts = count_examples(session, style.style_id, style.scope)
         lines.append(texts.status_examples({status.value: number for status, number in counts.items()}))
 
+        said = say_prequential(session, style) if _has_too_few_unseen(session, settings, style) else ""
+        lines += [one for one in (said, say_efforts(session, style)) if one]
+
         active = find_active_run(session, style.style_id)
         if active is not None:
             figures = read_figures(active.status.value, active.progress)
@@ -80,6 +85,11 @@ def get_status(
         alive = texts.trainer_alive(trainer.device) if trainer else texts.NO_TRAINER_SHORT()
         lines.append(texts.status_services(alive, is_model_up=is_model_up))
         return lines
+
+
+def _has_too_few_unseen(session: Session, settings: Settings, style: Style) -> bool:
+    ladder = find_ladder(session, settings, style)
+    return ladder is None or not ladder.is_enough
 
 
 def _who_moved(champion: Promotion) -> str:

@@ -350,8 +350,8 @@ def ladder_says(ladder: Ladder) -> list[str]:
     """What follows from the measurement, a sentence each: the same in Slack and in the terminal."""
     says = [said for said in (ladder.because, ladder.verdict, ladder.forecast) if said]
     if not ladder.is_enough:
-        says.append(not_enough_pairs(ladder))
-    return [*says, *economy_says(ladder.economy)]
+        says.append(sentences(not_enough_pairs(ladder), ladder.prequential))
+    return [*says, *([ladder.efforts] if ladder.efforts else []), *economy_says(ladder.economy)]
 
 
 def ladder_text(title: str, says: Sequence[str]) -> str:

@@ -54,6 +54,19 @@ class ScriptedModel:
         self.adapters: set[str] | None = None
         #: Bodies of the chat requests so far, oldest first.
         self.history: list[dict[str, Any]] = []
+        #: Bodies of the requests that only ask how likely one given text is: nobody's draft, so they take no answer of
+        #: the script's.
+        self.measured: list[dict[str, Any]] = []
+        #: What they are told, in nats for every byte of the text; by the text where it is there.
+        self.nats_per_byte = 1.0
+        self.nats: dict[str, float] = {}
+        #: Status that they fail with; None: they work.
+        self.measuring_status: int | None = None
+        #: Messages that a prompt may have then; a longer one is refused as too long. None: any number.
+        self.longest_measured: int | None = None
+        #: They wait for it.
+        self.may_measure = threading.Event()
+        self.may_measure.set()
         #: Lists of texts that were embedded so far.
         self.embedded: list[list[str]] = []
         #: Status that embeddings fail with; None: they work.
@@ -271,6 +284,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.model.history.append(body)
             self._refuse(404, "model_not_found")
             return
+        choice = (body.get("structured_outputs") or {}).get("choice") or []
+        if len(choice) == 1:
+            self._measure(body, choice[0])
+            return
         answer = self.model.take(body)
         if answer.status != 200:
             self._refuse(answer.status, answer.code or "scripted")
@@ -285,6 +302,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, self._choose(body, answer))
         else:
             self._stream(body, answer)
+
+    def _measure(self, body: dict[str, Any], text: str) -> None:
+        self.model.measured.append(body)
+        if self.model.measuring_status is not None:
+            self._refuse(self.model.measuring_status, "scripted")
+            return
+        if self.model.longest_measured is not None and len(body["messages"]) > self.model.longest_measured:
+            self._refuse(400, "context_length_exceeded")
+            return
+        self.model.may_measure.wait(60)
+        nats = self.model.nats.get(text, self.model.nats_per_byte * len(text.encode()))
+        self._answer(200, self._choose(body, Answer(scores={text: -nats})))
 
     def _choose(self, body: dict[str, Any], answer: Answer) -> dict[str, Any]:
         """Every text of the choice with its score, as our server and vLLM answer."""

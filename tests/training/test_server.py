@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,11 @@ import numpy as np
 import openai
 import pytest
 import torch
+from peft import PeftModel
 from starlette.testclient import TestClient
+from transformers import AutoTokenizer
 
+from bot.drafting.model import ModelClient
 from config.settings import EMBEDDED_BASE_MODEL, EMBEDDED_EMBEDDING_MODEL, Settings
 from tests.support.serving import running
 from tests.support.wait import wait_until
@@ -22,10 +26,12 @@ from trainer.artifacts import AdapterFacts
 from trainer.base_models import prepare_base_model, prepare_embedding_model
 from trainer.classifier import fit_classifier
 from trainer.classifier_files import publish_classifier
+from trainer.evaluate import score_bits
 from trainer.serving.adapters import AdapterSource
 from trainer.serving.embedder import Embedder
 from trainer.serving.engine import Engine
 from trainer.serving.server import build_server
+from trainer.train import load_base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -325,6 +331,25 @@ def test_an_answer_out_of_a_choice_is_the_likeliest_and_with_n_all_of_them_come_
         assert answer.system_fingerprint == expected
     by_model = {model: choose(served, model, labels, n=4).choices[0].logprobs.content[0].logprob for model in ADAPTERS}
     assert len(set(by_model.values())) == len(ADAPTERS)
+
+
+def test_a_given_text_costs_over_http_what_it_costs_in_a_measurement(served: Served) -> None:
+    """A newly approved example is predicted through the server; unseen pairs are scored by the trainer."""
+    client = ModelClient(_settings(served.shop.root, model_url=f"{served.url}/v1"))
+    tokenizer = AutoTokenizer.from_pretrained(served.shop.base)
+    texts = ["We close at noon.", "Two lines:\n- one\n- two", "x"]
+    for name in ("tiny", *ADAPTERS):
+        model: Any = load_base(served.shop.base, dtype="float32")
+        if name != "tiny":
+            model = PeftModel.from_pretrained(model, served.shop.root / "store" / name)
+        expected = [nats for nats, _ in score_bits(model, tokenizer, [HELLO] * len(texts), texts)]
+        found = [
+            client.score_text(HELLO, text, model=name, deadline=time.monotonic() + 30, is_base=name == "tiny")
+            for text in texts
+        ]
+        assert [one.nll_nats for one in found] == pytest.approx(expected, rel=1e-4)
+        assert all((one.fingerprint is None) == (name == "tiny") for one in found)
+    client.close()
 
 
 def test_a_choice_is_scored_beside_what_is_being_written(served: Served) -> None:

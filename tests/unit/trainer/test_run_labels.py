@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from config.labels import MOST_NATS
 from trainer.dataset import TrainingExample
 from trainer.errors import NotEnoughExamples
-from trainer.labelling import MOST_NATS
 from trainer.recipe import Recipe
 from trainer.registry import Frozen
 from trainer.run_labels import fit_logistic, known_labels, score_without_model
