@@ -278,10 +278,12 @@ def read_trial_losses(session: Session, style: Style, champion: Champion) -> dic
 
 
 def save_scorecard(
-    session: Session, run: Run, dataset_id: str, standing: Standing, card: Scorecard, *, of: str
-) -> None:
-    """Keep a scorecard. `of` is the digest of the weights it was measured with, empty without an adapter."""
-    figures = {"labels": label_figures(card)} if card.has_labels else {}
+    session: Session, run: Run, dataset_id: str, standing: Standing, card: Scorecard, *, of: str,
+    features: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """Keep a scorecard. `of` is the digest of the weights it was measured with, empty without an adapter; `features`
+    are those of its drafts (trainer/style_features.py)."""
+    figures = {"labels": label_figures(card)} if card.has_labels else {"features": dict(features)}
     values = to_json(card) | {"summary": card.summary() | figures, "weights": of}
     row = _find_scorecard(session, run.run_id, standing)
     if row is None:

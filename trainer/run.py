@@ -79,6 +79,7 @@ from trainer.registry import Champion, Frozen, Standing
 from trainer.remeasure import judge_again, named
 from trainer.run_labels import fit_logistic, label_prompts, score_without_model
 from trainer.serving.embedder import Embedder
+from trainer.style_features import house_form, style_features
 from trainer.train import PairRow, Progress, TrainedAdapter, train_adapter, translated_errors
 from trainer.trial_losses import heed_trials
 from trainer.workspace import digest_of_weights, prepare_workspace, read_value, remove_workspace, write_value
@@ -327,12 +328,17 @@ class _Run:
         unseen = [UnseenPair(example_id=one.example_id, completion=one.completion) for one in frozen.test]
         by_key = {one.key: one for one in standings}
 
+        approved = {one.example_id: one.completion for one in frozen.test}
+        house = house_form([one.completion for one in frozen.train])
+
         def keep(card: Scorecard) -> None:
             cards[card.rung] = card
+            drafts = [(one.draft, approved[one.example_id]) for one in card.pairs if one.draft is not None]
             with self.hold.write() as session:
                 registry.save_scorecard(
-                    session, self.run, frozen.dataset_id, by_key[card.rung], card, of=weights[card.rung]
-                )
+                    session, self.run, frozen.dataset_id, by_key[card.rung], card, of=weights[card.rung],
+                    features=style_features(drafts, house),
+                )  # fmt: skip
             log.info("candidate.scored", candidate=card.rung, bits_per_byte=round(card.bits_per_byte, 4), n=card.n)
             failpoints.visit("eval.half")
             done = len(cards) / len(standings)

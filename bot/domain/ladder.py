@@ -21,6 +21,19 @@ RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FormFigures:
+    """Length and form of the drafts that a candidate wrote for the unseen pairs."""
+
+    n: int
+    #: Words, as a multiple of the approved texts': geometric mean, and its 95 % interval.
+    length: tuple[float, float, float]
+    #: The features that nearly all approved texts share, with what they are (`config.style_forms`).
+    house: Mapping[str, str]
+    #: The share of the drafts that have all of them; None where there are none.
+    in_form: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rank:
     """One candidate's row."""
 
@@ -45,6 +58,8 @@ class Rank:
     is_champion: bool = False
     #: Where the answers are labels.
     label: LabelFigures | None = None
+    #: Where they are texts.
+    form: FormFigures | None = None
 
     @property
     def name(self) -> str:
@@ -106,7 +121,15 @@ def make_rank(
         seconds_per_draft=summary.get("seconds_per_draft"),
         is_champion=is_champion,
         label=read_label_figures(summary),
+        form=_read_form_figures(summary.get("features") or {}),
     )
+
+
+def _read_form_figures(values: Mapping[str, Any]) -> FormFigures | None:
+    if not values:
+        return None
+    mean, low, high = values["length"]
+    return FormFigures(n=values["n"], length=(mean, low, high), house=values["house"], in_form=values["in_form"])
 
 
 def bits_per_byte(nll_nats: Sequence[float], completion_bytes: Sequence[int]) -> tuple[float, float, float]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.domain.effort import MIN_DRAFTS, Effort
+from bot.domain.ladder import FormFigures
 from bot.domain.prequential import MIN_EXAMPLES, Prequential
-from bot.language import apart, say, say_count
+from bot.language import all_of, apart, say, say_count, sentence, sentences
 
 
 def effort_by_candidate(efforts: Sequence[tuple[str, str, Effort]], *, weeks: int) -> str:
@@ -17,6 +18,44 @@ def effort_by_candidate(efforts: Sequence[tuple[str, str, Effort]], *, weeks: in
         "What people changed of the drafts that they kept in the last {weeks} weeks: {efforts}.",
         weeks=weeks, efforts=apart([_effort(*one) for one in efforts]),
     )  # fmt: skip
+
+
+#: What a feature of form is, after "it".
+HOUSE_FORMS = {
+    ("opening", "capital"): sentence("begins with a capital"),
+    ("opening", "small"): sentence("begins with a small letter"),
+    ("opening", "neither"): sentence("begins with no letter"),
+    ("ending", "sentence"): sentence("ends as a sentence does"),
+    ("ending", "open"): sentence("ends without a full stop"),
+    ("layout", "line"): sentence("is one line"),
+    ("layout", "lines"): sentence("has several lines"),
+    ("layout", "list"): sentence("is a list"),
+}
+
+
+def forms_said(figures: Sequence[tuple[str, FormFigures | None]]) -> str:
+    """Length and form of each candidate's drafts beside the approved texts; empty where none wrote any."""
+    known = [(name, form) for name, form in figures if form is not None]
+    if not known:
+        return ""
+    length = say("Words of a draft for each word of the approved text: {lengths}.", lengths=apart(
+        [_length(name, form) for name, form in known]
+    ))  # fmt: skip
+    house = known[0][1].house
+    shares = [(name, form.in_form) for name, form in known if form.in_form is not None]
+    if not house or not shares:
+        return length
+    forms = all_of([HOUSE_FORMS[feature, value]() for feature, value in house.items()])
+    kept = apart([say("`{name}` {share:.0%}", name=name, share=share) for name, share in shares])
+    return sentences(
+        length,
+        say("An approved text {forms} (nine of ten, or more); drafts that do so: {kept}.", forms=forms, kept=kept),
+    )
+
+
+def _length(name: str, form: FormFigures) -> str:
+    mean, low, high = form.length
+    return say("`{name}` {mean:.2f} ({low:.2f} to {high:.2f})", name=name, mean=mean, low=low, high=high)
 
 
 def _effort(rung: str, adapter_name: str, effort: Effort) -> str:

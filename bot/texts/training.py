@@ -13,6 +13,7 @@ from bot.language import figures as beside
 from bot.language import listed, moment, money, say, say_count, sentence, sentences
 from bot.texts.durations import duration
 from bot.texts.economy import economy_says
+from bot.texts.measured import forms_said
 from config.run_kinds import RunKind
 
 # --- the statement on training data ---------------------------------------------------------------------------------
@@ -351,7 +352,8 @@ def ladder_says(ladder: Ladder) -> list[str]:
     says = [said for said in (ladder.because, ladder.verdict, ladder.forecast) if said]
     if not ladder.is_enough:
         says.append(sentences(not_enough_pairs(ladder), ladder.prequential))
-    return [*says, *([ladder.efforts] if ladder.efforts else []), *economy_says(ladder.economy)]
+    used = [said for said in (forms_said([(one.name, one.form) for one in ladder.ranks]), ladder.efforts) if said]
+    return [*says, *used, *economy_says(ladder.economy)]
 
 
 def ladder_text(title: str, says: Sequence[str]) -> str:

@@ -97,6 +97,12 @@ def test_a_run_freezes_trains_scores_publishes_and_promotes(
     ]
     unseen = [example.example_id for member, example in members if member.split is SplitName.TEST]
     assert all([pair["example_id"] for pair in card.card["pairs"]] == unseen for card in cards)
+    for card in cards:
+        features = card.card["summary"]["features"]
+        drafts = [pair["draft"] for pair in card.card["pairs"] if pair["draft"] is not None]
+        assert features["n"] == len(drafts) > 0
+        # Every approved text of the test's opens with a letter of a hash, and none is more than a line.
+        assert features["house"]["layout"] == "line"
 
     # Two adapters in the store that a server would accept, and rows that pin them.
     assert [adapter.name for adapter in adapters] == ["support-v1", "support-v1-retrieved"]

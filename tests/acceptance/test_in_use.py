@@ -1,5 +1,5 @@
-"""Each newly approved example is first predicted by what serves its style: from Slack to the model server and back into
-`/huisstijl status` and `ladder`, without anybody waiting for it."""
+"""What is measured while a style is in use, from Slack to the model server and back into `/huisstijl status` and
+`ladder`: each newly approved example is first predicted, without anybody waiting for it, and edits are counted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from bot.app import Bot
 from bot.rehearsal.people import Person
@@ -22,6 +23,8 @@ from db.datasets import Dataset, DatasetExample, SplitName
 from db.drafts import DraftStatus
 from db.examples import ExampleSource, ExampleStatus
 from db.prequential import PrequentialScore
+from db.runs import Run, RunStatus
+from db.scorecards import ScorecardRow
 from db.styles import Style, StyleKind, StyleReviewer, get_style
 from tests.support.factories import make_draft, make_example, make_promotion, make_run, make_style
 from tests.support.model_server import ScriptedModel
@@ -202,13 +205,8 @@ def test_an_adapter_predicts_what_it_has_not_learnt_and_nothing_else(bot: Bot, m
             scope_key=TEAM_ID, run_id=run.run_id, rung=Rung.LORA, base_model=run.base_model,
             manifest_digest="sha256:0", published_at=now_in_database(session),
         )  # fmt: skip
-        dataset = Dataset(
-            dataset_id=new_id("dat"), run_id=run.run_id, style_id=style.style_id, scope_key=TEAM_ID,
-            content_hash="sha256:0", seed=1, instructions="", prompt_hash="sha256:0", versions={}, skipped=[],
-            frozen_at=now_in_database(session),
-        )  # fmt: skip
-        session.add_all([adapter, dataset])
-        session.flush()
+        session.add(adapter)
+        dataset = make_dataset(session, run)
         make_promotion(session, style, rung=Rung.LORA, adapter_id=adapter.adapter_id, run_id=run.run_id)
         learnt = make_example(session, style, completion="Learnt by heart.", status=ExampleStatus.APPROVED).example_id
         session.add(
@@ -275,6 +273,40 @@ def test_the_ladder_says_what_people_changed_of_each_candidates_drafts(
         said = command(workspace.person(MIA), asked)
         assert "`retrieved` 42% (25% to 50%, 6 drafts); `zero_shot` not enough yet (1 draft of 5)" in said
         assert "few_shot" not in said
+
+
+def test_the_ladder_says_how_long_the_drafts_are_and_whether_they_have_the_form_of_the_house(
+    bot: Bot, workspace: Workspace, style: Style
+) -> None:
+    pairs = [{"example_id": str(n), "nll_nats": 40.0, "reference_bytes": 50} for n in range(30)]
+    house = {"opening": "capital", "ending": "sentence"}
+    features = {"n": 30, "length": [1.4, 1.1, 1.8], "house": house, "kept": {}, "in_form": 0.62}
+    with bot.services.database.write() as session:
+        run = make_run(session, style, status=RunStatus.SUCCEEDED)
+        dataset = make_dataset(session, run)
+        for rung, more in ((Rung.ZERO_SHOT, {"features": features}), (Rung.RETRIEVED, {})):
+            session.add(
+                ScorecardRow(
+                    scorecard_id=new_id("sco"), run_id=run.run_id, style_id=style.style_id, scope_key=TEAM_ID,
+                    dataset_id=dataset.dataset_id, rung=rung, base_model=run.base_model,
+                    card={"pairs": pairs, "summary": more}, scored_at=now_in_database(session),
+                )
+            )  # fmt: skip
+    said = command(workspace.person(MIA), "ladder brand-voice")
+    assert "Words of a draft for each word of the approved text: `zero_shot` 1.40 (1.10 to 1.80)." in said
+    assert "An approved text begins with a capital and ends as a sentence does" in said
+    assert "drafts that do so: `zero_shot` 62%." in said
+
+
+def make_dataset(session: Session, run: Run) -> Dataset:
+    dataset = Dataset(
+        dataset_id=new_id("dat"), run_id=run.run_id, style_id=run.style_id, scope_key=run.scope_key,
+        content_hash="sha256:0", seed=1, instructions="", prompt_hash="sha256:0", versions={}, skipped=[],
+        frozen_at=now_in_database(session),
+    )  # fmt: skip
+    session.add(dataset)
+    session.flush()
+    return dataset
 
 
 def test_a_label_that_was_asked_for_is_no_edit(bot: Bot, workspace: Workspace, style: Style) -> None:

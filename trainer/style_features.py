@@ -1,0 +1,71 @@
+"""What a reader sees of a style at once: how long a draft is, and whether it has the form of the house. Pure.
+
+The form of the house is what at least HOUSE_SHARE of the training side's completions have in common; where they differ
+there is no form to keep. Nothing is decided by these figures.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from config.style_forms import Form
+from trainer.metrics import paired_bootstrap
+
+HOUSE_SHARE = 0.9
+#: Fewer completions than this have no form in common yet.
+LEAST_COMPLETIONS = 10
+_ITEM = re.compile(r"\s*([-*•–]|\d{1,2}[.)])\s")
+_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)\]*_]*$")
+
+
+def form_of(text: str) -> dict[Form, str]:
+    """What each feature of form is in this text; a text without letters opens neither way."""
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    first = next((character for character in text if character.isalpha()), "")
+    items = sum(bool(_ITEM.match(line)) for line in lines)
+    opening = "small" if first.islower() else "capital" if first.isupper() else "neither"
+    layout = "list" if items >= 2 else "lines" if len(lines) > 1 else "line"
+    return {
+        Form.OPENING: opening,
+        Form.ENDING: "sentence" if _SENTENCE_END.search(text.strip()) else "open",
+        Form.LAYOUT: layout,
+    }
+
+
+def house_form(completions: Sequence[str]) -> dict[Form, str]:
+    """The features that nearly all of them share, with what they are; none of too few."""
+    if len(completions) < LEAST_COMPLETIONS:
+        return {}
+    forms = [form_of(one) for one in completions]
+    found = {}
+    for feature in Form:
+        value, times = Counter(form[feature] for form in forms).most_common(1)[0]
+        if times >= HOUSE_SHARE * len(forms):
+            found[feature] = value
+    return found
+
+
+def style_features(drafts: Sequence[tuple[str, str]], house: Mapping[Form, str]) -> dict[str, Any]:
+    """Of (draft, approved text) pairs, as JSON: the drafts' length in words as a multiple of the approved texts'
+    (geometric mean, with the 95 % bootstrap interval over pairs), and the share of drafts in the form of the house.
+    Empty of no drafts."""
+    if not drafts:
+        return {}
+    ratio = paired_bootstrap(
+        [math.log(max(len(draft.split()), 1)) for draft, _ in drafts],
+        [math.log(max(len(approved.split()), 1)) for _, approved in drafts],
+    )
+    forms = [form_of(draft) for draft, _ in drafts]
+    kept = {feature: sum(form[feature] == value for form in forms) / len(forms) for feature, value in house.items()}
+    whole = sum(all(form[feature] == value for feature, value in house.items()) for form in forms) / len(forms)
+    return {
+        "n": len(drafts),
+        "length": [math.exp(ratio.mean), math.exp(ratio.low), math.exp(ratio.high)],
+        "house": {feature.value: value for feature, value in house.items()},
+        "kept": {feature.value: share for feature, share in kept.items()},
+        "in_form": whole if house else None,
+    }
