@@ -258,6 +258,17 @@ def test_of_a_label_it_is_kept_whether_it_was_right_and_a_new_label_was_not(bot:
     assert model.measured == model.history == [], "no language model is asked"
 
 
+def test_a_language_model_is_asked_for_every_label_that_was_known_before(bot: Bot, model: ScriptedModel) -> None:
+    style = prepare_style(bot, rung=Rung.ZERO_SHOT, name="tickets", kind=StyleKind.CLASSIFY)
+    assert wait_for_score(bot, approve(bot, style, "it crashes", "bug")).nll_nats is None, "there is no choice yet"
+    assert wait_for_score(bot, approve(bot, style, "charged twice", "billing")).nll_nats is None
+    model.nats |= {"bug": 1.0, "billing": 3.0}
+    score = wait_for_score(bot, approve(bot, style, "it crashes again", "bug"))
+    assert score.nll_nats == pytest.approx(math.log1p(math.exp(-2.0)), rel=1e-4) and score.is_right
+    (asked,) = model.measured
+    assert asked["structured_outputs"] == {"choice": ["billing", "bug"]}
+
+
 def test_the_ladder_says_what_people_changed_of_each_candidates_drafts(
     bot: Bot, workspace: Workspace, style: Style
 ) -> None:

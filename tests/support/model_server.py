@@ -54,10 +54,9 @@ class ScriptedModel:
         self.adapters: set[str] | None = None
         #: Bodies of the chat requests so far, oldest first.
         self.history: list[dict[str, Any]] = []
-        #: Bodies of the requests that only ask how likely one given text is: nobody's draft, so they take no answer of
-        #: the script's.
+        #: Bodies of the requests that say that they measure: nobody's draft, so they take no answer of the script's.
         self.measured: list[dict[str, Any]] = []
-        #: What they are told, in nats for every byte of the text; by the text where it is there.
+        #: What they are told, in nats for every byte of each text; by the text where it is there.
         self.nats_per_byte = 1.0
         self.nats: dict[str, float] = {}
         #: Status that they fail with; None: they work.
@@ -284,9 +283,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.model.history.append(body)
             self._refuse(404, "model_not_found")
             return
-        choice = (body.get("structured_outputs") or {}).get("choice") or []
-        if len(choice) == 1:
-            self._measure(body, choice[0])
+        if self.headers.get("x-huisstijl-work") == "measuring":
+            self._measure(body)
             return
         answer = self.model.take(body)
         if answer.status != 200:
@@ -303,7 +301,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._stream(body, answer)
 
-    def _measure(self, body: dict[str, Any], text: str) -> None:
+    def _measure(self, body: dict[str, Any]) -> None:
         self.model.measured.append(body)
         if self.model.measuring_status is not None:
             self._refuse(self.model.measuring_status, "scripted")
@@ -312,8 +310,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(400, "context_length_exceeded")
             return
         self.model.may_measure.wait(60)
-        nats = self.model.nats.get(text, self.model.nats_per_byte * len(text.encode()))
-        self._answer(200, self._choose(body, Answer(scores={text: -nats})))
+        scores = {
+            text: -self.model.nats.get(text, self.model.nats_per_byte * len(text.encode()))
+            for text in body["structured_outputs"]["choice"]
+        }
+        self._answer(200, self._choose(body, Answer(scores=scores)))
 
     def _choose(self, body: dict[str, Any], answer: Answer) -> dict[str, Any]:
         """Every text of the choice with its score, as our server and vLLM answer."""
