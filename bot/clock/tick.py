@@ -18,6 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from bot.language import speaking
 from bot.operations.digest import queue_due_digests
+from bot.operations.drift import watch_for_drift
 from bot.operations.runs import queue_due_runs
 from bot.operations.trials import end_due_trials
 from config.settings import Settings
@@ -31,6 +32,8 @@ log = structlog.get_logger()
 #: Longer than Slack could still deliver an event again, with a day to spare.
 INBOX_KEPT_SECONDS = 48 * 3600.0
 PURGE_EVERY_SECONDS = 3600.0
+#: All figures since the last measurement are added up for it, and an hour more or less is nothing to a drift.
+DRIFT_EVERY_SECONDS = 3600.0
 _JOB = "tick"
 
 
@@ -44,6 +47,7 @@ class Clock:
         self._now = now or self._database_time
         self._ticked_at = time.monotonic()
         self._purge_due = 0.0
+        self._drift_due = 0.0
         self._stopping = threading.Event()
         self._watch = threading.Thread(target=self._watch_until_stopped, name="clock-watch", daemon=True)
         self.scheduler = BackgroundScheduler(jobstores={"default": MemoryJobStore()}, timezone=UTC, daemon=True)
@@ -77,6 +81,7 @@ class Clock:
         try:
             now = self._now()
             with speaking(self._settings.language, workspace=self._settings.language):
+                self._look_for_drift()
                 queued = queue_due_runs(self._database, self._settings, now)
                 queue_due_digests(self._database, self._settings, now)
                 end_due_trials(self._database, now)
@@ -88,6 +93,11 @@ class Clock:
             log.exception("tick.failed")
             return []
         return queued
+
+    def _look_for_drift(self) -> None:
+        if time.monotonic() >= self._drift_due:
+            watch_for_drift(self._database)
+            self._drift_due = time.monotonic() + DRIFT_EVERY_SECONDS
 
     def _purge(self) -> None:
         if time.monotonic() < self._purge_due:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.domain.drift import Alarm
 from bot.domain.effort import MIN_DRAFTS, Effort
 from bot.domain.ladder import FormFigures
 from bot.domain.prequential import MIN_EXAMPLES, Prequential
@@ -104,4 +105,41 @@ def prequential_said(figure: Prequential | None) -> str:
         "Prequential (each newly approved example is predicted before it counts): {mean:.3f} bits per byte ({low:.2f} "
         "to {high:.2f}), {count} examples since the champion serves.",
         mean=figure.mean, low=figure.low, high=figure.high,
+    )  # fmt: skip
+
+
+def drift_of_losses(style_name: str, alarm: Alarm) -> str:
+    return say_count(
+        alarm.n,
+        "*{style}* meets something new: the last {count} approved example costs the champion {now:.3f} bits per byte; "
+        "what it was measured on, and what came after, cost {before:.3f}. The ladder is measured again.",
+        "*{style}* meets something new: the last {count} approved examples cost the champion {now:.3f} bits per byte "
+        "each; what it was measured on, and what came after, cost {before:.3f}. The ladder is measured again.",
+        style=style_name, now=alarm.now, before=alarm.before,
+    )  # fmt: skip
+
+
+def drift_of_labels(style_name: str, alarm: Alarm) -> str:
+    return say_count(
+        alarm.n,
+        "*{style}* meets something new: the right label of the last {count} approved example costs the champion "
+        "{now:.2f} bits; of what it was measured on, and of what came after, {before:.2f}. The ladder is measured "
+        "again.",
+        "*{style}* meets something new: the right labels of the last {count} approved examples cost the champion "
+        "{now:.2f} bits each; of what it was measured on, and of what came after, {before:.2f}. The ladder is measured "
+        "again.",
+        style=style_name, now=alarm.now, before=alarm.before,
+    )  # fmt: skip
+
+
+def drift_of_decisions(style_name: str, alarm: Alarm) -> str:
+    return say_count(
+        alarm.n,
+        "People accept less of *{style}*: of the last {count} draft that somebody decided about they changed "
+        "{now:.0%}, of those before {before:.0%} (one that was turned down counts as changed altogether). The ladder "
+        "is measured again.",
+        "People accept less of *{style}*: of the last {count} drafts that somebody decided about they changed "
+        "{now:.0%}, of those before {before:.0%} (one that was turned down counts as changed altogether). The ladder "
+        "is measured again.",
+        style=style_name, now=alarm.now, before=alarm.before,
     )  # fmt: skip
