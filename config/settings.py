@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     embedding_model: str = EMBEDDED_EMBEDDING_MODEL
     #: Adapters kept in memory by the model server; the least recently used one leaves first.
     max_loaded_adapters: int = Field(8, ge=1)
+    #: A model of the rung `full` leaves the model server's memory when nobody asked for it this long; 0: it stays.
+    full_idle_minutes: float = Field(30.0, ge=0)
     #: Requests that share one batch in the model server.
     max_batch_requests: int = Field(16, ge=1)
 
@@ -108,6 +110,8 @@ class Settings(BaseSettings):
 
     #: The recipe that runs use unless a style names another: a file in config/recipes, or a path.
     recipe: str = "cpu-small"
+    #: What the training of all weights (rung `full`) may take of the memory, in GB; 0: what is free when it starts.
+    full_memory_gb: float = Field(0.0, ge=0)
     #: Price of an hour on the training host; quotes and receipts use it.
     price_per_hour: float = Field(0.0, ge=0)
     #: What a hosted model server bills for a million tokens of prompts, and of drafts; what a draft costs follows from

@@ -68,6 +68,8 @@ SIZE_CAPS: dict[str, int] = {
 }
 _REQUIRED = (CONFIG, WEIGHTS, MANIFEST, SIGNATURE)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,95}")
+#: What a file of the store holds: its bytes, or the file that has them where that is too large to be read at once.
+Content = bytes | Path
 
 
 # ------------------------------------------------------------------------------------------------ values
@@ -241,10 +243,11 @@ def publish_adapter(
 
 
 def publish_files(
-    store_url: str, name: str, contents: dict[str, bytes], facts: AdapterFacts, keys: Ed25519PrivateKey
+    store_url: str, name: str, checked: Mapping[str, Content], facts: AdapterFacts, keys: Ed25519PrivateKey
 ) -> PublishedAdapter:
     """Put these checked files into the store with their signed manifest, as `publish_adapter` says."""
     _check_name(name)
+    contents = dict(checked)
     manifest = Manifest(
         name=name,
         base_model=facts.base_model,
@@ -255,7 +258,10 @@ def publish_files(
         rung=facts.rung,
         created_at=facts.created_at.isoformat(),
         versions=dict(facts.versions),
-        files={file: FileEntry(sha256=_digest(data), size_bytes=len(data)) for file, data in sorted(contents.items())},
+        files={
+            file: FileEntry(sha256=_digest(data), size_bytes=_size_bytes(data))
+            for file, data in sorted(contents.items())
+        },
     )
     contents[SIGNATURE] = keys.sign(manifest.to_bytes())  # 64 raw bytes: every bit of them counts
     contents[MANIFEST] = manifest.to_bytes()  # last: a folder with a manifest is complete
@@ -271,7 +277,7 @@ def publish_files(
         name=name,
         url=f"{store_url.rstrip('/')}/{name}",
         digest=_digest(manifest.to_bytes()),
-        size_bytes=sum(map(len, contents.values())),
+        size_bytes=sum(map(_size_bytes, contents.values())),
     )
 
 
@@ -295,7 +301,7 @@ def _published_files(local_folder: Path, facts: AdapterFacts) -> dict[str, bytes
     }
 
 
-def _publish_to_folder(root: Path, name: str, contents: dict[str, bytes], manifest: Manifest) -> None:
+def _publish_to_folder(root: Path, name: str, contents: Mapping[str, Content], manifest: Manifest) -> None:
     root.mkdir(parents=True, exist_ok=True)
     work = root / f".publishing-{name}-{uuid.uuid4().hex}"
     work.mkdir()
@@ -314,12 +320,15 @@ def _publish_to_folder(root: Path, name: str, contents: dict[str, bytes], manife
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _publish_to_bucket(filesystem: Any, target: str, contents: dict[str, bytes]) -> None:
+def _publish_to_bucket(filesystem: Any, target: str, contents: Mapping[str, Content]) -> None:
     filesystem.makedirs(target, exist_ok=True)
     for file, data in contents.items():
         if file == MANIFEST:
             failpoints.visit("artefact.upload_half")
-        filesystem.pipe_file(f"{target}/{file}", data)
+        if isinstance(data, Path):
+            filesystem.put_file(str(data), f"{target}/{file}")
+        else:
+            filesystem.pipe_file(f"{target}/{file}", data)
 
 
 def _check_same(published: bytes, manifest: Manifest) -> None:
@@ -356,6 +365,19 @@ def has_adapter(store_url: str, name: str, *, file: str = MANIFEST) -> bool:
     filesystem, root = _open_store(store_url)
     wanted = {file, MANIFEST}
     return all(bool(filesystem.exists(f"{root}/{name}/{one}")) for one in wanted)
+
+
+def read_file(store_url: str, name: str, file: str, *, cap_bytes: int) -> bytes:
+    """A small file of a published folder, as it lies there: nothing about it is verified. Raises AdapterUnknown, and
+    AdapterHostile where it is larger than the cap."""
+    if not has_adapter(store_url, name, file=file):
+        raise AdapterUnknown
+    filesystem, root = _open_store(store_url)
+    with filesystem.open(f"{root}/{name}/{file}", "rb") as handle:
+        data: bytes = handle.read(cap_bytes + 1)
+    if len(data) > cap_bytes:
+        raise AdapterHostile(f"{file} of the adapter is larger than {cap_bytes} bytes.")
+    return data
 
 
 def remove_leftovers(store_url: str, name: str) -> None:
@@ -589,34 +611,25 @@ def _check_weights(
     """Only finite LoRA matrices of the config's rank, laid out without gaps, that fit the base model."""
     header, start = read_header(buffer)
     modules: dict[str, dict[str, list[int]]] = {}
-    end = start
     for key, entry in sorted(header.items(), key=lambda item: item[1].data_offsets):
         match = _LORA_KEY.fullmatch(key)
         if match is None:
             raise AdapterHostile(f"{_shown(key)} in the adapter's weights is not a LoRA matrix.")
         modules.setdefault(match["module"], {})[match["part"]] = entry.shape
-        integers, exponent = _FLOATS[entry.dtype]
-        begin, stop = start + entry.data_offsets[0], start + entry.data_offsets[1]
-        size_bytes = math.prod(entry.shape) * np.dtype(integers).itemsize
-        if begin != end or stop - begin != size_bytes or stop > len(buffer):
-            raise AdapterHostile("The adapter's weights overlap, leave gaps or end early.")
-        end = stop
-        check_finite(buffer[begin:stop], integers, exponent)
-    if end != len(buffer):
-        raise AdapterHostile("The adapter's weights are followed by something else.")
+    check_tensors(buffer, header, start, "adapter")
     if not modules:
         raise AdapterHostile("The adapter holds no weights.")
     for module, parts in modules.items():
         _check_shapes(module, parts, config, base_shapes)
 
 
-class _TensorEntry(_Strict):
+class TensorEntry(_Strict):
     dtype: Literal["F32", "F16", "BF16"]
     shape: Annotated[list[Annotated[int, Field(ge=1, le=1 << 24)]], Field(min_length=1, max_length=2)]
     data_offsets: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
 
 
-def read_header(buffer: memoryview) -> tuple[dict[str, _TensorEntry], int]:
+def read_header(buffer: memoryview) -> tuple[dict[str, TensorEntry], int]:
     """The safetensors header, and where the numbers start."""
     if len(buffer) < 8:
         raise AdapterIncomplete("The adapter's weights end early.")
@@ -627,18 +640,33 @@ def read_header(buffer: memoryview) -> tuple[dict[str, _TensorEntry], int]:
         value = json.loads(bytes(buffer[8 : 8 + header_bytes]), object_pairs_hook=_no_duplicates)
         value.pop("__metadata__", None)
         # Validated as JSON, because there a list stands for the pair of offsets.
-        header = {key: _TensorEntry.model_validate_json(json.dumps(entry)) for key, entry in value.items()}
+        header = {key: TensorEntry.model_validate_json(json.dumps(entry)) for key, entry in value.items()}
     except (ValueError, TypeError, AttributeError, RecursionError) as exc:
         raise AdapterHostile("The header of the adapter's weights is not what safetensors writes.") from exc
     return header, 8 + header_bytes
 
 
-def check_finite(data: memoryview, integers: type[np.unsignedinteger[Any]], exponent: int) -> None:
+def check_tensors(buffer: memoryview, header: Mapping[str, TensorEntry], start: int, what: str) -> None:
+    """Finite numbers, laid out one after the other without gaps, and nothing behind them."""
+    end = start
+    for entry in sorted(header.values(), key=lambda one: one.data_offsets):
+        integers, exponent = _FLOATS[entry.dtype]
+        begin, stop = start + entry.data_offsets[0], start + entry.data_offsets[1]
+        size_bytes = math.prod(entry.shape) * np.dtype(integers).itemsize
+        if begin != end or stop - begin != size_bytes or stop > len(buffer):
+            raise AdapterHostile(f"The {what}'s weights overlap, leave gaps or end early.")
+        end = stop
+        _check_finite(buffer[begin:stop], integers, exponent, what)
+    if end != len(buffer):
+        raise AdapterHostile(f"The {what}'s weights are followed by something else.")
+
+
+def _check_finite(data: memoryview, integers: type[np.unsignedinteger[Any]], exponent: int, what: str) -> None:
     bits = np.frombuffer(data, dtype=integers)
     step = _CHUNK_BYTES
     for offset in range(0, len(bits), step):
         if ((bits[offset : offset + step] & integers(exponent)) == exponent).any():
-            raise AdapterHostile("The adapter's weights are not all finite numbers.")
+            raise AdapterHostile(f"The {what}'s weights are not all finite numbers.")
 
 
 def _check_shapes(
@@ -677,8 +705,15 @@ def _canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _digest(data: bytes) -> str:
+def _digest(data: Content) -> str:
+    if isinstance(data, Path):
+        with data.open("rb") as handle:
+            return f"{HASH_PREFIX}{hashlib.file_digest(handle, 'sha256').hexdigest()}"
     return f"{HASH_PREFIX}{hashlib.sha256(data).hexdigest()}"
+
+
+def _size_bytes(data: Content) -> int:
+    return data.stat().st_size if isinstance(data, Path) else len(data)
 
 
 def _shown(text: str) -> str:
@@ -697,9 +732,13 @@ def _no_constants(constant: str) -> None:
     raise ValueError(f"{constant} is not a number")
 
 
-def _write_synced(path: Path, data: bytes) -> None:
+def _write_synced(path: Path, data: Content) -> None:
     with path.open("xb") as handle:
-        handle.write(data)
+        if isinstance(data, Path):
+            with data.open("rb") as source:
+                shutil.copyfileobj(source, handle, _CHUNK_BYTES)
+        else:
+            handle.write(data)
         handle.flush()
         os.fsync(handle.fileno())
 

@@ -72,6 +72,20 @@ def linear_shapes(path: Path) -> dict[str, tuple[int, int]]:
     return shapes
 
 
+def weight_files(path: Path) -> list[Path]:
+    """The safetensors files that a causal language model is loaded from, without others that lie beside them.
+
+    Raises BaseModelUnavailable.
+    """
+    index = _read_json(path / "model.safetensors.index.json")
+    parts = index.get("weight_map") if isinstance(index, dict) else None
+    names = sorted(set(map(str, parts.values()))) if isinstance(parts, dict) else ["model.safetensors"]
+    files = [path / name for name in names]
+    if not all(file.is_file() and file.parent == path for file in files):
+        raise BaseModelUnavailable(f"The model folder {path.name} lacks a file of its weights; download it again.")
+    return files
+
+
 # ------------------------------------------------------------------------------------------------ preparing
 
 

@@ -6,12 +6,10 @@ The order of the checks is that of `trainer.artifacts`: names, links and sizes; 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from trainer.artifacts import (
@@ -21,7 +19,7 @@ from trainer.artifacts import (
     SIZE_CAPS,
     AdapterFacts,
     PublishedAdapter,
-    check_finite,
+    check_tensors,
     fetch_files,
     has_adapter,
     publish_files,
@@ -97,12 +95,4 @@ def _check(config: bytes, weights: memoryview) -> None:
     matrix, bias = header["weights"].shape, header["bias"].shape
     if len(matrix) != 2 or matrix[0] != labels or bias != [labels]:
         raise AdapterHostile("The classifier's weights do not fit its labels.")
-    end = start
-    for entry in sorted(header.values(), key=lambda one: one.data_offsets):
-        begin, stop = start + entry.data_offsets[0], start + entry.data_offsets[1]
-        if begin != end or stop - begin != 4 * math.prod(entry.shape) or stop > len(weights):
-            raise AdapterHostile("The classifier's weights overlap, leave gaps or end early.")
-        check_finite(weights[begin:stop], np.uint32, 0x7F80_0000)
-        end = stop
-    if end != len(weights):
-        raise AdapterHostile("The classifier's weights are followed by something else.")
+    check_tensors(weights, header, start, "classifier")

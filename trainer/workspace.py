@@ -67,9 +67,12 @@ def read_value(path: Path) -> Any:
 
 
 def digest_of_weights(folder: Path | None) -> str:
-    """`sha256:…` of an adapter's weights; empty where there is no adapter."""
+    """`sha256:…` of the weights in an adapter's or a model's folder; empty where there is none."""
     if folder is None:
         return ""
-    (weights,) = folder.glob("*.safetensors")
-    with weights.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    files, digest = sorted(folder.glob("*.safetensors")), hashlib.sha256()
+    assert files, "a folder of weights holds some"
+    for weights in files:
+        with weights.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return f"sha256:{digest.hexdigest()}"

@@ -31,6 +31,7 @@ def quote_message(
         _section(texts.quote_time(quote, price_per_hour=price_per_hour)),
         *(_section(one) for one in economy_says(economy)),
         _section(texts.QUOTE_MEASURED()),
+        *([_section(texts.QUOTE_FULL())] if quote.is_full_tuned else []),
         {"type": "context", "elements": [{"type": "mrkdwn", "text": trainer}]},
     ]
     if is_statement_needed:

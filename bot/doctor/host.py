@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import fsspec
@@ -13,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.doctor.findings import Finding, fail, ok, warn
+from bot.doctor.findings import Finding, State, fail, ok, warn
 from bot.texts import setup as texts
 from config.base_names import base_model_id
+from config.rungs import Rung
 from config.settings import Settings
 from config.slack_manifest import BOT_EVENTS
 from db.base import now_in_database
@@ -54,7 +56,7 @@ def check_database(settings: Settings) -> list[Finding]:
                 _check_events(database),
                 _check_waiting(database),
                 _check_trainer(database, settings),
-                *check_model_server(settings, _champions(database)),
+                *check_model_server(settings, *_champions(database)),
             ]
         finally:
             database.dispose()
@@ -63,9 +65,12 @@ def check_database(settings: Settings) -> list[Finding]:
         return [fail("database", seen, texts.DATABASE_MEND), *check_model_server(settings, [])]
 
 
-def _champions(database: Database) -> list[str]:
+def _champions(database: Database) -> tuple[list[str], list[str]]:
+    """The names that champions are asked for by; and of these the whole models."""
     with database.read() as session:
-        return [adapter.name for adapter in list_champions_adapters(session)]
+        adapters = list_champions_adapters(session)
+    whole = [adapter.name for adapter in adapters if adapter.rung is Rung.FULL]
+    return [adapter.name for adapter in adapters], whole
 
 
 def _check_events(database: Database) -> Finding:
@@ -104,8 +109,9 @@ def _check_trainer(database: Database, settings: Settings) -> Finding:
     return ok("trainer", texts.trainer_seen(trainer.trainer_id, device, _ago(now, trainer.seen_at)))
 
 
-def check_model_server(settings: Settings, champions: list[str]) -> list[Finding]:
-    """Does it answer, with our key; does it serve the base model, the champions' adapters, and embeddings?"""
+def check_model_server(settings: Settings, champions: list[str], whole: Sequence[str] = ()) -> list[Finding]:
+    """Does it answer, with our key; does it serve the base model, the champions' adapters, and embeddings? Has it room
+    for the champions that are `whole` models?"""
     key = settings.model_api_key.get_secret_value() if settings.model_api_key else "none"
     url = settings.resolved_model_url.rstrip("/")
     with httpx.Client(timeout=HTTP_SECONDS, trust_env=False, headers={"Authorization": f"Bearer {key}"}) as client:
@@ -119,7 +125,10 @@ def check_model_server(settings: Settings, champions: list[str]) -> list[Finding
             return [fail("model server", f"{url}: HTTP {status}", mend)]
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             return [fail("model server", texts.slack_unreachable(url, type(error).__name__), texts.MODEL_MEND)]
-        return [_check_models(settings, offered, champions), _check_embeddings(settings, client, url)]
+        models = _check_models(settings, offered, champions)
+        if models.state is State.OK:
+            models = _check_room(client, url, whole) or models
+        return [models, _check_embeddings(settings, client, url)]
 
 
 def _check_models(settings: Settings, offered: list[str], champions: list[str]) -> Finding:
@@ -130,6 +139,18 @@ def _check_models(settings: Settings, offered: list[str], champions: list[str]) 
     if missing:
         return fail("model server", texts.champion_missing(missing), texts.CHAMPION_MISSING_MEND)
     return ok("model server", texts.model_serves(base, len(offered) - 1))
+
+
+def _check_room(client: httpx.Client, url: str, whole: Sequence[str]) -> Finding | None:
+    """What is wrong with serving them, if something is."""
+    for name in whole:
+        try:
+            answer = client.get(f"{url}/models/{name}")
+            if answer.status_code == httpx.codes.FAILED_DEPENDENCY:
+                return warn("model server", str(answer.json()["error"]["message"]), texts.NO_ROOM_MEND)
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            return warn("model server", texts.slack_unreachable(url, type(error).__name__), texts.MODEL_MEND)
+    return None
 
 
 def _check_embeddings(settings: Settings, client: httpx.Client, url: str) -> Finding:

@@ -47,6 +47,10 @@ class RecipeFacts:
     is_retrieved_tuned: bool = True
     retrieved_k: int = 2
     retrieved_max_steps: int = 16
+    #: Are all weights trained besides, where they fit?
+    is_full_tuned: bool = False
+    full_epochs: float = 2.0
+    full_max_steps: int = -1
     #: Trained besides for the learning curve, as a share of the training side.
     curve_share: float = 0.0
 
@@ -87,6 +91,7 @@ class Quote:
     pairs_to_promote: int
     #: What training would take in minutes and money, of a run that only measures.
     training: tuple[float, float] | None = None
+    is_full_tuned: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -94,7 +99,7 @@ class Quote:
 
 def read_recipe_facts(name: str, values: Mapping[str, Any]) -> RecipeFacts:
     """The facts out of a recipe file's values; what it leaves out has the trainer's default."""
-    training, rungs = values.get("training", {}), values.get("rungs", {})
+    training, rungs, full = (values.get(part, {}) for part in ("training", "rungs", "full"))
     found = {
         **{key: values.get("splits", {}).get(key) for key in _SPLITS},
         **{key: training.get(key) for key in ("epochs", "max_steps", "batch_size")},
@@ -103,6 +108,9 @@ def read_recipe_facts(name: str, values: Mapping[str, Any]) -> RecipeFacts:
         "retrieved_max_steps": rungs.get("lora_retrieved_max_steps"),
         "curve_share": float(sum(values.get("forecast", {}).get("shares", ()))),
         "is_retrieved_tuned": "lora_retrieved" in rungs["tuned"] if "tuned" in rungs else None,
+        "is_full_tuned": "full" in rungs.get("tuned", ()),
+        "full_epochs": full.get("epochs"),
+        "full_max_steps": full.get("max_steps"),
     }
     return RecipeFacts(name=name, **{key: value for key, value in found.items() if value is not None})
 
@@ -139,6 +147,7 @@ def make_quote(
         cost=round(seconds / 3600 * price_per_hour, 6),
         currency=currency,
         pairs_to_promote=recipe.min_pairs,
+        is_full_tuned=recipe.is_full_tuned,
     )
 
 
@@ -164,14 +173,19 @@ def _training_tokens(
         return 0
     pair = sum(pair_chars) / len(pair_chars) / CHARS_PER_TOKEN + MARKUP_TOKENS
     instructions = instructions_chars / CHARS_PER_TOKEN
-    seen = train * recipe.epochs
-    if recipe.max_steps > 0:
-        seen = min(seen, recipe.max_steps * recipe.batch_size)
-    tokens = seen * (pair + instructions)
+    tokens = _pairs_seen(train, recipe.epochs, recipe.max_steps, recipe.batch_size) * (pair + instructions)
+    if recipe.is_full_tuned:
+        seen_by_all = _pairs_seen(train, recipe.full_epochs, recipe.full_max_steps, recipe.batch_size)
+        tokens += seen_by_all * (pair + instructions)
     if recipe.is_retrieved_tuned:
         seen_again = min(train, max(recipe.retrieved_max_steps, 0) * recipe.batch_size)
         tokens += seen_again * (pair * (1 + recipe.retrieved_k) + instructions)
     return round(tokens)
+
+
+def _pairs_seen(train: int, epochs: float, max_steps: int, batch_size: int) -> float:
+    seen = train * epochs
+    return min(seen, max_steps * batch_size) if max_steps > 0 else seen
 
 
 def _speed(measured: Measured) -> tuple[float, SpeedSource]:

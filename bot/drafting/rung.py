@@ -35,7 +35,7 @@ from db.adapters import Adapter, AdapterStatus, get_adapter
 from db.drafts import Draft, DraftStatus, list_drafts_of_thread, list_family
 from db.examples import Example, list_not_before
 from db.knowledge import find_documents, has_documents, list_quotable
-from db.promotions import Promotion, get_champion
+from db.promotions import Promotion, find_promotion, get_champion
 from db.search import bytes_to_vector, find_similar_examples
 from db.session import Database
 from db.styles import Style, StyleKind, get_style
@@ -151,14 +151,36 @@ def make_plan(database: Database, settings: Settings, draft: Draft, embed: Embed
     return _plan(database, settings, draft, style, champion, adapter, rung, history, notes, embed)
 
 
-def make_plan_without_adapter(database: Database, settings: Settings, draft: Draft, embed: Embed, refused: str) -> Plan:
-    """What is drafted instead when the model server refuses the champion's adapter: `retrieved` on the base model."""
+def make_plan_without_adapter(
+    database: Database, settings: Settings, draft: Draft, embed: Embed, refused: Plan
+) -> Plan:  # fmt: skip
+    """What is drafted instead when the model server refuses what the champion needs: `retrieved` on the base model.
+    Where that was a whole model (`full`), which may not fit into the server's memory, the champion before it."""
     with database.read() as session:
         style = get_style(session, draft.style_id)
         champion = _find_champion(session, style)
         history = _history(session, draft, settings.history_max_tokens)
-    notes = [texts.adapter_refused(refused)]
-    return _plan(database, settings, draft, style, champion, None, Rung.RETRIEVED, history, notes, embed)
+        before = _find_before(session, style, champion) if refused.rung is Rung.FULL else None
+        adapter = _find_adapter(session, style, before)
+    if before is None:
+        notes = [texts.adapter_refused(refused.model)]
+        return _plan(database, settings, draft, style, champion, None, Rung.RETRIEVED, history, notes, embed)
+    notes = [texts.model_refused(refused.model)]
+    return _plan(database, settings, draft, style, before, adapter, before.rung, history, notes, embed)
+
+
+def _find_before(session: Session, style: Style, champion: Promotion | None) -> Promotion | None:
+    """The latest earlier champion that can still serve and is no whole model."""
+    before = champion
+    while before is not None:
+        before = find_promotion(session, before.replaced_id)
+        if before is None or before.scope_key != style.scope_key:
+            return None
+        is_there = not before.rung.needs_adapter or _find_adapter(session, style, before) is not None
+        is_of_kind = style.kind is StyleKind.CLASSIFY or not before.rung.is_classifier
+        if before.rung is not Rung.FULL and is_there and is_of_kind:
+            return before
+    return None
 
 
 def make_plan_for_example(

@@ -253,9 +253,7 @@ class DraftWorkers(Workers):
                 log.error("adapter.refused", adapter=plan.model)
                 if plan.adapter_name is None or work.draft.comparison_id is not None:
                     raise
-                plan = make_plan_without_adapter(
-                    services.database, services.settings, work.draft, self._embed, plan.adapter_name
-                )
+                plan = make_plan_without_adapter(services.database, services.settings, work.draft, self._embed, plan)
             except PromptTooLong:
                 smaller = plan.smaller()
                 if smaller is None:

@@ -302,7 +302,7 @@ def show_the_ladder(rehearsal: Rehearsal) -> None:
             rehearsal.console.print(line, highlight=False, markup=False)
         with rehearsal.database.read() as session:
             cards = {row.rung: row.card for row in list_scorecards(session, run.run_id, style.scope)}
-        others = [rung for rung in Rung if rung is Rung.KNOWLEDGE or rung.is_classifier]
+        others = [rung for rung in Rung if rung in (Rung.KNOWLEDGE, Rung.FULL) or rung.is_classifier]
         missing = [rung.value for rung in Rung if rung not in cards and rung not in others]
         if missing:
             raise StepFailed(f"not measured: {', '.join(missing)}")

@@ -75,6 +75,7 @@ RUNGS = {
     "logistic": sentence("*{style}* · `{rung}`: a small classifier on the text's embedding"),
     "lora": sentence("*{style}* · `{rung}`: the tuned adapter"),
     "lora_retrieved": sentence("*{style}* · `{rung}`: the tuned adapter and the examples most like the request"),
+    "full": sentence("*{style}* · `{rung}`: a model whose weights were all trained"),
 }
 
 
@@ -84,7 +85,8 @@ def shaped_by(
     """One line of mrkdwn under a draft; `examples` are links or ids, `facts` are links to documents or their names."""
     parts = [RUNGS[rung](style=style, rung=rung)]
     if adapter:
-        parts.append(say("adapter `{adapter}`", adapter=adapter))
+        is_model = rung == "full"
+        parts.append(say("model `{model}`", model=adapter) if is_model else say("adapter `{adapter}`", adapter=adapter))
     if examples:
         parts.append(say("examples {examples}", examples=listed(examples)))
     if facts:
@@ -106,6 +108,13 @@ NO_ADAPTER = sentence(
 def adapter_refused(name: str) -> str:
     return say(
         "the adapter `{name}` was not available, so this is made without it; an admin can `/huisstijl rollback`",
+        name=name,
+    )
+
+
+def model_refused(name: str) -> str:
+    return say(
+        "the model `{name}` was not available, so the champion before it made this; an admin can `/huisstijl rollback`",
         name=name,
     )
 

@@ -178,6 +178,10 @@ def champion_missing(names: Sequence[str]) -> str:
 CHAMPION_MISSING_MEND = (
     "Give the model server the same HUISSTIJL_ARTIFACT_URL as the trainer; until then these styles use examples."
 )
+NO_ROOM_MEND = (
+    "Free memory on the model server's host, or go back with /huisstijl rollback; until then the champion before it "
+    "drafts."
+)
 EMBEDDINGS_FAIL = "answers, but gives no embeddings"
 EMBEDDINGS_MEND = "Set HUISSTIJL_EMBEDDING_MODEL to one it serves; until then examples are compared by their words."
 

@@ -151,7 +151,10 @@ RUNGS = {
     "retrieved": sentence("Drafts with `{champion}`: the approved examples most like the request."),
     "knowledge": sentence("Drafts with `{champion}`: the examples most like the request, and the team's documents."),
     "lora": sentence("Drafts with `{champion}`: a trained adapter."),
+    "neighbours": sentence("Answers with `{champion}`: the labels of the examples most like the text."),
+    "logistic": sentence("Answers with `{champion}`: a small classifier on the text's embedding."),
     "lora_retrieved": sentence("Drafts with `{champion}`: a trained adapter and retrieved examples."),
+    "full": sentence("Drafts with `{champion}`: a model whose weights were all trained."),
 }
 
 

@@ -132,6 +132,10 @@ QUOTE_MEASURED = sentence(
     "and `knowledge` where there are documents) in bits per byte, chrF, exact match and edit similarity. The adapter "
     "becomes champion only if it is better beyond the noise; otherwise everything stays as it is, with the reason."
 )
+QUOTE_FULL = sentence(
+    "*All weights* (`full`) are trained besides, where memory and disk of the trainer suffice; otherwise the result "
+    "says what was missing. That model takes as much disk, and as champion as much memory, as the base model does."
+)
 NO_TRAINER = sentence(
     "No trainer is running at the moment: the run waits until somebody starts one with `huisstijl trainer`."
 )
@@ -295,6 +299,8 @@ def receipt(values: Mapping[str, Any], quote: Mapping[str, Any] | None) -> str:
         )  # fmt: skip
     if values.get("cost") is not None:
         parts.append(say("Cost: {cost}", cost=money(values["cost"], str(values.get("currency", "")))))
+    if (values.get("stored_bytes") or 0) >= 1e6:
+        parts.append(say("Kept: {size}", size=disk_size(float(values["stored_bytes"]))))
     if quote and quote.get("minutes") is not None:
         parts.append(
             say(
@@ -303,6 +309,12 @@ def receipt(values: Mapping[str, Any], quote: Mapping[str, Any] | None) -> str:
             )
         )  # fmt: skip
     return beside(parts)
+
+
+def disk_size(size_bytes: float) -> str:
+    if size_bytes >= 1e9:
+        return say("{size:.1f} GB on disk", size=size_bytes / 1e9)
+    return say("{size:.0f} MB on disk", size=size_bytes / 1e6)
 
 
 def _time_taken(values: Mapping[str, Any]) -> str:

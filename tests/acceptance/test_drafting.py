@@ -261,11 +261,11 @@ def test_while_embeddings_fail_examples_are_found_by_their_words(
     assert "compared by words" in str(answer_of(workspace, BRAND, asked["ts"])["blocks"])
 
 
-def make_adapter_champion(bot: Bot, style: Style, rung: Rung = Rung.LORA) -> None:
+def make_adapter_champion(bot: Bot, style: Style, rung: Rung = Rung.LORA, name: str = "brand-voice-v1") -> None:
     with bot.services.database.write() as session:
         run = make_run(session, style)
         adapter = Adapter(
-            adapter_id=new_id("ada"), name="brand-voice-v1", version=1, team_id=TEAM_ID, style_id=style.style_id,
+            adapter_id=new_id("ada"), name=name, version=1, team_id=TEAM_ID, style_id=style.style_id,
             scope_key=style.scope_key, run_id=run.run_id, rung=rung, base_model="embedded:smollm2-135m-instruct",
             manifest_digest="sha256:x", published_at=now_in_database(session),
         )  # fmt: skip
@@ -307,6 +307,47 @@ def test_a_refused_adapter_is_replaced_by_retrieved_and_the_draft_says_so(
     draft = wait_for_end(bot)[0]
     assert (draft.rung, draft.adapter_name) == (Rung.RETRIEVED, None)
     assert "was not available" in str(answer_of(workspace, BRAND, asked["ts"])["blocks"])
+
+
+def test_a_whole_model_is_asked_for_by_its_name_with_the_prompt_of_an_adapter(
+    bot: Bot, workspace: Workspace, model: ScriptedModel, style: Style
+) -> None:
+    approve(bot, style, "announce the summer party", "Come and dance!")
+    make_adapter_champion(bot, style, Rung.FULL, name="brand-voice-v2-full")
+    asked = workspace.person(MIA).mention_bot(BRAND, "announce the winter party")
+    draft = wait_for_end(bot)[0]
+    assert model.history[-1]["model"] == "brand-voice-v2-full"
+    assert len(model.prompts[-1]) == 2  # instructions and request, no examples
+    assert (draft.rung, draft.adapter_name) == (Rung.FULL, "brand-voice-v2-full")
+    assert "model `brand-voice-v2-full`" in str(answer_of(workspace, BRAND, asked["ts"])["blocks"])
+
+
+def test_a_whole_model_that_the_server_has_no_room_for_leaves_the_former_champion_serving(
+    bot: Bot, workspace: Workspace, model: ScriptedModel, style: Style
+) -> None:
+    approve(bot, style, "announce the summer party", "Come and dance!")
+    make_adapter_champion(bot, style)
+    make_adapter_champion(bot, style, Rung.FULL, name="brand-voice-v2-full")
+    make_adapter_champion(bot, style, Rung.FULL, name="brand-voice-v3-full")
+    model.fail(424, code="model_too_large")
+    asked = workspace.person(MIA).mention_bot(BRAND, "announce the winter party")
+    draft = wait_for_end(bot)[0]
+    assert [body["model"] for body in model.history] == ["brand-voice-v3-full", "brand-voice-v1"]
+    assert (draft.rung, draft.adapter_name) == (Rung.LORA, "brand-voice-v1")
+    said = str(answer_of(workspace, BRAND, asked["ts"])["blocks"])
+    assert "the model `brand-voice-v3-full` was not available, so the champion before it made this" in said
+
+
+def test_where_the_former_champion_is_refused_too_retrieved_drafts(
+    bot: Bot, workspace: Workspace, model: ScriptedModel, style: Style
+) -> None:
+    approve(bot, style, "announce the summer party", "Come and dance!")
+    make_adapter_champion(bot, style)
+    make_adapter_champion(bot, style, Rung.FULL, name="brand-voice-v2-full")
+    model.adapters = set()
+    workspace.person(MIA).mention_bot(BRAND, "announce the winter party")
+    draft = wait_for_end(bot)[0]
+    assert (draft.rung, draft.adapter_name) == (Rung.RETRIEVED, None)
 
 
 def test_a_draft_that_another_worker_took_over_leaves_no_half_answer_behind(

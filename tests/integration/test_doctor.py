@@ -254,21 +254,35 @@ def test_a_silent_trainer_is_found(healthy: Settings, sqlite_database: Database)
 def test_a_champion_that_the_model_server_does_not_have_is_found(
     healthy: Settings, model: ScriptedModel, sqlite_database: Database
 ) -> None:
-    with sqlite_database.write() as session:
+    make_trained_champion(sqlite_database, "brand-voice-v7", Rung.LORA)
+    assert "brand-voice-v7" in found(healthy, "model server").seen
+    model.adapters = {"brand-voice-v7"}
+    assert found(healthy, "model server").state is State.OK
+
+
+def test_a_whole_model_that_is_champion_and_has_no_room_is_found(
+    healthy: Settings, model: ScriptedModel, sqlite_database: Database
+) -> None:
+    make_trained_champion(sqlite_database, "brand-voice-v7-full", Rung.FULL)
+    model.adapters, model.too_large = {"brand-voice-v7-full"}, {"brand-voice-v7-full"}
+    finding = found(healthy, "model server")
+    assert finding.state is State.WARN
+    assert "rollback" in finding.mend
+    model.too_large = set()
+    assert found(healthy, "model server").state is State.OK
+
+
+def make_trained_champion(database: Database, name: str, rung: Rung) -> None:
+    with database.write() as session:
         style = make_style(session, team_id=TEAM_ID, scope_key=TEAM_ID)
         adapter = Adapter(
-            adapter_id=new_id("ada"), name="brand-voice-v7", version=7, team_id=TEAM_ID, style_id=style.style_id,
-            scope_key=TEAM_ID, run_id=make_run(session, style).run_id, rung=Rung.LORA, base_model="b",
+            adapter_id=new_id("ada"), name=name, version=7, team_id=TEAM_ID, style_id=style.style_id,
+            scope_key=TEAM_ID, run_id=make_run(session, style).run_id, rung=rung, base_model="b",
             manifest_digest="sha256:x", published_at=now_in_database(session),
         )  # fmt: skip
         session.add(adapter)
         session.flush()
-        make_promotion(
-            session, session.get_one(Style, style.style_id), rung=Rung.LORA, adapter_id=adapter.adapter_id
-        )  # fmt: skip
-    assert "brand-voice-v7" in found(healthy, "model server").seen
-    model.adapters = {"brand-voice-v7"}
-    assert found(healthy, "model server").state is State.OK
+        make_promotion(session, session.get_one(Style, style.style_id), rung=rung, adapter_id=adapter.adapter_id)
 
 
 def test_a_model_server_without_embeddings_is_found(healthy: Settings, model: ScriptedModel) -> None:

@@ -52,6 +52,8 @@ class ScriptedModel:
         self.fingerprint = fingerprint
         #: Names that may be asked for besides the base model; None: any.
         self.adapters: set[str] | None = None
+        #: Whole models that it has no room for.
+        self.too_large: set[str] = set()
         #: Bodies of the chat requests so far, oldest first.
         self.history: list[dict[str, Any]] = []
         #: Bodies of the requests that say that they measure: nobody's draft, so they take no answer of the script's.
@@ -244,6 +246,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
     def do_GET(self) -> None:
+        if self.path.rsplit("/", 1)[-1] in self.model.too_large:
+            self._refuse(424, "model_too_large")
+            return
         names = [self.model.base_model, *sorted(self.model.adapters or ())]
         self._answer(200, {"object": "list", "data": [{"id": n, "object": "model", "created": 0} for n in names]})
 

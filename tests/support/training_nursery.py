@@ -15,7 +15,10 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainer.recipe import TunedRung
 
 WORDS = ["amber", "basalt", "cedar", "delta", "ember", "fjord", "garnet", "heath"]
 ROWS = 22
@@ -33,9 +36,10 @@ def rows(count: int, start: int = 0) -> list[dict[str, Any]]:
 
 
 class Nursery:
-    """The parent's side: `train` runs one training to its end, or to its death."""
+    """The parent's side: `train` runs one training of this rung to its end, or to its death."""
 
-    def __init__(self) -> None:
+    def __init__(self, rung: str = "lora") -> None:
+        self._rung = rung
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.training_nursery"],
@@ -51,7 +55,7 @@ class Nursery:
         `file_operations`: how often it touched a file of a checkpoint. `file.operation:7` dies at the seventh."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([str(base), str(folder), failpoint]) + "\n")
+        self._process.stdin.write(json.dumps([str(base), str(folder), failpoint, self._rung]) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
@@ -69,7 +73,7 @@ class Nursery:
         self._process.stdout.close()
 
 
-def _child(base: Path, folder: Path, failpoint: str) -> None:
+def _child(base: Path, folder: Path, failpoint: str, rung: TunedRung) -> None:
     import torch
 
     from config import failpoints
@@ -84,7 +88,7 @@ def _child(base: Path, folder: Path, failpoint: str) -> None:
         rows_train=rows(ROWS),  # type: ignore[arg-type]
         rows_validation=rows(6, start=100),  # type: ignore[arg-type]
         recipe=load_recipe("tiny-test"),
-        rung="lora",
+        rung=rung,
         out_dir=folder / "adapter",
         checkpoint_dir=folder / "checkpoints",
     )
@@ -125,13 +129,13 @@ def main() -> None:
 
     gc.freeze()  # accelerate collects garbage often, and a child need not look through all modules each time
     for line in sys.stdin:
-        base, folder, failpoint = json.loads(line)
+        base, folder, failpoint, rung = json.loads(line)
         (Path(folder) / "result.json").unlink(missing_ok=True)
         child = os.fork()
         if child == 0:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             try:
-                _child(Path(base), Path(folder), failpoint)
+                _child(Path(base), Path(folder), failpoint, rung)
             except BaseException as error:
                 (Path(folder) / "result.json").write_text(json.dumps({"error": repr(error)}))
                 os._exit(1)

@@ -19,14 +19,12 @@ from config import failpoints
 from trainer import artifacts
 from trainer.base_models import base_revision, linear_shapes
 from trainer.errors import AdapterUnknown, EngineBusy
+from trainer.memory import HEADROOM_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-#: Memory that stays free for the rest of the machine when another adapter comes in.
-_HEADROOM_BYTES = 256 << 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -201,7 +199,7 @@ class Adapters:
         """Evict idle adapters, least recently used first, until one more fits."""
         idle = sorted((a for a in self._loaded.values() if a.users == 0), key=lambda a: a.last_used)
         for adapter in idle:
-            is_short = self._available_bytes() < 2 * size_bytes + _HEADROOM_BYTES
+            is_short = self._available_bytes() < 2 * size_bytes + HEADROOM_BYTES
             if len(self._loaded) < self._max_loaded and not is_short:
                 return
             self._evict(adapter)
@@ -227,12 +225,3 @@ class Adapters:
             if self._active is None:  # even switched off, PEFT keeps one chosen: not the one that leaves
                 self.model.set_adapter(others[0], inference_mode=True)
             self.model.delete_adapter(adapter.key)
-
-
-def available_bytes() -> int:
-    """Memory that can be had without swapping; without Linux's figure, no limit."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError):
-        return 1 << 62

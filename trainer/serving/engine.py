@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -22,7 +23,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 from config.base_names import base_model_id
 from trainer.choices import Choices, choice_logprobs
 from trainer.errors import EngineBusy, EngineStopped, GenerationFailed, PromptTooLong, TrainerError
-from trainer.serving.adapters import Adapters, AdapterSource, LoadedAdapter, available_bytes
+from trainer.memory import free_on
+from trainer.serving.adapters import Adapters, AdapterSource, LoadedAdapter
 from trainer.serving.batching import Batch, left_padded
 from trainer.serving.scoring import ScoredChoice, ScoredChoices, Scoring
 from trainer.serving.text import Sampler, Sampling, TextStream
@@ -78,9 +80,11 @@ class Generation:
         text: TextStream,
         on_event: Callable[[Event], None] | None,
         wake: Callable[[], None],
+        model_digest: str = "",
     ) -> None:
         self.prompt = prompt
         self.adapter = adapter
+        self._model_digest = model_digest
         self.max_tokens = max_tokens
         self.sampler = Sampler(sampling)
         self.text = text
@@ -110,7 +114,7 @@ class Generation:
 
     @property
     def adapter_digest(self) -> str:
-        return self.adapter.digest if self.adapter is not None else ""
+        return self.adapter.digest if self.adapter is not None else self._model_digest
 
     def push(self, token: int, end_tokens: frozenset[int]) -> bool:
         """Take the next token; False when it was the last one."""
@@ -170,9 +174,12 @@ class Engine:
         max_waiting_requests: int = 64,
         dtype: torch.dtype | None = None,
         device: str | None = None,
-        free_bytes: Callable[[], int] = available_bytes,
+        free_bytes: Callable[[], int] | None = None,
+        digest: str = "",
     ) -> None:
         self.base_path = base_path
+        #: `sha256:…` of a model that a run trained; empty for a base model.
+        self.digest = digest
         self.base_id = base_model_id(base_model or str(base_path))
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.dtype = dtype or best_dtype(self.device)
@@ -181,7 +188,9 @@ class Engine:
         base.to(self.device).eval()
         self.stats = EngineStats()
         self.model_lock = threading.RLock()
-        self.adapters = Adapters(base, base_path, adapters, max_loaded_adapters, self.model_lock, free_bytes)
+        #: Memory that can be had where the model computes.
+        self.free_bytes = free_bytes or partial(free_on, self.device.type)
+        self.adapters = Adapters(base, base_path, adapters, max_loaded_adapters, self.model_lock, self.free_bytes)
         self.context_tokens = int(base.config.max_position_embeddings)
         self._end_tokens = _end_tokens(base, self.tokenizer)
         self._pad_token = int(self.tokenizer.pad_token_id or 0)
@@ -192,6 +201,7 @@ class Engine:
         self._waiting: deque[Generation] = deque()
         self._scorings: deque[Scoring] = deque()
         self._batches: list[Batch[Generation]] = []
+        self._under_way = 0
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
@@ -207,6 +217,19 @@ class Engine:
     def waiting_requests(self) -> int:
         """Requests that have no place in a batch yet."""
         return len(self._waiting)
+
+    @property
+    def is_idle(self) -> bool:
+        """Is there no request that waits or is being answered?"""
+        with self._changed:
+            return self._under_way == 0
+
+    def beside(self, model_path: Path, name: str, *, digest: str) -> Engine:
+        """Another engine like this one, with a model of its own and without adapters."""
+        return Engine(
+            model_path, base_model=name, max_batch_requests=self._max_batch_requests,
+            max_waiting_requests=self._max_waiting_requests, dtype=self.dtype, device=str(self.device), digest=digest,
+        )  # fmt: skip
 
     def use_adapter(self, name: str | None) -> AbstractContextManager[Any]:
         """The model with this adapter (None: the base model) active, for one caller alone."""
@@ -276,6 +299,7 @@ class Engine:
             tokens = [tuple(self.tokenizer.batch_decode([[token] for token in tail])) for tail in choices.tails]
         self._room_for(prompt, choices.longest)
         loaded = self.adapters.pin(adapter) if adapter is not None else None
+        self._count(1)
         scoring = Scoring(prompt=choices.begin(prompt), tails=choices.tails, adapter=loaded)
         try:
             with self._changed:
@@ -287,6 +311,7 @@ class Engine:
                 self._changed.notify_all()
             logprobs = scoring.result.result()
         finally:
+            self._count(-1)
             if loaded is not None:
                 self.adapters.unpin(loaded)
         scored = [
@@ -297,7 +322,7 @@ class Engine:
             raise GenerationFailed
         return ScoredChoices(
             choices=tuple(sorted(scored, key=lambda one: -one.total)), prompt_tokens=len(prompt),
-            digest=loaded.digest if loaded is not None else "",
+            digest=loaded.digest if loaded is not None else self.digest,
         )  # fmt: skip
 
     def prompt_tokens(self, messages: ChatMessages) -> list[int]:
@@ -453,7 +478,8 @@ class Engine:
         max_tokens = self._room_for(prompt, sampling.max_tokens)
         loaded = self.adapters.pin(adapter) if adapter is not None else None
         text = TextStream(self.tokenizer, sampling.stop)
-        return Generation(prompt, loaded, sampling, max_tokens, text, on_event, self._notify)
+        self._count(1)
+        return Generation(prompt, loaded, sampling, max_tokens, text, on_event, self._notify, self.digest)
 
     def _room_for(self, prompt: list[int], wanted: int | None) -> int:
         room = self.context_tokens - len(prompt)
@@ -475,7 +501,12 @@ class Engine:
         with self._changed:
             self._changed.notify_all()
 
+    def _count(self, more: int) -> None:
+        with self._changed:
+            self._under_way += more
+
     def _release(self, generation: Generation) -> None:
+        self._count(-1)
         if generation.adapter is not None:
             self.adapters.unpin(generation.adapter)
 

@@ -39,6 +39,7 @@ from trainer.errors import (
     AdapterUnknown,
     EngineBusy,
     EngineStopped,
+    ModelTooLarge,
     PromptTooLong,
     TrainerError,
     VerifyKeyMissing,
@@ -51,9 +52,12 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from config.settings import Settings
+    from trainer.serving.adapters import AdapterSource
     from trainer.serving.classifiers import Classifiers
     from trainer.serving.embedder import Embedder
     from trainer.serving.engine import Engine, Event, Generation
+    from trainer.serving.full_models import FullModels
+    from trainer.serving.scoring import ScoredChoices
 
 Body = TypeVar("Body", bound=RequestBody)
 
@@ -71,6 +75,7 @@ _ERRORS: list[tuple[type[TrainerError], int, str, str]] = [
     (AdapterNameInvalid, 404, "invalid_request_error", "model_not_found"),
     (AdapterRejected, 424, "adapter_rejected", "adapter_rejected"),
     (VerifyKeyMissing, 424, "adapter_rejected", "verify_key_missing"),
+    (ModelTooLarge, 424, "adapter_rejected", "model_too_large"),
     (PromptTooLong, 400, "invalid_request_error", "context_length_exceeded"),
     (EngineBusy, 429, "rate_limit_error", "engine_busy"),
     (EngineStopped, 503, "server_error", "engine_stopped"),
@@ -130,6 +135,8 @@ class _Server:
         self.reason = "" if engine and embedder else "The model is loading; this takes seconds."
         self._owns_engine = engine is None
         self._classifiers: Classifiers | None = None
+        self._full_models: FullModels | None = None
+        self._making = threading.Lock()
         self._key = settings.model_api_key.get_secret_value() if settings.model_api_key else ""
         self._started_at = int(time.time())
 
@@ -140,6 +147,8 @@ class _Server:
         loader = threading.Thread(target=self._load, name="loader", daemon=True)
         loader.start()
         yield
+        if self._full_models is not None:
+            await run_in_threadpool(self._full_models.close)
         if self._owns_engine:
             await run_in_threadpool(loader.join, _SECONDS_TO_LOAD_WHILE_STOPPING)
             if self.engine is not None:
@@ -150,17 +159,12 @@ class _Server:
         settings = self.settings
         try:
             if self.engine is None:
-                from trainer.serving.adapters import AdapterSource
                 from trainer.serving.engine import Engine
 
                 self.engine = Engine(
                     prepare_base_model(settings.base_model, settings.models_dir),
                     base_model=settings.base_model,
-                    adapters=AdapterSource(
-                        store_url=settings.resolved_artifact_url,
-                        cache_dir=settings.data_dir / "cache" / "adapters",
-                        keys_dir=settings.keys_dir,
-                    ),
+                    adapters=_source(settings, "adapters"),
                     max_loaded_adapters=settings.max_loaded_adapters,
                     max_batch_requests=settings.max_batch_requests,
                 )
@@ -183,6 +187,7 @@ class _Server:
         return [
             Route("/health", self.health),
             Route("/v1/models", self._guarded(self.list_models)),
+            Route("/v1/models/{name}", self._guarded(self.get_model)),
             Route("/v1/chat/completions", self._guarded(self.chat), methods=["POST"]),
             Route("/v1/embeddings", self._guarded(self.embed), methods=["POST"]),
         ]
@@ -217,7 +222,9 @@ class _Server:
     async def health(self, request: Request) -> Response:
         body: dict[str, Any] = {"status": self.state, "reason": self.reason}
         if self.engine is not None and self.state == "ready":
+            full = self._full_models.names() if self._full_models is not None else []
             body |= {"model": self.engine.base_id, "loaded_adapters": self.engine.adapters.names()}
+            body |= {"loaded_models": full}
         return JSONResponse(body, status_code=200 if self.state == "ready" else 503)
 
     async def list_models(self, request: Request) -> Response:
@@ -227,6 +234,18 @@ class _Server:
         if self.embedder is not None:
             cards.append(self._card(self.embedder.model_id))
         return JSONResponse({"object": "list", "data": cards})
+
+    async def get_model(self, request: Request) -> Response:
+        """One model's card; of a whole model only where it is in memory or would fit."""
+        engine, name = self._engine(), request.path_params["name"]
+        own = {engine.base_id, self.embedder.model_id if self.embedder else ""}
+        if name not in own:
+            if not await run_in_threadpool(artifacts.has_adapter, self.settings.resolved_artifact_url, name):
+                return _unknown_model(name).to_response()
+            models = self._find_full_models()
+            if await run_in_threadpool(models.has, name):
+                await run_in_threadpool(models.check_room, name)
+        return JSONResponse(self._card(name, None if name in own else engine.base_id))
 
     def _card(self, name: str, parent: str | None = None) -> dict[str, Any]:
         card = {"id": name, "object": "model", "created": self._started_at, "owned_by": "huisstijl"}
@@ -265,7 +284,7 @@ class _Server:
             return await self._choose(body, engine, adapter)
         answer = _Answer(body, asyncio.get_running_loop())
         try:
-            answer.generation = await run_in_threadpool(answer.submit, engine, adapter)
+            answer.generation = await run_in_threadpool(self._submit, answer, engine, adapter)
         except (AdapterUnknown, AdapterNameInvalid):
             return _unknown_model(body.model).to_response()
         if body.stream:
@@ -276,20 +295,43 @@ class _Server:
             return StreamingResponse(answer.stream(first), media_type="text/event-stream", headers=_NO_CACHE)
         return await answer.whole(request)
 
+    def _submit(self, answer: _Answer, engine: Engine, name: str | None) -> Generation:
+        """To the engine of the model of this name, or to the base model's with this adapter."""
+        models = self._find_full_models()
+        if name is None or not models.has(name):
+            return answer.submit(engine, name)
+        with models.borrowed(name) as own:
+            return answer.submit(own, None)
+
+    def _score(self, engine: Engine, name: str | None, messages: Any, texts: list[str]) -> ScoredChoices:
+        classifiers, models = self._find_classifiers(), self._find_full_models()
+        if name is not None and classifiers.has(name):
+            return classifiers.score_choices(messages, texts, name)
+        if name is None or not models.has(name):
+            return engine.score_choices(messages, texts, name)
+        with models.borrowed(name) as own:
+            return own.score_choices(messages, texts, None)
+
     async def _choose(self, body: ChatRequest, engine: Engine, adapter: str | None) -> Response:
         """The likeliest of the texts given, exactly and without dice, with `n` the likeliest so many."""
         from trainer.serving.scoring import choices_response
 
         messages: Any = [message.to_chat() for message in body.messages]
-        classifiers = self._find_classifiers()
         try:
-            if adapter is not None and await run_in_threadpool(classifiers.has, adapter):
-                scored = await run_in_threadpool(classifiers.score_choices, messages, body.choice, adapter)
-            else:
-                scored = await run_in_threadpool(engine.score_choices, messages, body.choice, adapter)
+            scored = await run_in_threadpool(self._score, engine, adapter, messages, body.choice)
         except (AdapterUnknown, AdapterNameInvalid):
             return _unknown_model(body.model).to_response()
         return choices_response(scored, body.model, body.n or 1, _head("chat.completion"))
+
+    def _find_full_models(self) -> FullModels:
+        from trainer.serving.full_models import FullModels
+
+        with self._making:
+            if self._full_models is None:
+                self._full_models = FullModels(
+                    _source(self.settings, "full"), self._engine(), idle_seconds=self.settings.full_idle_minutes * 60
+                )
+            return self._full_models
 
     def _find_classifiers(self) -> Classifiers:
         from trainer.serving.classifiers import Classifiers
@@ -304,6 +346,15 @@ class _Server:
     def _engine(self) -> Engine:
         assert self.engine is not None, "ready means that the engine is loaded"
         return self.engine
+
+
+def _source(settings: Settings, kind: str) -> AdapterSource:
+    from trainer.serving.adapters import AdapterSource
+
+    return AdapterSource(
+        store_url=settings.resolved_artifact_url, cache_dir=settings.data_dir / "cache" / kind,
+        keys_dir=settings.keys_dir,
+    )  # fmt: skip
 
 
 def _head(kind: str) -> dict[str, Any]:

@@ -213,7 +213,8 @@ def _seconds(size: Size, rung: str) -> float:
 
 
 def _sizes_table(sizes: list[Size]) -> str:
-    rungs = [rung.value for rung in Rung if not rung.is_classifier]
+    measured = {rung for size in sizes for rung in size.rungs()}
+    rungs = [rung.value for rung in Rung if rung.value in measured]
     lines = ["| training pairs | seeds | " + " | ".join(f"`{rung}`" for rung in rungs) + " |"]
     lines.append("|" + "---|" * (len(rungs) + 2))
     for size in sizes:

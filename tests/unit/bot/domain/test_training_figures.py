@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from bot.blocks.quote import quote_message
 from bot.domain.ladder import Ladder, Rank, ladder_lines, make_rank
 from bot.domain.progress import draw_bar, read_figures
-from bot.domain.quote import Measured, RecipeFacts, SpeedSource, make_quote, read_recipe_facts
+from bot.domain.quote import Measured, Quote, RecipeFacts, SpeedSource, make_quote, read_recipe_facts
 from bot.texts.durations import duration
 from bot.texts.training import LADDER_COLUMNS
+from bot.texts.training import receipt as receipt_said
 from config.recipe_files import read_recipe_file
 
 FACTS = RecipeFacts(name="cpu-small")
@@ -47,6 +49,25 @@ def test_the_learning_curve_is_quoted_until_a_receipt_holds_it() -> None:
 
     assert minutes(shipped, Measured()) == pytest.approx(minutes(without, Measured()) * 2.55 / 1.8, abs=0.2)
     assert minutes(shipped, Measured(receipt=receipt)) == minutes(without, Measured(receipt=receipt))
+
+
+def test_training_of_all_weights_is_quoted_where_the_recipe_names_it() -> None:
+    """It sees the same pairs once more as often as it has epochs; what it keeps is said with its size."""
+    shipped = read_recipe_facts("gpu-full", read_recipe_file("gpu-full"))
+    assert shipped.is_full_tuned and not read_recipe_facts("cpu-small", read_recipe_file("cpu-small")).is_full_tuned
+    facts = replace(shipped, is_retrieved_tuned=False, epochs=3.0, full_epochs=1.0)
+
+    def quote(facts: RecipeFacts) -> Quote:
+        return make_quote(facts, CHARS, 120, Measured(), price_per_hour=0.0, currency="EUR")
+
+    assert quote(facts).tokens == pytest.approx(quote(replace(facts, is_full_tuned=False)).tokens * 4 / 3, rel=1e-3)
+    few_steps = replace(facts, full_max_steps=1, batch_size=8)
+    assert quote(few_steps).tokens < quote(facts).tokens
+    said = [str(block) for block in quote_message("q", "s", quote(facts), price_per_hour=0.0, trainer="",
+                                                  is_statement_needed=False)[1]]  # fmt: skip
+    assert any("*All weights* (`full`) are trained besides" in one for one in said)
+    assert "Kept: 269 MB on disk" in receipt_said({"stored_bytes": 269_400_000}, None)
+    assert "Kept: 16.1 GB on disk" in receipt_said({"stored_bytes": 16_060_000_000}, None)
 
 
 def test_a_measured_trainer_outweighs_the_last_receipt_and_half_the_speed_is_twice_the_time() -> None:
