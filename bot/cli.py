@@ -19,6 +19,8 @@ app = typer.Typer(
 )  # fmt: skip
 db_app = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(db_app, name="db")
+base_app = typer.Typer(help="The base model: change it while the old one serves.", no_args_is_help=True)
+app.add_typer(base_app, name="base")
 knowledge_app = typer.Typer(help="A style's documents: what its drafts take facts from.", no_args_is_help=True)
 app.add_typer(knowledge_app, name="knowledge")
 
@@ -247,6 +249,45 @@ def knowledge_remove(
     from bot.operations.knowledge import remove_file
 
     raise typer.Exit(remove_file(_start(), document, style=style, team=team, say=typer.echo))
+
+
+@base_app.command("change")
+def base_change(
+    new: Annotated[str, typer.Argument(help="A hub id, a local folder, or `embedded:…`.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Say what a new base model does to each style and what that takes, then have it measured beside the old one."""
+    from bot.base_terminal import change
+
+    raise typer.Exit(change(_start(), new, is_sure=yes, say=typer.echo, ask=typer.confirm))
+
+
+@base_app.command("status")
+def base_status() -> None:
+    """Show where each style is in an open change."""
+    from bot.base_terminal import status
+
+    raise typer.Exit(status(_start(), say=typer.echo))
+
+
+@base_app.command("accept")
+def base_accept(
+    style: Annotated[str, typer.Argument(help="Name of the style.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Every style that measured as good or better.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Also one that is worse, or not settled.")] = False,
+) -> None:
+    """Sign off: the new pair serves from the next draft on."""
+    from bot.base_terminal import accept
+
+    raise typer.Exit(accept(_start(), style, is_every=every, is_anyway=anyway, say=typer.echo))
+
+
+@base_app.command("abandon")
+def base_abandon() -> None:
+    """Take the change back: the old pairs serve again, also where the new one was signed off."""
+    from bot.base_terminal import abandon
+
+    raise typer.Exit(abandon(_start(), say=typer.echo))
 
 
 @db_app.command("upgrade")

@@ -3,6 +3,7 @@
 from db import (
     adapters,
     audit,
+    base_changes,
     datasets,
     drafts,
     example_versions,
@@ -31,7 +32,7 @@ from db.base import Base
 metadata = Base.metadata
 
 __all__ = [
-    "adapters", "audit", "datasets", "drafts", "example_versions", "examples", "forecasts", "home_viewers", "inbox",
-    "knowledge", "metadata", "outbox", "people", "preferences", "prequential", "promotions", "ratings", "reviews",
-    "runs", "scorecards", "set_aside_pairs", "styles", "teams", "trainers", "trials",
+    "adapters", "audit", "base_changes", "datasets", "drafts", "example_versions", "examples", "forecasts",
+    "home_viewers", "inbox", "knowledge", "metadata", "outbox", "people", "preferences", "prequential", "promotions",
+    "ratings", "reviews", "runs", "scorecards", "set_aside_pairs", "styles", "teams", "trainers", "trials",
 ]  # fmt: skip

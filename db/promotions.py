@@ -24,6 +24,7 @@ class PromotionKind(StrEnum):
     COMMAND = "command"  #: An admin promoted by hand.
     ROLLBACK = "rollback"  #: An admin went back.
     TRIAL = "trial"  #: People preferred the challenger in a blind trial, beyond the noise.
+    BASE = "base"  #: The operator signed off another base model.
     WITHDRAWAL = "withdrawal"  #: What the champion had learnt from was withdrawn; a prompt took its place.
 
 

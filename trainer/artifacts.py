@@ -380,6 +380,19 @@ def read_file(store_url: str, name: str, file: str, *, cap_bytes: int) -> bytes:
     return data
 
 
+def read_base_of(store_url: str, name: str) -> tuple[str, str]:
+    """The base model that an adapter's manifest names, and its digest. Not verified: whoever loads it does that.
+
+    Raises AdapterUnknown, or AdapterTampered where the manifest is none.
+    """
+    data = read_file(store_url, name, MANIFEST, cap_bytes=SIZE_CAPS[MANIFEST])
+    try:
+        manifest = Manifest.model_validate_json(data)
+    except ValidationError:
+        raise AdapterTampered from None
+    return manifest.base_model, manifest.base_revision
+
+
 def remove_leftovers(store_url: str, name: str) -> None:
     """Remove what a publishing of this name left behind when it was killed; for whoever is sure that none goes on."""
     _check_name(name)

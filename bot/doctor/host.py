@@ -15,12 +15,14 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.doctor.findings import Finding, State, fail, ok, warn
+from bot.offered_models import list_offered_models, open_model_server
 from bot.texts import setup as texts
 from config.base_names import base_model_id
 from config.rungs import Rung
 from config.settings import Settings
 from config.slack_manifest import BOT_EVENTS
 from db.base import now_in_database
+from db.base_changes import list_serving_base_models
 from db.inbox import count_events_waiting_since, find_last_event, list_heard_kinds
 from db.outbox import count_messages_refused_since, count_messages_waiting_since
 from db.promotions import list_champions_adapters
@@ -33,7 +35,6 @@ WARN_FREE_GIB, FAIL_FREE_GIB = 5.0, 1.0
 WAITS_TOO_LONG = timedelta(minutes=5)
 #: Beats that a trainer may miss.
 TRAINER_BEATS = 3
-HTTP_SECONDS = 5.0
 #: Events without which nothing ever happens.
 _VITAL = frozenset({"app_mention", "message"})
 
@@ -68,9 +69,10 @@ def check_database(settings: Settings) -> list[Finding]:
 def _champions(database: Database) -> tuple[list[str], list[str]]:
     """The names that champions are asked for by; and of these the whole models."""
     with database.read() as session:
+        bases = [base_model_id(name) for name in list_serving_base_models(session)]
         adapters = list_champions_adapters(session)
     whole = [adapter.name for adapter in adapters if adapter.rung is Rung.FULL]
-    return [adapter.name for adapter in adapters], whole
+    return [*bases, *(adapter.name for adapter in adapters)], whole
 
 
 def _check_events(database: Database) -> Finding:
@@ -110,15 +112,12 @@ def _check_trainer(database: Database, settings: Settings) -> Finding:
 
 
 def check_model_server(settings: Settings, champions: list[str], whole: Sequence[str] = ()) -> list[Finding]:
-    """Does it answer, with our key; does it serve the base model, the champions' adapters, and embeddings? Has it room
+    """Does it answer, with our key; does it serve the base model, what champions stand on, and embeddings? Has it room
     for the champions that are `whole` models?"""
-    key = settings.model_api_key.get_secret_value() if settings.model_api_key else "none"
     url = settings.resolved_model_url.rstrip("/")
-    with httpx.Client(timeout=HTTP_SECONDS, trust_env=False, headers={"Authorization": f"Bearer {key}"}) as client:
+    with open_model_server(settings) as client:
         try:
-            answer = client.get(f"{url}/models")
-            answer.raise_for_status()
-            offered = [str(model["id"]) for model in answer.json()["data"]]
+            offered = list_offered_models(client)
         except httpx.HTTPStatusError as error:
             status = error.response.status_code
             mend = texts.MODEL_KEY_MEND if status in (401, 403) else texts.MODEL_MEND
@@ -128,7 +127,7 @@ def check_model_server(settings: Settings, champions: list[str], whole: Sequence
         models = _check_models(settings, offered, champions)
         if models.state is State.OK:
             models = _check_room(client, url, whole) or models
-        return [models, _check_embeddings(settings, client, url)]
+        return [models, _check_embeddings(settings, client)]
 
 
 def _check_models(settings: Settings, offered: list[str], champions: list[str]) -> Finding:
@@ -145,7 +144,7 @@ def _check_room(client: httpx.Client, url: str, whole: Sequence[str]) -> Finding
     """What is wrong with serving them, if something is."""
     for name in whole:
         try:
-            answer = client.get(f"{url}/models/{name}")
+            answer = client.get(f"/models/{name}")
             if answer.status_code == httpx.codes.FAILED_DEPENDENCY:
                 return warn("model server", str(answer.json()["error"]["message"]), texts.NO_ROOM_MEND)
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
@@ -153,10 +152,10 @@ def _check_room(client: httpx.Client, url: str, whole: Sequence[str]) -> Finding
     return None
 
 
-def _check_embeddings(settings: Settings, client: httpx.Client, url: str) -> Finding:
+def _check_embeddings(settings: Settings, client: httpx.Client) -> Finding:
     model = base_model_id(settings.embedding_model)
     try:
-        client.post(f"{url}/embeddings", json={"model": model, "input": ["hello"]}).raise_for_status()
+        client.post("/embeddings", json={"model": model, "input": ["hello"]}).raise_for_status()
     except httpx.HTTPError:
         return warn("embeddings", texts.EMBEDDINGS_FAIL, texts.EMBEDDINGS_MEND)
     return ok("embeddings", model)

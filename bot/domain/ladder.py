@@ -16,6 +16,7 @@ import numpy as np
 from bot.domain.economy import Economy
 from bot.domain.label_ladder import LabelFigures, label_lines, read_label_figures
 from bot.language import number
+from config.base_names import base_model_id
 
 RESAMPLES = 1000
 
@@ -154,7 +155,8 @@ def ladder_lines(ladder: Ladder, columns: Sequence[str]) -> list[str]:
     """The table in fixed-width lines under the columns' names; ★ marks the champion. The best comes first, unless too
     few pairs could tell which that is: then the ladder's own order stands."""
     ranks = sorted(ladder.ranks, key=lambda rank: rank.bits_per_byte) if ladder.is_enough else ladder.ranks
-    rows = [("", *columns), *(_row(rank) for rank in ranks)]
+    has_two_bases = len({rank.base_model for rank in ranks}) > 1
+    rows = [("", *columns), *(_row(rank, with_base=has_two_bases) for rank in ranks)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(columns) + 1)]
     return [
         "  ".join(
@@ -165,8 +167,9 @@ def ladder_lines(ladder: Ladder, columns: Sequence[str]) -> list[str]:
     ]
 
 
-def _row(rank: Rank) -> tuple[str, ...]:
+def _row(rank: Rank, *, with_base: bool) -> tuple[str, ...]:
     name = f"{rank.rung} ({rank.adapter_name})" if rank.adapter_name else rank.rung
+    name = f"{name} @{base_model_id(rank.base_model)}" if with_base else name
     return (
         "★" if rank.is_champion else "",
         name if len(name) <= 40 else f"{name[:39]}…",

@@ -405,6 +405,8 @@ def _translate_status(error: openai.APIStatusError, *, is_base: bool) -> ModelEr
         return AdapterUnavailable()
     if status == 404:
         return ModelDown(texts.BASE_MODEL_UNKNOWN())
+    if code == "base_model_too_large":
+        return ModelDown(texts.BASE_MODEL_TOO_LARGE())
     if status in (401, 403):
         return ModelDown(texts.KEY_REFUSED())
     if status == 429:

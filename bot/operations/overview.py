@@ -184,7 +184,7 @@ def _above_and_below(session: Session, style: Style, champion: Promotion | None)
     run = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, base_model=champion.base_model)
     if run is None or run.ended_at is None:
         return "", 0.0, ""
-    by_people = (PromotionKind.COMMAND, PromotionKind.ROLLBACK, PromotionKind.TRIAL)
+    by_people = (PromotionKind.COMMAND, PromotionKind.ROLLBACK, PromotionKind.TRIAL, PromotionKind.BASE)
     if champion.kind in by_people and champion.promoted_at >= run.ended_at:
         return "", 0.0, ""
     verdict = run.verdict or {}

@@ -6,20 +6,57 @@ from sqlalchemy.orm import Session
 
 from bot.domain.policy import Owed
 from config.run_kinds import RunCause, RunKind
+from db.adapters import get_adapter
+from db.base_changes import BaseChange, BaseChangeOrigin, find_open_change, find_run_of_change
+from db.promotions import Promotion, find_promotion
 from db.runs import Run, RunStatus, find_latest_run
 from db.styles import Style
 
 
 def find_owed(session: Session, style: Style) -> Owed | None:
     """The run that something other than new examples has made necessary; None where everything is answered."""
+    change = find_open_change(session)
+    asked = _owed_to_change(session, change, style) if change else None
+    if asked is not None:
+        return asked
     if style.measurement_owed_at is not None and style.measurement_cause is not None:
         return Owed(kind=RunKind.MEASURE, cause=style.measurement_cause, since=style.measurement_owed_at)
     last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
     if last is None or last.kind is not RunKind.MEASURE or not pays(last) or last.ended_at is None:
         return None
+    if last.cause is RunCause.CHANGED_BASE:
+        return None  # that change is over, or it speaks for itself
     if style.train_after_examples <= 0:
         return None  # by hand only: the verdict says that it pays, and an admin decides
     return Owed(kind=RunKind.TRAIN, cause=last.cause or RunCause.BY_HAND, since=last.ended_at)
+
+
+def _owed_to_change(session: Session, change: BaseChange, style: Style) -> Owed | None:
+    """A run on the base model that is asked about: training where an adapter serves, or where a measurement said that
+    it pays; again when it failed, or when something else serves by now than it was measured against."""
+    champion = find_promotion(session, style.champion_promotion_id)
+    if champion is None or champion.rung.is_classifier or champion.base_model == change.base_model:
+        return None
+    run = find_run_of_change(session, change, style.style_id)
+    is_trained = champion.rung.needs_adapter and change.origin is BaseChangeOrigin.COMMAND
+    kind, since = RunKind.TRAIN if is_trained else RunKind.MEASURE, change.asked_at
+    if run is not None and run.status is RunStatus.CANCELLED and run.ended_at and run.ended_at > since:
+        return None  # until it is asked for again
+    if run is not None and run.status is RunStatus.SUCCEEDED and is_judged_against(session, run, style, champion):
+        if run.kind is not RunKind.MEASURE or not pays(run) or run.ended_at is None:
+            return None
+        if style.train_after_examples <= 0 and change.origin is BaseChangeOrigin.SETTING:
+            return None
+        kind, since = RunKind.TRAIN, run.ended_at
+    return Owed(kind=kind, cause=RunCause.CHANGED_BASE, since=since, base_model=change.base_model, slot=change.slot)
+
+
+def is_judged_against(session: Session, run: Run, style: Style, champion: Promotion) -> bool:
+    """Was the run's verdict made against what serves now?"""
+    judged = (run.verdict or {}).get("champion") or {}
+    adapter = get_adapter(session, champion.adapter_id, style.scope).name if champion.adapter_id else ""
+    serving = {"rung": champion.rung.value, "base_model": champion.base_model, "adapter_name": adapter}
+    return dict(judged) == serving
 
 
 def pays(run: Run) -> bool:

@@ -111,11 +111,10 @@ def roll_back(
         done = _find_done(session, style, request_key)
         if done is not None:
             return done
-        target = _find_earlier(session, style)
-        if target is None:
+        candidate = find_earlier(session, style)
+        if candidate is None:
             raise NothingToRollBackTo
         before = find_serving(session, style, settings)
-        candidate = _candidate_of(session, style, target)
         with speaking_in_channel(session, style):
             told = texts.rolled_back(style.name, actor.user_id, candidate.shown, before.shown)
             reason = texts.rolled_back_reason(actor.user_id, before.shown)
@@ -191,6 +190,11 @@ def _checked(session: Session, adapter: Adapter) -> Candidate:
         raise AdapterWithdrawn(texts.tainted_adapter(adapter.name))
     if adapter.status is AdapterStatus.WITHDRAWN:
         raise AdapterWithdrawn(texts.withdrawn_adapter(adapter.name, adapter.reason or ""))
+    return candidate_of(adapter)
+
+
+def candidate_of(adapter: Adapter) -> Candidate:
+    """What serves with this adapter."""
     return Candidate(
         rung=adapter.rung, base_model=adapter.base_model, adapter_id=adapter.adapter_id, adapter_name=adapter.name
     )
@@ -213,8 +217,8 @@ def _candidate_of(session: Session, style: Style, promotion: Promotion) -> Candi
     )
 
 
-def _find_earlier(session: Session, style: Style) -> Promotion | None:
-    """The promotion to go back to: see bot/domain/rollback.py."""
+def find_earlier(session: Session, style: Style, *, not_on: str = "") -> Candidate | None:
+    """What to go back to (see bot/domain/rollback.py), passing over what stands on the base model `not_on`."""
     if style.champion_promotion_id is None:
         return None
     moves: dict[str, Move] = {}
@@ -225,11 +229,12 @@ def _find_earlier(session: Session, style: Style) -> Promotion | None:
             replaced_id=row.replaced_id,
             candidate=f"{row.rung.value} {row.base_model} {row.adapter_id}",
             is_rollback=row.kind is PromotionKind.ROLLBACK,
-            may_serve=row.scope_key == style.scope_key and _may_serve(session, style, row),
+            may_serve=row.scope_key == style.scope_key and row.base_model != not_on and _may_serve(session, style, row),
         )
         row = find_promotion(session, row.replaced_id)
     target = find_rollback_target(style.champion_promotion_id, moves)
-    return find_promotion(session, target.promotion_id) if target else None
+    found = find_promotion(session, target.promotion_id) if target else None
+    return _candidate_of(session, style, found) if found else None
 
 
 def _may_serve(session: Session, style: Style, promotion: Promotion) -> bool:

@@ -442,9 +442,10 @@ def queue(
 
 
 def base_model_of(session: Session, settings: Settings, style: Style) -> str:
-    """The base model that a style stands on: its champion's, so that no run moves it to another one by the way."""
+    """The base model that a style stands on: its champion's, so that no run moves it to another one by the way. A rung
+    without a language model stands on none."""
     champion = find_promotion(session, style.champion_promotion_id)
-    return champion.base_model if champion else settings.base_model
+    return settings.base_model if champion is None or champion.rung.is_classifier else champion.base_model
 
 
 def message_key(run_id: str) -> str:

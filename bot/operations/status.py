@@ -13,10 +13,12 @@ from bot.operations.ladder import adapter_name, find_ladder
 from bot.operations.prequential import say_prequential
 from bot.operations.runs import look_at_policy, trainer_silence_seconds
 from bot.operations.styles import find_named_style
+from bot.operations.transfer import OPERATOR
 from bot.operations.trials import find_progress, say_promotion
 from bot.texts import training as texts
 from bot.texts.results import failure_said, verdict_said
 from bot.texts.styles import INITIAL_REASON
+from config.base_names import base_model_id
 from config.settings import Settings
 from db.base import now_in_database
 from db.examples import count_examples
@@ -93,8 +95,10 @@ def _has_too_few_unseen(session: Session, settings: Settings, style: Style) -> b
 
 
 def _who_moved(champion: Promotion) -> str:
-    """Nobody for a withdrawal: who took back what is theirs is nobody else's business."""
-    return "" if champion.kind is PromotionKind.WITHDRAWAL else champion.actor
+    """Nobody for a withdrawal: who took back what is theirs is nobody else's business. Nor for what was done in a
+    terminal."""
+    is_nobodys = champion.kind is PromotionKind.WITHDRAWAL or champion.actor == OPERATOR
+    return "" if is_nobodys else champion.actor
 
 
 def _why_champion(session: Session, style: Style, champion: Promotion) -> str:
@@ -107,9 +111,13 @@ def _why_champion(session: Session, style: Style, champion: Promotion) -> str:
         return say_promotion(session, style, champion)
     if champion.kind is PromotionKind.WITHDRAWAL:
         return texts.OUT_OF_USE_REASON()
+    if champion.kind is PromotionKind.BASE:
+        return texts.moved_to_base_reason(base_model_id(champion.base_model))
     if champion.kind is PromotionKind.ROLLBACK:
         before = find_promotion(session, champion.replaced_id)
         name = texts.candidate_name(before.rung.value, adapter_name(session, style, before)) if before else "–"
+        if champion.actor == OPERATOR:
+            return texts.moved_to_base_reason(base_model_id(champion.base_model))
         return texts.rolled_back_reason(champion.actor, name)
     run = session.get(Run, champion.run_id) if champion.run_id else None
     return escape(verdict_said(run.verdict, run.receipt) if run else champion.reason)

@@ -25,6 +25,10 @@ BASE_MODEL_UNKNOWN = sentence(
     "I could not write a draft, because the model server does not serve the base model of this style. An operator can "
     "compare HUISSTIJL_BASE_MODEL with the server's list of models."
 )
+BASE_MODEL_TOO_LARGE = sentence(
+    "I could not write a draft, because the base model of this style does not fit into the model server's memory "
+    "beside the other one. An operator can free some, or see `huisstijl base status`."
+)
 KEY_REFUSED = sentence(
     "I could not write a draft, because the model server refused my key. An operator can set HUISSTIJL_MODEL_API_KEY "
     "to the same value on both sides."

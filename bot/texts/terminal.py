@@ -74,3 +74,159 @@ def measurement_queued(style: str, run_id: str) -> str:
         f"{style}: a measurement is queued ({run_id}); it trains nothing. `huisstijl ladder {style}` shows it when it "
         f"has ended, and the style's channel how far it is."
     )
+
+
+# --- changing the base model ----------------------------------------------------------------------------------------
+
+NO_CHANGE_OPEN = "No change of the base model is open. Open one with `huisstijl base change NEW`."
+NO_STYLE_TO_CHANGE = "There is no style yet, so there is nothing to measure. Set HUISSTIJL_BASE_MODEL and restart."
+STANDS_THERE_ALREADY = "stands on it already"
+STANDS_ON_NONE = "no language model stands behind what serves it"
+TOO_FEW_TO_MEASURE = "too few approved examples to measure with; `accept --anyway` moves its prompt"
+ASK_AGAIN = "Its run was cancelled. `huisstijl base change` with the same name asks for it again."
+
+
+def other_change_open(base_model: str) -> str:
+    return (
+        f"A change to {base_model} is open. `huisstijl base status` shows how far it is; accept or abandon it, then "
+        f"ask for another one."
+    )
+
+
+def same_base_id(wanted: str, other: str, name: str) -> str:
+    return (
+        f"{wanted} and {other} are both called {name} by the model server, so it could not tell them apart. Give the "
+        f"new model's folder another name."
+    )
+
+
+def base_unusable(base_model: str, problem: str) -> str:
+    return f"{base_model} cannot become the base model: {problem}"
+
+
+def base_usable(name: str, gib: float, context_tokens: int, needed: float, free: float) -> str:
+    return (
+        f"{name}: {gib:.1f} GiB of safetensors, a context of {context_tokens:,} tokens. Served beside the present base "
+        f"model it takes about {needed:.1f} GiB more; {free:.1f} GiB are free on this host."
+    )
+
+
+def planned_style(style: str, serves: str, base: str, what: str) -> str:
+    return f"  {style}: served by {serves} on {base}; {what}"
+
+
+def planned_run(kind: str, minutes: float, cost: str) -> str:
+    what = "an adapter is trained on the new base model" if kind == "train" else "measured on the new base model"
+    return f"{what} (about {minutes:.0f} min, {cost})"
+
+
+def planned_in_all(minutes: float, cost: str) -> str:
+    return (
+        f"In all about {minutes:.0f} min on the training host, {cost}. The clock makes the runs within each style's "
+        f"hours and budget. What serves now goes on serving until you sign off with `huisstijl base accept`."
+    )
+
+
+ASK_TO_OPEN = "Open this change?"
+NOT_OPENED = "Nothing was changed."
+
+
+def change_opened(name: str) -> str:
+    return f"The change to {name} is open. `huisstijl base status` shows how far it is."
+
+
+def change_title(name: str) -> str:
+    return f"A change to {name} is open."
+
+
+def progress_of_style(style: str, state: str, standing: str, serves: str, base: str, said: str) -> str:
+    head = f"  {style}: {state}{f' ({standing})' if standing else ''}; served by {serves} on {base}"
+    return f"{head}\n    {said}" if said else head
+
+
+def signed_off_already(style: str) -> str:
+    return f"{style} stands on the new base model already."
+
+
+def nothing_to_sign_off(style: str) -> str:
+    return f"{style}: {STANDS_ON_NONE}, so there is nothing to sign off."
+
+
+def not_served(style: str, missing: Sequence[str]) -> str:
+    return (
+        f"{style} was not signed off: the model server does not offer {', '.join(missing)} yet. `huisstijl serve` "
+        f"loads the new base model beside the old one within seconds where its memory allows; its log says when it "
+        f"does not."
+    )
+
+
+def server_silent(url: str, error: str) -> str:
+    return (
+        f"The model server at {url} does not answer ({error}), so nobody can say whether it serves the new base model. "
+        f"Start it with `huisstijl serve`, then try again."
+    )
+
+
+def not_measured(style: str, *, has_adapter: bool) -> str:
+    if has_adapter:
+        return (
+            f"{style} was not signed off: there is no adapter on the new base model yet. `huisstijl base status` says "
+            f"what it waits for."
+        )
+    return (
+        f"{style} was not signed off: it has not been measured on the new base model. `huisstijl base status` says "
+        f"what it waits for; with --anyway its prompt moves unmeasured."
+    )
+
+
+def overtaken(style: str) -> str:
+    return (
+        f"{style} was not signed off: something else serves it by now than was measured. The clock has it measured "
+        f"again."
+    )
+
+
+def not_as_good(style: str, said: str) -> str:
+    return f"{style} was not signed off: {said} With --anyway it is."
+
+
+def adapter_gone(style: str, name: str) -> str:
+    return (
+        f"{style} was not signed off: the adapter {name} learnt from something that was withdrawn since, or is out of "
+        f"use. Ask for the change again with `huisstijl base change`, and it is trained anew."
+    )
+
+
+def signed_off(style: str, now: str, base: str) -> str:
+    return f"{style}: signed off. {now} on {base} makes the next draft; `/huisstijl rollback {style}` goes back."
+
+
+def change_done(base_model: str, setting: str) -> str:
+    done = "Every style stands on the new base model; the change is over."
+    if base_model == setting:
+        return done
+    return (
+        f"{done} Set HUISSTIJL_BASE_MODEL={base_model} for every process and restart them: new styles start there "
+        f"then, and the model server lets the old one go when nothing stands on it."
+    )
+
+
+def taken_back(style: str, now: str, base: str) -> str:
+    return f"{style}: {now} on {base} serves again."
+
+
+def change_abandoned(base_model: str, setting: str) -> str:
+    done = f"The change to {base_model} is abandoned."
+    if base_model != setting:
+        return f"{done} Nothing else is to do."
+    return f"{done} HUISSTIJL_BASE_MODEL still names it: set it back for every process and restart them."
+
+
+NAME_OR_ALL = "Name a style, or say --all."
+
+
+def check_failed(last: Sequence[str]) -> str:
+    return (
+        f"it could not be looked at on this host ({' '.join(last)}). Run this where the model server runs, with the "
+        f"extra `trainer` installed."
+    )

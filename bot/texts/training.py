@@ -418,6 +418,26 @@ def rolled_back_reason(user_id: str, before: str) -> str:
     return say("rolled back from {before} by {who}", before=before, who=f"<@{user_id}>")
 
 
+def moved_to_base(style_name: str, now: str, before: str, new: str, old: str) -> str:
+    return say(
+        "The operator signed off another base model: *{style}* is served by {now} on {new}, instead of {before} on "
+        "{old}, from the next draft on.",
+        style=style_name, now=now, before=before, new=new, old=old,
+    )  # fmt: skip
+
+
+def back_on_base(style_name: str, now: str, before: str, new: str, old: str) -> str:
+    return say(
+        "The operator took the change of the base model back: *{style}* is served by {now} on {new} again, instead of "
+        "{before} on {old}, from the next draft on.",
+        style=style_name, now=now, before=before, new=new, old=old,
+    )  # fmt: skip
+
+
+def moved_to_base_reason(base: str) -> str:
+    return say("the operator signed off the base model {base}", base=base)
+
+
 def unknown_candidate(name: str, style_name: str, known: Sequence[str], nearest: str | None) -> str:
     candidates = listed([f"`{one}`" for one in known])
     if nearest:

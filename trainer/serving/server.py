@@ -32,11 +32,13 @@ from starlette.routing import Route
 
 from config.base_names import base_model_id
 from trainer import artifacts
-from trainer.base_models import prepare_base_model, prepare_embedding_model
+from trainer.base_models import prepare_embedding_model
 from trainer.errors import (
     AdapterNameInvalid,
     AdapterRejected,
     AdapterUnknown,
+    BaseModelLoading,
+    BaseModelTooLarge,
     EngineBusy,
     EngineStopped,
     ModelTooLarge,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 
     from config.settings import Settings
     from trainer.serving.adapters import AdapterSource
+    from trainer.serving.bases import Bases
     from trainer.serving.classifiers import Classifiers
     from trainer.serving.embedder import Embedder
     from trainer.serving.engine import Engine, Event, Generation
@@ -77,6 +80,8 @@ _ERRORS: list[tuple[type[TrainerError], int, str, str]] = [
     (VerifyKeyMissing, 424, "adapter_rejected", "verify_key_missing"),
     (ModelTooLarge, 424, "adapter_rejected", "model_too_large"),
     (PromptTooLong, 400, "invalid_request_error", "context_length_exceeded"),
+    (BaseModelLoading, 503, "server_error", "model_loading"),
+    (BaseModelTooLarge, 507, "server_error", "base_model_too_large"),
     (EngineBusy, 429, "rate_limit_error", "engine_busy"),
     (EngineStopped, 503, "server_error", "engine_stopped"),
 ]
@@ -131,11 +136,13 @@ class _Server:
         self.settings = settings
         self.engine = engine
         self.embedder = embedder
+        self.bases = self._make_bases(engine) if engine else None
         self.state = "ready" if engine and embedder else "loading"
         self.reason = "" if engine and embedder else "The model is loading; this takes seconds."
         self._owns_engine = engine is None
         self._classifiers: Classifiers | None = None
-        self._full_models: FullModels | None = None
+        #: By what their base model is called.
+        self._full_models: dict[str, FullModels] = {}
         self._making = threading.Lock()
         self._key = settings.model_api_key.get_secret_value() if settings.model_api_key else ""
         self._started_at = int(time.time())
@@ -147,27 +154,22 @@ class _Server:
         loader = threading.Thread(target=self._load, name="loader", daemon=True)
         loader.start()
         yield
-        if self._full_models is not None:
-            await run_in_threadpool(self._full_models.close)
-        if self._owns_engine:
-            await run_in_threadpool(loader.join, _SECONDS_TO_LOAD_WHILE_STOPPING)
-            if self.engine is not None:
-                await run_in_threadpool(self.engine.close)
+        for full in list(self._full_models.values()):
+            await run_in_threadpool(full.close)
+        await run_in_threadpool(loader.join, _SECONDS_TO_LOAD_WHILE_STOPPING)
+        if self.bases is not None:
+            await run_in_threadpool(self.bases.close)
+        if self._owns_engine and self.engine is not None:
+            await run_in_threadpool(self.engine.close)
 
     def _load(self) -> None:
         """Load what was not handed in. Torch is imported here, so that /health answers from the first second."""
         settings = self.settings
         try:
             if self.engine is None:
-                from trainer.serving.engine import Engine
+                from trainer.serving.bases import make_engine
 
-                self.engine = Engine(
-                    prepare_base_model(settings.base_model, settings.models_dir),
-                    base_model=settings.base_model,
-                    adapters=_source(settings, "adapters"),
-                    max_loaded_adapters=settings.max_loaded_adapters,
-                    max_batch_requests=settings.max_batch_requests,
-                )
+                self.engine = make_engine(settings, settings.base_model, is_checked=False)
             if self.embedder is None:
                 from trainer.serving.embedder import Embedder
 
@@ -178,8 +180,19 @@ class _Server:
             self.state = "failed"
             self.reason = str(exc) if isinstance(exc, TrainerError) else "The model did not load; see the log."
         else:
+            self.bases = self.bases or self._make_bases(self.engine)
+            self.bases.start()
             self.state, self.reason = "ready", ""
             log.info("serving.ready", model=self.engine.base_id)
+
+    def _make_bases(self, own: Engine) -> Bases:
+        from trainer.serving.bases import Bases, WantedBases, make_engine
+
+        settings = self.settings
+        return Bases(
+            own, settings.base_model, store_url=settings.resolved_artifact_url, wanted=WantedBases(settings),
+            make=lambda name: make_engine(settings, name), seconds_between_looks=settings.heartbeat_seconds,
+        )  # fmt: skip
 
     # -------------------------------------------------------------------------------------- routes
 
@@ -222,30 +235,38 @@ class _Server:
     async def health(self, request: Request) -> Response:
         body: dict[str, Any] = {"status": self.state, "reason": self.reason}
         if self.engine is not None and self.state == "ready":
-            full = self._full_models.names() if self._full_models is not None else []
-            body |= {"model": self.engine.base_id, "loaded_adapters": self.engine.adapters.names()}
-            body |= {"loaded_models": full}
+            engines = self._bases().engines()
+            body |= {
+                "model": self.engine.base_id, "base_models": [engine.base_id for engine in engines],
+                "loaded_adapters": [name for engine in engines for name in engine.adapters.names()],
+                "loaded_models": [name for full in list(self._full_models.values()) for name in full.names()],
+            }  # fmt: skip
         return JSONResponse(body, status_code=200 if self.state == "ready" else 503)
 
     async def list_models(self, request: Request) -> Response:
-        engine = self._engine()
+        bases = self._bases()
+        bases.look_soon()
         names = await run_in_threadpool(artifacts.list_adapters, self.settings.resolved_artifact_url)
-        cards = [self._card(engine.base_id), *(self._card(name, engine.base_id) for name in names)]
+        parents = await run_in_threadpool(lambda: [bases.base_of(name) for name in names])
+        cards = [self._card(engine.base_id) for engine in bases.engines()]
+        cards += [self._card(name, parent) for name, parent in zip(names, parents, strict=True)]
         if self.embedder is not None:
             cards.append(self._card(self.embedder.model_id))
         return JSONResponse({"object": "list", "data": cards})
 
     async def get_model(self, request: Request) -> Response:
         """One model's card; of a whole model only where it is in memory or would fit."""
-        engine, name = self._engine(), request.path_params["name"]
-        own = {engine.base_id, self.embedder.model_id if self.embedder else ""}
-        if name not in own:
-            if not await run_in_threadpool(artifacts.has_adapter, self.settings.resolved_artifact_url, name):
-                return _unknown_model(name).to_response()
-            models = self._find_full_models()
-            if await run_in_threadpool(models.has, name):
-                await run_in_threadpool(models.check_room, name)
-        return JSONResponse(self._card(name, None if name in own else engine.base_id))
+        name = request.path_params["name"]
+        own = {*(engine.base_id for engine in self._bases().engines()), self.embedder.model_id if self.embedder else ""}
+        if name in own:
+            return JSONResponse(self._card(name))
+        if not await run_in_threadpool(artifacts.has_adapter, self.settings.resolved_artifact_url, name):
+            return _unknown_model(name).to_response()
+        engine, _ = await run_in_threadpool(self._bases().find, name)
+        models = self._find_full_models(engine)
+        if await run_in_threadpool(models.has, name):
+            await run_in_threadpool(models.check_room, name)
+        return JSONResponse(self._card(name, engine.base_id))
 
     def _card(self, name: str, parent: str | None = None) -> dict[str, Any]:
         card = {"id": name, "object": "model", "created": self._started_at, "owned_by": "huisstijl"}
@@ -277,9 +298,7 @@ class _Server:
         body = await _read_body(request, ChatRequest)
         if isinstance(body, _Refusal):
             return body.to_response()
-        engine = self._engine()
-        is_base = body.model in {engine.base_id, self.settings.base_model}
-        adapter = None if is_base else body.model
+        engine, adapter = await run_in_threadpool(self._bases().find, body.model)
         if body.choice:
             return await self._choose(body, engine, adapter)
         answer = _Answer(body, asyncio.get_running_loop())
@@ -297,14 +316,14 @@ class _Server:
 
     def _submit(self, answer: _Answer, engine: Engine, name: str | None) -> Generation:
         """To the engine of the model of this name, or to the base model's with this adapter."""
-        models = self._find_full_models()
+        models = self._find_full_models(engine)
         if name is None or not models.has(name):
             return answer.submit(engine, name)
         with models.borrowed(name) as own:
             return answer.submit(own, None)
 
     def _score(self, engine: Engine, name: str | None, messages: Any, texts: list[str]) -> ScoredChoices:
-        classifiers, models = self._find_classifiers(), self._find_full_models()
+        classifiers, models = self._find_classifiers(), self._find_full_models(engine)
         if name is not None and classifiers.has(name):
             return classifiers.score_choices(messages, texts, name)
         if name is None or not models.has(name):
@@ -323,15 +342,17 @@ class _Server:
             return _unknown_model(body.model).to_response()
         return choices_response(scored, body.model, body.n or 1, _head("chat.completion"))
 
-    def _find_full_models(self) -> FullModels:
+    def _find_full_models(self, base: Engine) -> FullModels:
+        """Those that were trained from this base model."""
         from trainer.serving.full_models import FullModels
 
         with self._making:
-            if self._full_models is None:
-                self._full_models = FullModels(
-                    _source(self.settings, "full"), self._engine(), idle_seconds=self.settings.full_idle_minutes * 60
+            if base.base_id not in self._full_models:
+                kind = "full" if base is self.engine else f"full-{base.base_id}"
+                self._full_models[base.base_id] = FullModels(
+                    _source(self.settings, kind), base, idle_seconds=self.settings.full_idle_minutes * 60
                 )
-            return self._full_models
+            return self._full_models[base.base_id]
 
     def _find_classifiers(self) -> Classifiers:
         from trainer.serving.classifiers import Classifiers
@@ -342,6 +363,10 @@ class _Server:
             cache_dir = settings.data_dir / "cache" / "classifiers"
             self._classifiers = Classifiers(settings.resolved_artifact_url, cache_dir, settings.keys_dir, self.embedder)
         return self._classifiers
+
+    def _bases(self) -> Bases:
+        assert self.bases is not None, "ready means that the engine is loaded"
+        return self.bases
 
     def _engine(self) -> Engine:
         assert self.engine is not None, "ready means that the engine is loaded"
