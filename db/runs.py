@@ -168,9 +168,14 @@ def list_newest_runs(session: Session, style_id: str, *statuses: RunStatus, kind
     return list(session.scalars(query.order_by(Run.queued_at.desc(), Run.run_id.desc()).limit(limit)))
 
 
-def count_failures_in_a_row(session: Session, style_id: str) -> int:
-    """Failed runs since the last one that ended in another way."""
+def count_failures_in_a_row(session: Session, style_id: str, *, on_other_base: bool = False) -> int:
+    """Failed runs since the last one that ended in another way. Those for another base model than serves count by
+    themselves: what fails there says nothing about the style's own runs."""
     query = select(Run.status).where(Run.style_id == style_id, Run.status.in_(ENDED))
+    if on_other_base:
+        query = query.where(Run.cause == RunCause.CHANGED_BASE)
+    else:
+        query = query.where(Run.cause.is_distinct_from(RunCause.CHANGED_BASE))
     count = 0
     for status in session.scalars(query.order_by(Run.queued_at.desc(), Run.run_id.desc()).limit(20)):
         if status is not RunStatus.FAILED:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from bot.domain.policy import Owed
+from bot.domain.policy import BACK_OFF, Owed
 from config.run_kinds import RunCause, RunKind
 from db.adapters import get_adapter
 from db.base_changes import BaseChange, BaseChangeOrigin, find_open_change, find_run_of_change
 from db.promotions import Promotion, find_promotion
-from db.runs import Run, RunStatus, find_latest_run
+from db.runs import Run, RunStatus, count_failures_in_a_row, find_latest_run
 from db.styles import Style
 
 
@@ -40,7 +40,7 @@ def _owed_to_change(session: Session, change: BaseChange, style: Style) -> Owed 
     run = find_run_of_change(session, change, style.style_id)
     is_trained = champion.rung.needs_adapter and change.origin is BaseChangeOrigin.COMMAND
     kind, since = RunKind.TRAIN if is_trained else RunKind.MEASURE, change.asked_at
-    if run is not None and run.status is RunStatus.CANCELLED and run.ended_at and run.ended_at > since:
+    if run is not None and run.ended_at is not None and run.ended_at > since and _is_given_up(session, run):
         return None  # until it is asked for again
     if run is not None and run.status is RunStatus.SUCCEEDED and is_judged_against(session, run, style, champion):
         if run.kind is not RunKind.MEASURE or not pays(run) or run.ended_at is None:
@@ -49,6 +49,12 @@ def _owed_to_change(session: Session, change: BaseChange, style: Style) -> Owed 
             return None
         kind, since = RunKind.TRAIN, run.ended_at
     return Owed(kind=kind, cause=RunCause.CHANGED_BASE, since=since, base_model=change.base_model, slot=change.slot)
+
+
+def _is_given_up(session: Session, run: Run) -> bool:
+    """Somebody cancelled it, or it failed as often as the clock tries."""
+    failures = count_failures_in_a_row(session, run.style_id, on_other_base=True)
+    return run.status is RunStatus.CANCELLED or (run.status is RunStatus.FAILED and failures > len(BACK_OFF))
 
 
 def is_judged_against(session: Session, run: Run, style: Style, champion: Promotion) -> bool:

@@ -117,6 +117,8 @@ def look_at_policy(session: Session, settings: Settings, style: Style, now: date
     has_failed = last is not None and last.status is RunStatus.FAILED
     approved = count_examples(session, style.style_id, style.scope)[ExampleStatus.APPROVED]
     is_by_gain = style.train_on_gain_bits is not None
+    owed = find_owed(session, style)
+    is_on_other_base = owed is not None and owed.cause is RunCause.CHANGED_BASE
     situation = Situation(
         approved=approved,
         approved_new=count_new_examples(session, style),
@@ -128,11 +130,11 @@ def look_at_policy(session: Session, settings: Settings, style: Style, now: date
         minimum=recipe_facts(settings, style).minimum_examples,
         last_run_id=last.run_id if last else None,
         is_run_active=find_active_run(session, style.style_id) is not None,
-        failures_in_a_row=count_failures_in_a_row(session, style.style_id),
+        failures_in_a_row=count_failures_in_a_row(session, style.style_id, on_other_base=is_on_other_base),
         last_failed_at=last.ended_at if last and has_failed else None,
         last_cancelled_at=last.ended_at if last and last.status is RunStatus.CANCELLED else None,
         clean_retrain_owed_at=style.clean_retrain_owed_at,
-        owed=find_owed(session, style),
+        owed=owed,
         is_terms_accepted=has_accepted_terms(session, style.team_id),
     )
     verdict = is_training_due(situation, now)

@@ -29,6 +29,7 @@ from config.settings import Settings
 from db import runs
 from db.adapters import Adapter
 from db.audit import AuditEntry
+from db.base import now_in_database
 from db.base_changes import BaseChange, BaseChangeStatus, OtherChangeOpen, find_open_change
 from db.examples import ExampleStatus, get_example, transition
 from db.outbox import list_by_prefix
@@ -50,7 +51,8 @@ OLD, NEW = "embedded:smollm2-135m-instruct", "/models/other"
 def served_style(database: Database, *, rung: Rung = Rung.RETRIEVED, **different: Any) -> str:
     """A style that a prompt, or an adapter of no run's, serves on the old base model."""
     with database.write() as session:
-        style = prepare_style(session, **({"name": "support", "train_after_examples": 0} | different))
+        values: dict[str, Any] = {"name": "support", "train_after_examples": 0} | different
+        style = prepare_style(session, **values)
         adapter_id = None
         if rung.needs_adapter:
             run = factories.make_run(session, style, status=RunStatus.SUCCEEDED)
@@ -294,6 +296,26 @@ def test_a_cancelled_run_is_tried_again_only_when_it_is_asked_for_again(
     assert state(database, settings)[0] is StyleState.CANCELLED
     ask_for_change(database, NEW)
     assert len(queue_due_runs(database, settings, NOON)) == 1
+
+
+def test_runs_that_fail_on_the_new_base_model_do_not_hold_back_what_the_style_trains_by_itself(
+    sqlite_database: Database, settings: Settings
+) -> None:
+    database = sqlite_database
+    style_id = served_style(database, train_after_examples=10)
+    ask_for_change(database, NEW)
+    with database.read() as session:
+        now = now_in_database(session)
+    for hours in (0, 2, 9, 34):
+        (run_id,) = queue_due_runs(database, settings, now + timedelta(hours=hours))
+        with database.write() as session:
+            assert runs.get_run(session, run_id).base_model == NEW
+            finish(session, run_id, RunStatus.FAILED, error="It did not fit.")
+    assert state(database, settings)[0] is StyleState.FAILED
+    (own,) = queue_due_runs(database, settings, now + timedelta(hours=60))
+    with database.read() as session:
+        assert runs.get_run(session, own).base_model == OLD
+        assert get_style(session, style_id).champion_promotion_id is not None
 
 
 def test_two_models_of_one_name_are_refused_because_a_request_could_not_tell_them_apart(

@@ -368,10 +368,6 @@ class _Server:
         assert self.bases is not None, "ready means that the engine is loaded"
         return self.bases
 
-    def _engine(self) -> Engine:
-        assert self.engine is not None, "ready means that the engine is loaded"
-        return self.engine
-
 
 def _source(settings: Settings, kind: str) -> AdapterSource:
     from trainer.serving.adapters import AdapterSource
