@@ -1,6 +1,6 @@
 """changes of the base model, and what a setting was when a clock looked last
 
-Revision: 0016, after: 0015
+Revision: 0018, after: 0017
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
-down_revision = "0015"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
