@@ -47,13 +47,16 @@ class Bases:
         wanted: Callable[[], list[str]],
         make: MakeEngine,
         seconds_between_looks: float = 5.0,
+        on_gone: Callable[[Engine], None] = lambda engine: None,
     ) -> None:
+        """`on_gone` hears of an engine that is closed: whoever holds on to it keeps its memory."""
         self.own = own
         self._own_name = own_name
         self._store_url = store_url
         self._wanted = wanted
         self._make = make
         self._pause = seconds_between_looks
+        self._on_gone = on_gone
         self._lock = threading.Lock()
         #: By what a request calls them; the own one is not among them.
         self._others: dict[str, Engine] = {}
@@ -196,6 +199,7 @@ class Bases:
     def _drop(self, key: str) -> None:
         with self._lock:
             engine = self._others.pop(key)
+        self._on_gone(engine)
         engine.close()
         del engine
         gc.collect()  # an engine and its model refer to each other, and its memory is wanted now

@@ -192,6 +192,7 @@ class _Server:
         return Bases(
             own, settings.base_model, store_url=settings.resolved_artifact_url, wanted=WantedBases(settings),
             make=lambda name: make_engine(settings, name), seconds_between_looks=settings.heartbeat_seconds,
+            on_gone=self._forget_full_models,
         )  # fmt: skip
 
     # -------------------------------------------------------------------------------------- routes
@@ -353,6 +354,12 @@ class _Server:
                     _source(self.settings, kind), base, idle_seconds=self.settings.full_idle_minutes * 60
                 )
             return self._full_models[base.base_id]
+
+    def _forget_full_models(self, base: Engine) -> None:
+        with self._making:
+            models = self._full_models.pop(base.base_id, None)
+        if models is not None:
+            models.close()
 
     def _find_classifiers(self) -> Classifiers:
         from trainer.serving.classifiers import Classifiers
