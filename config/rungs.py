@@ -13,13 +13,14 @@ class Rung(StrEnum):
     NEIGHBOURS = "neighbours"  #: The labels of the approved examples most like the text; no language model.
     LOGISTIC = "logistic"  #: Logistic regression on the text's embedding, fitted on the examples; no language model.
     LORA = "lora"  #: An adapter trained on the approved examples.
+    LORA_PREFERENCES = "lora_preferences"  #: The same adapter, trained on with the team's preferences.
     LORA_RETRIEVED = "lora_retrieved"  #: An adapter trained on prompts that carry retrieved examples.
     FULL = "full"  #: All weights trained on the approved examples: a model of its own, as large as the base model.
 
     @property
     def needs_adapter(self) -> bool:
         """Does it need something that a run trained, called by an adapter's name in the store?"""
-        return self in (Rung.LORA, Rung.LORA_RETRIEVED, Rung.FULL, Rung.LOGISTIC)
+        return self in (Rung.LORA, Rung.LORA_PREFERENCES, Rung.LORA_RETRIEVED, Rung.FULL, Rung.LOGISTIC)
 
     @property
     def uses_retrieval(self) -> bool:

@@ -109,7 +109,7 @@ class Settings(BaseSettings):
     trial_share: float = Field(1.0, gt=0, le=1)
 
     #: The recipe that runs use unless a style names another: a file in config/recipes, or a path.
-    recipe: str = "cpu-small"
+    recipe: str = "auto"
     #: What the training of all weights (rung `full`) may take of the memory, in GB; 0: what is free when it starts.
     full_memory_gb: float = Field(0.0, ge=0)
     #: Price of an hour on the training host; quotes and receipts use it.

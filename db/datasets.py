@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from config.run_kinds import RunKind
 from db.base import ID, Base, words
 from db.examples import Example, ExampleStatus
+from db.preferences import Preference
 from db.runs import Run, RunStatus
 from db.scope import Scope
 
@@ -54,6 +55,18 @@ class DatasetExample(Base):
     content_hash: Mapped[str] = mapped_column(String(80))
 
 
+class DatasetPreference(Base):
+    """A preference that a run froze: `train` taught the second stage, `test` is kept back to measure it."""
+
+    __tablename__ = "dataset_preferences"
+
+    dataset_id: Mapped[str] = mapped_column(ID, ForeignKey("datasets.dataset_id"), primary_key=True)
+    #: No foreign key: a preference that was taken back is gone, and this row is how its adapters are found.
+    preference_id: Mapped[str] = mapped_column(ID, primary_key=True, index=True)
+    split: Mapped[SplitName] = mapped_column(words(SplitName))
+    position: Mapped[int]
+
+
 def find_dataset_of_run(session: Session, run_id: str) -> Dataset | None:
     return session.scalar(select(Dataset).where(Dataset.run_id == run_id))
 
@@ -67,6 +80,28 @@ def list_dataset_examples(session: Session, dataset_id: str) -> list[tuple[Datas
         .order_by(DatasetExample.position)
     )
     return [(frozen, example) for frozen, example in session.execute(query).all()]
+
+
+def list_dataset_preferences(session: Session, dataset_id: str) -> list[tuple[DatasetPreference, Preference]]:
+    """In the order of the freeze, each with its texts; those that are gone since are left out."""
+    query = (
+        select(DatasetPreference, Preference)
+        .join(Preference, Preference.preference_id == DatasetPreference.preference_id)
+        .where(DatasetPreference.dataset_id == dataset_id)
+        .order_by(DatasetPreference.position)
+    )
+    return [(frozen, preference) for frozen, preference in session.execute(query).all()]
+
+
+def has_lost_preferences(session: Session, dataset_id: str) -> bool:
+    """Is a preference gone that the second stage learns from? Inside `write()` none can go until the transaction ends,
+    as with `list_withdrawn_ids`."""
+    taught = select(DatasetPreference.preference_id).where(
+        DatasetPreference.dataset_id == dataset_id, DatasetPreference.split == SplitName.TRAIN
+    )
+    ids = set(session.scalars(taught))
+    there = select(Preference.preference_id).where(Preference.preference_id.in_(taught)).with_for_update(read=True)
+    return bool(ids - set(session.scalars(there)))
 
 
 def list_member_ids(

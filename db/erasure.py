@@ -24,6 +24,7 @@ from db.outbox import OutboxMessage, OutboxStatus
 from db.preferences import Preference
 from db.prequential import PrequentialScore
 from db.reviews import Review
+from db.styles import Style
 
 #: In the place of a hash, which would tell whoever guesses the text that they were right.
 ERASED = "erased"
@@ -86,8 +87,7 @@ def withdraw_in_any_state(session: Session, examples: Collection[Example], *, de
 def erase_examples(session: Session, examples: Collection[Example]) -> None:
     """Take out of these examples everything that was said in them. The caller holds the rows' locks."""
     ids = [example.example_id for example in examples]
-    drafts = [example.draft_id for example in examples if example.draft_id]
-    texts = {example.completion for example in examples}
+    preferences = list_preferences_of_examples(session, examples)
     for batch in _batches(ids):
         session.execute(
             update(Example)
@@ -103,22 +103,57 @@ def erase_examples(session: Session, examples: Collection[Example]) -> None:
         session.execute(update(Review).where(Review.example_id.in_(batch)).values(reason=None))
         hashes = update(DatasetExample).where(DatasetExample.example_id.in_(batch)).values(content_hash=ERASED)
         session.execute(hashes.execution_options(synchronize_session=False))
-    _drop_preferences(session, drafts, texts)
+    drop_preferences(session, preferences)
     for example in examples:
         session.refresh(example)
 
 
-def _drop_preferences(session: Session, draft_ids: Iterable[str], texts: Collection[str]) -> None:
-    """Pairs about these drafts, and those of their variants that were given the same text."""
+def list_preferences_about(session: Session, draft_ids: Iterable[str], texts: Collection[str]) -> list[str]:
+    """Ids of the pairs about these drafts, and of those of their variants that were given the same text."""
+    found: set[str] = set()
     for batch in _batches(sorted(set(draft_ids))):
         own = select(Draft).where(Draft.draft_id.in_(batch))
         families = {draft.family_id for draft in session.scalars(own)}
         members = select(Draft.draft_id).where(or_(Draft.draft_id.in_(families), Draft.root_id.in_(families)))
         same = Preference.chosen.in_([text for text in texts if text])
+        query = select(Preference.preference_id).where(
+            or_(Preference.draft_id.in_(batch), Preference.draft_id.in_(members) & same)
+        )
+        found.update(session.scalars(query))
+    return sorted(found)
+
+
+def list_preferences_of_examples(session: Session, examples: Collection[Example]) -> list[str]:
+    """Ids of the pairs that go with these examples when they are erased."""
+    drafts = [example.draft_id for example in examples if example.draft_id]
+    return list_preferences_about(session, drafts, {example.completion for example in examples})
+
+
+def list_preferences_of_person(session: Session, team_id: str, user_id: str) -> dict[str, list[str]]:
+    """Ids by style of what this person said of any draft, and of what anybody said of drafts that are theirs."""
+    mine = _of_person(team_id, user_id)
+    texts = {text for text in session.scalars(select(Draft.edited_completion).where(mine)) if text}
+    about = list_preferences_about(session, session.scalars(select(Draft.draft_id).where(mine)), texts)
+    given = (
+        select(Preference.preference_id)
+        .join(Style, Style.style_id == Preference.style_id)
+        .where(Preference.given_by == user_id, Style.team_id == team_id)
+    )
+    found: dict[str, list[str]] = {}
+    for batch in _batches(sorted({*about, *session.scalars(given)})):
+        query = select(Preference.style_id, Preference.preference_id).where(Preference.preference_id.in_(batch))
+        for style_id, preference_id in session.execute(query):
+            found.setdefault(style_id, []).append(preference_id)
+    return found
+
+
+def drop_preferences(session: Session, preference_ids: Collection[str]) -> None:
+    """Gone for good; what learnt from them is tainted from now on (db/taint.py)."""
+    for batch in _batches(sorted(preference_ids)):
         session.execute(
-            delete(Preference).where(
-                or_(Preference.draft_id.in_(batch), Preference.draft_id.in_(members) & same)
-            )
+            delete(Preference)
+            .where(Preference.preference_id.in_(batch))
+            .execution_options(synchronize_session=False)
         )  # fmt: skip
 
 
@@ -131,8 +166,8 @@ def erase_drafts_of_person(session: Session, team_id: str, user_id: str) -> list
     None of theirs is being written any more: see `stop_drafts_of_person`. Returns the drafts' ids.
     """
     ids = list(session.scalars(select(Draft.draft_id).where(_of_person(team_id, user_id))))
-    texts = set(session.scalars(select(Draft.edited_completion).where(_of_person(team_id, user_id))))
-    _drop_preferences(session, ids, {text for text in texts if text})
+    for preference_ids in list_preferences_of_person(session, team_id, user_id).values():
+        drop_preferences(session, preference_ids)
     for batch in _batches(ids):
         emptied = update(Draft).where(Draft.draft_id.in_(batch))
         session.execute(
@@ -141,7 +176,6 @@ def erase_drafts_of_person(session: Session, team_id: str, user_id: str) -> list
             )
             .execution_options(synchronize_session=False)
         )  # fmt: skip
-    session.execute(delete(Preference).where(Preference.given_by == user_id))
     return ids
 
 
@@ -185,6 +219,7 @@ def _batches(ids: list[str]) -> Iterable[list[str]]:
 
 
 __all__ = [
-    "ERASED", "count_drafts_of_person", "drop_unsent_messages", "erase_drafts_of_person", "erase_examples",
-    "erase_failed_payloads", "list_examples_of_person", "lock_examples", "withdraw_in_any_state",
+    "ERASED", "count_drafts_of_person", "drop_preferences", "drop_unsent_messages", "erase_drafts_of_person",
+    "erase_examples", "erase_failed_payloads", "list_examples_of_person", "list_preferences_of_examples",
+    "list_preferences_of_person", "lock_examples", "withdraw_in_any_state",
 ]  # fmt: skip

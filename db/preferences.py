@@ -10,10 +10,12 @@ from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String, Text, select, update
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import ForeignKey, String, Text, func, select, update
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from db.base import ID, SLACK_ID, Base
+from db.drafts import Draft
+from db.examples import Example, ExampleStatus
 from db.scope import Scope
 
 
@@ -59,3 +61,30 @@ def list_pairs(session: Session, style_id: str, scope: Scope) -> list[Preference
         Preference.style_id == style_id, Preference.scope_key == scope.key, Preference.chosen != ""
     )
     return list(session.scalars(query.order_by(Preference.preference_id)))
+
+
+def list_approved_pairs(session: Session, style_id: str, scope: Scope) -> list[tuple[Preference, frozenset[str]]]:
+    """The whole pairs that a reviewer stands behind, oldest first: each with the approved examples that came of its
+    draft, or of a variant of it.
+
+    Anybody may say what they prefer; what is trained on was approved, here as everywhere.
+    """
+    rejected, kept = aliased(Draft), aliased(Draft)
+    query = (
+        select(Preference, Example.example_id)
+        .join(rejected, rejected.draft_id == Preference.draft_id)
+        .join(
+            kept,
+            func.coalesce(kept.root_id, kept.draft_id) == func.coalesce(rejected.root_id, rejected.draft_id),
+        )
+        .join(Example, Example.draft_id == kept.draft_id)
+        .where(
+            Preference.style_id == style_id, Preference.scope_key == scope.key, Preference.chosen != "",
+            Example.style_id == style_id, Example.scope_key == scope.key, Example.status == ExampleStatus.APPROVED,
+        )
+        .order_by(Preference.preference_id)
+    )  # fmt: skip
+    found: dict[str, tuple[Preference, set[str]]] = {}
+    for preference, example_id in session.execute(query).all():
+        found.setdefault(preference.preference_id, (preference, set()))[1].add(example_id)
+    return [(preference, frozenset(examples)) for preference, examples in found.values()]

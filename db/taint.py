@@ -1,7 +1,8 @@
 """Taint: adapters that learnt from an example which has been withdrawn since, and the clean retrain that is owed then.
 
-Taint is read from the rows: an adapter is tainted while a member of its dataset is withdrawn. The debt is a moment on
-the style, so that one retrain answers however many withdrawals came before it.
+Taint is read from the rows: an adapter is tainted while a member of its dataset is withdrawn, and one that learnt from
+preferences while one of those is gone. The debt is a moment on the style, so that one retrain answers however many
+withdrawals came before it.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from config.rungs import Rung
 from db import audit
 from db.adapters import EXAMPLES_WITHDRAWN, Adapter, AdapterStatus, withdraw_adapter
 from db.base import now_in_database
-from db.datasets import Dataset, DatasetExample
+from db.datasets import Dataset, DatasetExample, DatasetPreference, SplitName
 from db.examples import Example, ExampleStatus, count_examples
+from db.preferences import Preference
 from db.promotions import PromotionKind, find_promotion, promote
 from db.styles import Style
 
@@ -30,9 +32,18 @@ def list_tainted_adapters(session: Session, style_id: str) -> list[Adapter]:
         .join(Example, Example.example_id == DatasetExample.example_id)
         .where(Dataset.style_id == style_id, Example.status == ExampleStatus.WITHDRAWN)
     )
+    gone = (
+        select(Dataset.run_id)
+        .join(DatasetPreference, DatasetPreference.dataset_id == Dataset.dataset_id)
+        .where(
+            Dataset.style_id == style_id, DatasetPreference.split == SplitName.TRAIN,
+            DatasetPreference.preference_id.not_in(select(Preference.preference_id)),
+        )
+    )  # fmt: skip
     query = select(Adapter).where(
-        Adapter.style_id == style_id, Adapter.status == AdapterStatus.PUBLISHED, Adapter.run_id.in_(runs)
-    )
+        Adapter.style_id == style_id, Adapter.status == AdapterStatus.PUBLISHED,
+        or_(Adapter.run_id.in_(runs), (Adapter.rung == Rung.LORA_PREFERENCES) & Adapter.run_id.in_(gone)),
+    )  # fmt: skip
     return list(session.scalars(query.order_by(Adapter.version.desc(), Adapter.name)))
 
 
@@ -49,6 +60,21 @@ def list_adapters_trained_on_any(session: Session, example_ids: Collection[str])
         .where(DatasetExample.example_id.in_(example_ids), Adapter.status == AdapterStatus.PUBLISHED)
         .distinct()
     )
+    return sorted(session.scalars(query), key=lambda adapter: (adapter.style_id, -adapter.version, adapter.name))
+
+
+def list_adapters_preferring_any(session: Session, preference_ids: Collection[str]) -> list[Adapter]:
+    """Every published adapter that learnt from one of these preferences. By style and name."""
+    query = (
+        select(Adapter)
+        .join(Dataset, Dataset.run_id == Adapter.run_id)
+        .join(DatasetPreference, DatasetPreference.dataset_id == Dataset.dataset_id)
+        .where(
+            DatasetPreference.preference_id.in_(preference_ids), DatasetPreference.split == SplitName.TRAIN,
+            Adapter.rung == Rung.LORA_PREFERENCES, Adapter.status == AdapterStatus.PUBLISHED,
+        )
+        .distinct()
+    )  # fmt: skip
     return sorted(session.scalars(query), key=lambda adapter: (adapter.style_id, -adapter.version, adapter.name))
 
 

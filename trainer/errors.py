@@ -17,7 +17,8 @@ TrainerError
  │       └─ AdapterWrongBase
  ├─ RecipeError
  │   ├─ RecipeNotFound
- │   └─ RecipeInvalid
+ │   ├─ RecipeInvalid
+ │   └─ RecipeUnfit
  ├─ TrainingError
  │   ├─ TrainingStopped
  │   ├─ LossNotFinite
@@ -142,6 +143,12 @@ class RecipeNotFound(RecipeError):
 
 class RecipeInvalid(RecipeError):
     """The recipe has keys or values that mean nothing; correct the file."""
+
+    log_level = logging.WARNING
+
+
+class RecipeUnfit(RecipeError):
+    """The recipe needs something that this trainer's host lacks; choose another recipe, or another host."""
 
     log_level = logging.WARNING
 

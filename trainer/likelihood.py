@@ -120,6 +120,20 @@ def completion_losses(
     return losses, counted.nonzero()[:, 0]
 
 
+def mean_loss(
+    model: Any, pairs: Sequence[TokenizedPair], *, batch_size: int, pad_id: int, dtype: torch.dtype | None = None
+) -> float:
+    """Nats per completion token over all these pairs, each token counting the same; batched by length."""
+    ordered = sorted(pairs, key=lambda pair: len(pair.input_ids))
+    total, tokens = 0.0, 0
+    with torch.no_grad():
+        for start in range(0, len(ordered), batch_size):
+            batch = pad_batch(ordered[start : start + batch_size], pad_id, model.device)
+            losses, _ = completion_losses(model, batch, dtype=dtype)
+            total, tokens = total + float(losses.double().sum()), tokens + losses.numel()
+    return total / tokens
+
+
 def head_logits(causal: Any, hidden: torch.Tensor) -> torch.Tensor:
     """The language-model head on some positions: (positions, width) in, (positions, vocabulary) float32 out."""
     logits: torch.Tensor = causal.get_output_embeddings()(hidden).float()

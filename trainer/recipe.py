@@ -7,23 +7,32 @@ refused, so a misspelt knob cannot silently keep its default.
 from __future__ import annotations
 
 import hashlib
-import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from config.choosing import Choice
-from config.recipe_files import DEFAULT_EXAMPLES_TOKENS, choice_of
+from config.recipe_files import (
+    DEFAULT_EXAMPLES_TOKENS,
+    FITTED_PARTS,
+    RECIPES_DIR,
+    RecipeUnreadable,
+    choice_of,
+    find_recipe_file,
+    fit_recipe,
+    read_recipe_file,
+)
 from config.rungs import Rung
 from trainer.errors import RecipeInvalid, RecipeNotFound
-
-RECIPES_DIR = Path(__file__).resolve().parent.parent / "config" / "recipes"
 
 #: The rungs that have weights to train, in the order in which they are trained.
 TunedRung = Literal["lora", "lora_retrieved", "full"]
 #: Those of them that a learning curve is measured for.
 CurveRung = Literal["lora", "lora_retrieved"]
+#: What has weights of its own in the end: the same, and what the second stage makes of `lora`.
+TrainedRung = TunedRung | Literal["lora_preferences"]
 
 
 class _Part(BaseModel):
@@ -40,6 +49,8 @@ class Lora(_Part):
     target_modules: str | tuple[str, ...] = "all-linear"
     use_dora: bool = False
     use_rslora: bool = False
+    #: QLoRA (2305.14314): the base is held in 4 bits while the adapter is trained. Needs a GPU and bitsandbytes.
+    quantize: Literal["none", "nf4"] = "none"
 
 
 class Training(_Part):
@@ -168,6 +179,34 @@ class Forecast(_Part):
         return shares
 
 
+class Preferences(_Part):
+    """The second stage: `lora` goes on with preferences by DPO (`trainer.train_preferences`)."""
+
+    #: With fewer preferences to learn from than this there is no second stage; 0: never.
+    min_pairs: int = Field(30, ge=0)
+    learning_rate: float = Field(1e-4, gt=0)
+    epochs: float = Field(1.0, gt=0)
+    #: Preferences in one step; each is two texts.
+    batch_size: int = Field(4, ge=1)
+    #: How much it costs to drift away from the adapter as it was: more is less drift.
+    beta: float = Field(0.1, gt=0)
+    #: Weight of the chosen text's own likelihood beside the preference; 0: DPO as published.
+    likelihood_weight: float = Field(1.0, ge=0)
+
+
+class Fit(_Part):
+    """Knobs for a run with so many training pairs, or a base model of this size: they go over the recipe's own."""
+
+    from_pairs: int = Field(0, ge=0)
+    below_pairs: int | None = Field(None, ge=1)
+    from_parameters: int = Field(0, ge=0)
+    lora: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+    evaluation: dict[str, Any] = {}
+    forecast: dict[str, Any] = {}
+    preferences: dict[str, Any] = {}
+
+
 class Recipe(_Part):
     """Every knob of a run."""
 
@@ -181,6 +220,35 @@ class Recipe(_Part):
     labels: Labels = Labels()
     gate: Gate = Gate()
     forecast: Forecast = Forecast()
+    preferences: Preferences = Preferences()
+    #: Later ones go over earlier ones; `fitted` is the recipe that a run uses.
+    fit: tuple[Fit, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        """What would be refused once there are enough pairs for it is refused at once."""
+        for number, one in enumerate(self.fit, start=1):
+            early = {"seed", "max_tokens"} & set(one.training)
+            if early:
+                raise ValueError(f"fit number {number} has {', '.join(sorted(early))}, needed before pairs are counted")
+            try:
+                self._over(one.model_dump(include=set(FITTED_PARTS)))
+            except ValidationError as error:
+                wrong = [f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}" for each in error.errors()]
+                raise ValueError(f"fit number {number} has {'; '.join(wrong)}") from error
+        return self
+
+    def fitted(self, pairs: int, parameters: int = 0) -> Recipe:
+        """This recipe for so many training pairs and a base model of so many parameters (0: not known)."""
+        values: dict[str, Any] = {"fit": [one.model_dump() for one in self.fit]} | {part: {} for part in FITTED_PARTS}
+        return self._over(fit_recipe(values, pairs, parameters))
+
+    def _over(self, values: Mapping[str, Mapping[str, Any]]) -> Recipe:
+        parts = {part: getattr(self, part) for part in values}
+        changed = {
+            part: type(own).model_validate(own.model_dump() | values[part]) for part, own in parts.items()
+        }  # fmt: skip
+        return self.model_copy(update=changed)
 
     @property
     def digest(self) -> str:
@@ -216,18 +284,16 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
 
     Raises RecipeNotFound, or RecipeInvalid with every bad key named.
     """
-    path = Path(name_or_path)
-    if path.suffix != ".toml":
-        path = RECIPES_DIR / f"{name_or_path}.toml"
+    path = find_recipe_file(str(name_or_path))
     if not path.is_file():
         raise RecipeNotFound(
             f"There is no recipe {str(name_or_path)!r}. Use one of {', '.join(list_recipes())}, "
             "or the path of a .toml file."
         )
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeInvalid(f"The recipe {path.name} is not valid TOML: {error}. Correct the file.") from error
+        values = read_recipe_file(str(path))
+    except RecipeUnreadable as error:
+        raise RecipeInvalid(f"The recipe {path.name} cannot be read: {error}. Correct the file.") from error
     try:
         return Recipe.model_validate({"name": path.stem, **values})
     except ValidationError as error:

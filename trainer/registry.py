@@ -7,7 +7,7 @@ freeze is one transaction, and so is the gate: adapters, champion and the run's 
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -23,10 +23,21 @@ from config.rungs import Rung
 from db import audit, promotions
 from db.adapters import Adapter, find_adapter_by_name, get_adapter, next_version
 from db.base import new_id, now_in_database
-from db.datasets import Dataset, DatasetExample, SplitName, find_dataset_of_run, list_dataset_examples, list_member_ids
+from db.datasets import (
+    Dataset,
+    DatasetExample,
+    DatasetPreference,
+    SplitName,
+    find_dataset_of_run,
+    has_lost_preferences,
+    list_dataset_examples,
+    list_dataset_preferences,
+    list_member_ids,
+)
 from db.examples import Example, ExampleStatus, list_approved_examples
 from db.knowledge import freeze_documents
 from db.measurements import settle_measurement
+from db.preferences import Preference, list_approved_pairs
 from db.promotions import ChampionMoved, PromotionKind
 from db.quality import list_qualities
 from db.runs import Run, RunStatus, get_run
@@ -42,6 +53,7 @@ from trainer.errors import ExampleWithdrawn
 from trainer.evaluate import to_json
 from trainer.label_metrics import label_figures
 from trainer.metrics import Scorecard
+from trainer.preferences import PreferencePair, PreferenceSides
 from trainer.trial_losses import TrialLoss
 
 log = structlog.get_logger()
@@ -50,11 +62,14 @@ _LIBRARIES = ("torch", "transformers", "peft", "trl", "tokenizers", "numpy")
 
 
 def adapter_name(style_name: str, version: int, rung: Rung) -> str:
-    """`<style>-v<version>`, with `-retrieved`, `-full` or `-logistic` for those rungs."""
+    """`<style>-v<version>`, with `-preferences`, `-retrieved`, `-full` or `-logistic` for those rungs."""
     return f"{style_name}-v{version}{_SUFFIXES.get(rung, '')}"
 
 
-_SUFFIXES = {Rung.LORA_RETRIEVED: "-retrieved", Rung.FULL: "-full", Rung.LOGISTIC: "-logistic"}
+_SUFFIXES = {
+    Rung.LORA_PREFERENCES: "-preferences", Rung.LORA_RETRIEVED: "-retrieved", Rung.FULL: "-full",
+    Rung.LOGISTIC: "-logistic",
+}  # fmt: skip
 
 
 def list_adapter_names(session: Session, run_id: str) -> list[str]:
@@ -88,6 +103,7 @@ class Frozen:
     train: list[TrainingExample]
     validation: list[TrainingExample]
     test: list[TrainingExample]
+    preferences: PreferenceSides = field(default_factory=PreferenceSides)
 
     @property
     def examples(self) -> list[TrainingExample]:
@@ -99,6 +115,18 @@ def list_trainable(session: Session, style: Style, scope: Scope, embedding_model
     qualities = list_qualities(session, style.style_id, scope)
     approved = list_approved_examples(session, style.style_id, scope)
     return [_training_example(one, embedding_model, qualities) for one in approved]
+
+
+def list_preferences(session: Session, style: Style, scope: Scope) -> list[tuple[PreferencePair, frozenset[str]]]:
+    """What people preferred and a reviewer stands behind, within the scope: each with its approved examples."""
+    return [(_pair(one), examples) for one, examples in list_approved_pairs(session, style.style_id, scope)]
+
+
+def _pair(preference: Preference) -> PreferencePair:
+    return PreferencePair(
+        preference_id=preference.preference_id, prompt=preference.prompt, chosen=preference.chosen,
+        rejected=preference.rejected,
+    )  # fmt: skip
 
 
 def list_taught(session: Session, style: Style, scope: Scope) -> frozenset[str]:
@@ -118,6 +146,7 @@ def save_frozen(
     seed: int,
     skipped: Sequence[dict[str, str]],
     is_free: Callable[[int], bool],
+    preferences: PreferenceSides,
 ) -> None:
     """Write the dataset with its members (`contents`: id → hash), and choose a free version for its adapters."""
     dataset = Dataset(
@@ -137,13 +166,21 @@ def save_frozen(
         )
         for position, (name, example_id) in enumerate(members)
     )  # fmt: skip
+    preferred = {SplitName.TRAIN: preferences.train, SplitName.TEST: preferences.kept_back}
+    session.add_all(
+        DatasetPreference(
+            dataset_id=dataset.dataset_id, preference_id=pair.preference_id, split=name, position=position
+        )
+        for name, pairs in preferred.items()
+        for position, pair in enumerate(pairs)
+    )  # fmt: skip
     freeze_documents(session, dataset.dataset_id, style.style_id, Scope.from_key(run.scope_key))
     if run.kind is RunKind.TRAIN:
         take_version(session, run, style, is_free)
     audit.record(
         session, team_id=run.team_id, actor="trainer", action="dataset.frozen", subject=run.run_id,
         dataset_id=dataset.dataset_id, content_hash=split.sha256,
-        **{name.value: len(ids) for name, ids in sides.items()},
+        preferences=len(preferences.train), **{name.value: len(ids) for name, ids in sides.items()},
     )  # fmt: skip
 
 
@@ -177,16 +214,23 @@ def load_frozen(session: Session, run_id: str, scope: Scope, embedding_model: st
     qualities = list_qualities(session, dataset.style_id, scope)
     for member, example in list_dataset_examples(session, dataset.dataset_id):
         sides[member.split].append(_training_example(example, embedding_model, qualities))
+    preferred: dict[SplitName, list[PreferencePair]] = {name: [] for name in SplitName}
+    for chosen, preference in list_dataset_preferences(session, dataset.dataset_id):
+        preferred[chosen.split].append(_pair(preference))
     run = get_run(session, run_id)
     assert run.adapter_version is not None or run.kind is RunKind.MEASURE, "chosen in the transaction that freezes"
     return Frozen(
         dataset_id=dataset.dataset_id, instructions=dataset.instructions, version=run.adapter_version or 0,
         train=sides[SplitName.TRAIN], validation=sides[SplitName.VALIDATION], test=sides[SplitName.TEST],
+        preferences=PreferenceSides(
+            train=tuple(preferred[SplitName.TRAIN]), kept_back=tuple(preferred[SplitName.TEST])
+        ),
     )  # fmt: skip
 
 
 def check_members(session: Session, dataset_id: str) -> None:
-    """Raises ExampleWithdrawn when a member of the dataset was withdrawn since the freeze.
+    """Raises ExampleWithdrawn when a member of the dataset was withdrawn since the freeze, or a preference is gone that
+    it learns from.
 
     In a writing transaction a withdrawal that comes later waits for its end (SQLite has one writer; PostgreSQL locks
     the rows), so it finds the adapter and can name it.
@@ -197,7 +241,7 @@ def check_members(session: Session, dataset_id: str) -> None:
         .where(DatasetExample.dataset_id == dataset_id)
         .with_for_update(read=True, of=Example)
     )
-    if ExampleStatus.WITHDRAWN in session.scalars(members):
+    if ExampleStatus.WITHDRAWN in session.scalars(members) or has_lost_preferences(session, dataset_id):
         raise ExampleWithdrawn
 
 
@@ -332,6 +376,13 @@ def load_first_scorecards(
 def _read_card(row: ScorecardRow) -> Scorecard:
     names = {one.name for one in fields(Scorecard)}
     return Scorecard.from_json({name: row.card[name] for name in names if name in row.card})
+
+
+def drop_scorecards(session: Session, run: Run, scope: Scope, *, keep: Collection[str]) -> None:
+    """What was measured and is no candidate, by `Standing.key`, is not in the ladder either."""
+    for row in list_scorecards(session, run.run_id, scope):
+        if _standing_of(row, run.base_model).key not in keep:
+            session.delete(row)
 
 
 def _find_scorecard(session: Session, run_id: str, standing: Standing) -> ScorecardRow | None:

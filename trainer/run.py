@@ -11,7 +11,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,13 @@ from trainer.artifacts import (
     put_file,
     remove_leftovers,
 )
-from trainer.base_models import base_revision, linear_shapes, prepare_base_model, prepare_embedding_model
+from trainer.base_models import (
+    base_revision,
+    count_parameters,
+    linear_shapes,
+    prepare_base_model,
+    prepare_embedding_model,
+)
 from trainer.classifier_files import fetch_classifier, publish_classifier
 from trainer.curve import draw_curve
 from trainer.dataset import NotEnough, Pool, TrainingExample, freeze_split, prompt_for, to_trl
@@ -81,9 +87,11 @@ from trainer.registry import Champion, Frozen, Standing
 from trainer.remeasure import judge_again, named
 from trainer.run_full import remove_checkpoints, train_where_it_fits
 from trainer.run_labels import fit_logistic, label_prompts, score_without_model
+from trainer.second_stage import RUNG as RUNG_OF_PREFERENCES
+from trainer.second_stage import choose_preferences, go_on_with_preferences, weigh_second_stage
 from trainer.serving.embedder import Embedder
 from trainer.style_features import house_form, style_features
-from trainer.train import PairRow, Progress, TrainedAdapter, train_adapter, translated_errors
+from trainer.train import PairRow, Progress, TrainedAdapter, check_host, train_adapter, translated_errors
 from trainer.trial_losses import heed_trials
 from trainer.workspace import digest_of_weights, prepare_workspace, read_value, remove_workspace, write_value
 
@@ -131,6 +139,8 @@ class _Run:
 
     def execute(self) -> None:
         """All stages. Each does nothing that an earlier attempt has done."""
+        if self.run.kind is RunKind.TRAIN:
+            check_host(self.recipe)
         with self.hold.write() as session:
             registry.mark_started(session, self.run.run_id)
         if self.style.scope_key != self.run.scope_key:
@@ -138,9 +148,12 @@ class _Run:
                 note("The style's scope was changed after this run was queued; train again in the new scope.")
             )
         frozen = self.freeze()
+        # Of what was frozen alone, so that every attempt at this run trains with the same knobs.
+        self.recipe = self._fitted(len(frozen.train))
         fitted = self.fit(frozen)
         trained = self.train(frozen)
         scores = self.evaluate(frozen, trained, fitted)
+        trained, scores = self.weigh_preferences(frozen, trained, scores)
         points = self.measure_curve(frozen, scores)
         published = self.publish(frozen, trained, fitted)
         self.gate(frozen, trained, scores, published, points)
@@ -155,6 +168,7 @@ class _Run:
             is_frozen = registry.load_frozen(session, self.run.run_id, self.scope, model) is not None
             trainable = registry.list_trainable(session, self.style, self.scope, model)
             taught = registry.list_taught(session, self.style, self.scope)
+            preferred = registry.list_preferences(session, self.style, self.scope)
             now = now_in_database(session)
         if not is_frozen:
             fitting, skipped = self._without_too_long(trainable)
@@ -171,14 +185,25 @@ class _Run:
                 {"example_id": one, "reason": "is linked to examples on two sides of the split"} for one in split.torn
             ]
             contents = {example.example_id: example.content_hash for example in fitting}
+            preferences = choose_preferences(
+                preferred if self.run.kind is RunKind.TRAIN else (),
+                split,
+                fitting,
+                self._fitted(len(split.train)),
+                has_labels=self.has_labels,
+                embed=self._embed,
+            )
             with self.hold.write() as session:
                 registry.save_frozen(
                     session, self.run, self.style, split, contents,
-                    seed=self.recipe.training.seed, skipped=skipped, is_free=self._is_free,
+                    seed=self.recipe.training.seed, skipped=skipped, is_free=self._is_free, preferences=preferences,
                 )  # fmt: skip
                 failpoints.visit("snapshot.half")
         self._embed_missing()
         return self._load_frozen()
+
+    def _fitted(self, pairs: int) -> Recipe:
+        return self.recipe.fitted(pairs, count_parameters(self.base_path))
 
     def _without_too_long(
         self, examples: Sequence[TrainingExample]
@@ -194,7 +219,11 @@ class _Run:
         return fitting, [{"example_id": one, "reason": reason} for one, reason in reasons.items()]
 
     def _is_free(self, version: int) -> bool:
-        rungs = [*map(Rung, self.recipe.rungs.tuned), *([Rung.LOGISTIC] if self.has_labels else [])]
+        rungs = [
+            *map(Rung, self.recipe.rungs.tuned),
+            RUNG_OF_PREFERENCES,
+            *([Rung.LOGISTIC] if self.has_labels else []),
+        ]
         names = (registry.adapter_name(self.style.name, version, rung) for rung in rungs)
         return not any(has_adapter(self.settings.resolved_artifact_url, name) for name in names)
 
@@ -227,12 +256,14 @@ class _Run:
     # ---------------------------------------------------------------------------------------------- 2. train
 
     def train(self, frozen: Frozen) -> dict[Rung, TrainedAdapter]:
-        """One adapter per tuned rung; the second starts from the first, so a few steps are enough for it. None in a run
-        that only measures."""
+        """One adapter per tuned rung; the second starts from the first, so a few steps are enough for it. Where there
+        are enough preferences, `lora` goes on with them, as a rung of its own. None in a run that only measures."""
         if self.run.kind is RunKind.MEASURE:
             return {}
         self._enter(RunStatus.TRAINING, FROZEN_AT)
         trained: dict[Rung, TrainedAdapter] = {}
+        has_second = bool(frozen.preferences.train)
+        parts = len(self.recipe.rungs.tuned) + has_second
         for number, name in enumerate(self.recipe.rungs.tuned):
             rung = Rung(name)
             marker = self.work / f"{name}.json"
@@ -252,7 +283,7 @@ class _Run:
                 rung=name,
                 out_dir=out_dir,
                 checkpoint_dir=self.work / "checkpoints" / name,
-                on_progress=self._training_progress(rung, number),
+                on_progress=self._training_progress(rung, number, parts),
                 should_stop=self.hold.stop_reason,
                 warm_start=lora.folder if lora else None,
                 base_model_name=self.run.base_model,
@@ -268,6 +299,13 @@ class _Run:
             log.info("adapter.trained", rung=name, steps=trained[rung].steps, best_step=trained[rung].best_step)
             if rung is Rung.FULL:
                 remove_checkpoints(self.work)
+        if has_second:
+            trained[RUNG_OF_PREFERENCES] = go_on_with_preferences(
+                trained[Rung.LORA], frozen, self.recipe, base_path=self.base_path, work=self.work,
+                rows_validation=self._rows(frozen, frozen.validation, None),
+                on_progress=self._training_progress(RUNG_OF_PREFERENCES, parts - 1, parts),
+                should_stop=self.hold.stop_reason,
+            )  # fmt: skip
         return trained
 
     def _train_all_weights(self, frozen: Frozen, train: Callable[[], TrainedAdapter]) -> TrainedAdapter | Note:
@@ -304,8 +342,8 @@ class _Run:
             self._made_pools[size] = Pool(frozen.train, others, near_duplicate=self.recipe.splits.near_duplicate)
         return self._made_pools[size]
 
-    def _training_progress(self, rung: Rung, number: int) -> Callable[[Progress], None]:
-        share = (TRAINED_AT - FROZEN_AT) / len(self.recipe.rungs.tuned)
+    def _training_progress(self, rung: Rung, number: int, parts: int) -> Callable[[Progress], None]:
+        share = (TRAINED_AT - FROZEN_AT) / parts
 
         def show(progress: Progress) -> None:
             done = progress.step / max(progress.total_steps, 1)
@@ -386,6 +424,24 @@ class _Run:
         if standing.rung is Rung.FULL:
             return folders[standing.key]
         return prepare_base_model(standing.base_model, self.settings.models_dir)
+
+    def weigh_preferences(
+        self, frozen: Frozen, trained: dict[Rung, TrainedAdapter], scores: _Scores
+    ) -> tuple[dict[Rung, TrainedAdapter], _Scores]:
+        """What is left of the candidates: an adapter that preferences did not help is none, and that is said."""
+        if RUNG_OF_PREFERENCES not in trained:
+            return trained, scores
+        is_kept, clauses = weigh_second_stage(
+            self._cards_of_trained(frozen, trained, scores), trained, frozen, self.recipe, _policy(self.recipe),
+            base_path=self.base_path, work=self.work,
+        )  # fmt: skip
+        scores = replace(scores, clauses=(*scores.clauses, *clauses))
+        if is_kept:
+            return trained, scores
+        dropped = self._standing(frozen, RUNG_OF_PREFERENCES)
+        standings = [one for one in scores.standings if one != dropped]
+        kept = {rung: adapter for rung, adapter in trained.items() if rung is not RUNG_OF_PREFERENCES}
+        return kept, replace(scores, standings=standings)
 
     def _standing(self, frozen: Frozen, rung: Rung) -> Standing:
         name = registry.adapter_name(self.style.name, frozen.version, rung) if rung.needs_adapter else ""
@@ -558,6 +614,7 @@ class _Run:
             run = runs.get_run(session, self.run.run_id)
             verdict = verdicts[registry.is_champion_tainted(session, style)]
             registry.add_adapters(session, run, frozen.version, published)
+            registry.drop_scorecards(session, run, self.scope, keep=list(scores.rungs))
             if isinstance(verdict, Promote):
                 failpoints.visit("promote.before_cas")
                 winner = scores.standing(verdict.rung)
@@ -570,7 +627,8 @@ class _Run:
             settle_forecasts(session, run, self._cards_of_trained(frozen, trained, scores), len(frozen.train))
             save_forecasts(session, run, forecasts.get(serving, ()))
             now = now_in_database(session)
-            receipt = _receipt(trained.values(), frozen, (now - (run.started_at or now)).total_seconds(), self.settings)
+            took = (now - (run.started_at or now)).total_seconds()
+            receipt = _receipt(trained.values(), frozen, took, self.settings, self.recipe)
             receipt["stored_bytes"] = sum(adapter.size_bytes for adapter in published.values())
             runs.end_run(
                 session, run.run_id, self.hold.fence, RunStatus.SUCCEEDED,
@@ -689,7 +747,7 @@ def _policy(recipe: Recipe) -> Policy:
 
 
 def _receipt(
-    trained: Iterable[TrainedAdapter], frozen: Frozen, total_seconds: float, settings: Settings
+    trained: Iterable[TrainedAdapter], frozen: Frozen, total_seconds: float, settings: Settings, recipe: Recipe
 ) -> dict[str, Any]:
     """What the run took. Seconds and tokens of training are those of the attempts that finished an adapter."""
     adapters = list(trained)
@@ -704,6 +762,12 @@ def _receipt(
         "currency": settings.currency,
         "train_pairs": len(frozen.train),
         "unseen_pairs": len(frozen.test),
+        "recipe": {
+            "name": recipe.name,
+            "epochs": recipe.training.epochs,
+            "rank": recipe.lora.r,
+            "learning_rate": recipe.training.learning_rate,
+        },
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import importlib.util
 import json
 import math
 import shutil
@@ -25,7 +26,15 @@ from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.helpers import disable_input_dtype_casting
 from torch.utils.data import Sampler
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, Trainer, TrainerCallback, set_seed
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    set_seed,
+)
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
@@ -33,9 +42,17 @@ from config import failpoints
 from config.prompts import ChatMessage, ChatMessages
 from config.sentences import note
 from trainer import checkpoints, full_files
-from trainer.errors import DiskFull, LossNotFinite, NoTrainingRows, OutOfMemory, StopReason, TrainingStopped
-from trainer.likelihood import TokenizedPair, completion_losses, pad_batch, tokenize_pair
-from trainer.recipe import Recipe, Training, TunedRung
+from trainer.errors import (
+    DiskFull,
+    LossNotFinite,
+    NoTrainingRows,
+    OutOfMemory,
+    RecipeUnfit,
+    StopReason,
+    TrainingStopped,
+)
+from trainer.likelihood import TokenizedPair, completion_losses, mean_loss, tokenize_pair
+from trainer.recipe import Recipe, TrainedRung, Training, TunedRung
 
 
 class PairRow(TypedDict):
@@ -65,7 +82,7 @@ class TrainedAdapter:
     """
 
     folder: Path
-    rung: TunedRung
+    rung: TrainedRung
     steps: int
     best_step: int
     best_eval_loss: float
@@ -110,8 +127,8 @@ def train_adapter(
 
     # 1. The pairs, as tokens. One that is too long is left out and named, never cut.
     tokenizer = AutoTokenizer.from_pretrained(base_path)
-    train, too_long = _tokenize(tokenizer, rows_train, knobs.max_tokens)
-    validation, _ = _tokenize(tokenizer, rows_validation, knobs.max_tokens)
+    train, too_long = tokenize_rows(tokenizer, rows_train, knobs.max_tokens)
+    validation, _ = tokenize_rows(tokenizer, rows_validation, knobs.max_tokens)
     if not train or not validation:
         raise NoTrainingRows
     fingerprint = _fingerprint(train, validation, recipe, rung, base_path, warm_start)
@@ -120,8 +137,8 @@ def train_adapter(
     # float32 and multiplied in the recipe's precision: in bfloat16 alone most steps are smaller than the rounding.
     set_seed(knobs.seed)
     is_full = rung == "full"
-    dtype = recipe.full.weights if is_full else knobs.dtype
-    model = load_base(base_path, dtype=dtype, attention=knobs.attention)
+    dtype, quantize = (recipe.full.weights, "none") if is_full else (knobs.dtype, recipe.lora.quantize)
+    model = load_base(base_path, dtype=dtype, attention=knobs.attention, quantize=quantize)
     if warm_start is not None:
         model = PeftModel.from_pretrained(model, warm_start, is_trainable=True)
     elif not is_full:
@@ -133,7 +150,7 @@ def train_adapter(
     shutil.rmtree(checkpoint_dir / checkpoints.PARTIAL, ignore_errors=True)
 
     # 4. Train, measuring and keeping as we go.
-    watcher = _Watcher(knobs.patience, on_progress, should_stop)
+    watcher = Watcher(knobs.patience, on_progress, should_stop)
     trainer = _AdapterTrainer(
         model=model,
         args=_trainer_arguments(knobs, checkpoint_dir, eval_on_start=earlier is None),
@@ -183,8 +200,35 @@ def train_adapter(
 # ---------------------------------------------------------------------------------------------------------------
 
 
-def load_base(base_path: Path, *, dtype: str, attention: str = "auto") -> Any:
-    """The frozen base model on the best device there is. Local files, safetensors, none of the model's own code."""
+def check_host(recipe: Recipe) -> None:
+    """Raises RecipeUnfit when this host lacks what the recipe needs."""
+    if recipe.lora.quantize == "none":
+        return
+    if not torch.cuda.is_available():
+        raise RecipeUnfit(
+            note(
+                "The recipe {recipe} holds the base model in 4 bits, which needs a GPU, and this trainer has none; "
+                "choose another recipe, or run the trainer on a GPU host.",
+                recipe=recipe.name,
+            )
+        )
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise RecipeUnfit(
+            note(
+                "The recipe {recipe} holds the base model in 4 bits, which needs the package bitsandbytes; install "
+                "huisstijl with its extra qlora on the trainer's host, then train again.",
+                recipe=recipe.name,
+            )
+        )
+
+
+def load_base(base_path: Path, *, dtype: str, attention: str = "auto", quantize: str = "none") -> Any:
+    """The frozen base model on the best device there is. Local files, safetensors, none of the model's own code.
+
+    `quantize` is for training alone; `check_host` says whether it can be done here.
+    """
+    if quantize != "none":
+        return _load_in_4_bits(base_path, dtype=dtype)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if attention == "auto":
         attention = "eager" if device == "cpu" else "sdpa"
@@ -196,6 +240,20 @@ def load_base(base_path: Path, *, dtype: str, attention: str = "auto") -> Any:
         local_files_only=True,
     )
     return model.to(device)
+
+
+def _load_in_4_bits(base_path: Path, *, dtype: str) -> Any:
+    """QLoRA's base (Dettmers et al. 2023): normal-float weights, computed in `dtype`."""
+    how = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, dtype),
+    )
+    return AutoModelForCausalLM.from_pretrained(
+        base_path, dtype=getattr(torch, dtype), attn_implementation="sdpa", quantization_config=how, device_map={"": 0},
+        use_safetensors=True, local_files_only=True,
+    )  # fmt: skip
 
 
 class _AdapterTrainer(SFTTrainer):
@@ -214,7 +272,7 @@ class _AdapterTrainer(SFTTrainer):
         self.knobs, self.fingerprint, self.pad_id, self.keeps_few = knobs, fingerprint, pad_id, keeps_few
         self.multiplied_in: torch.dtype = getattr(torch, knobs.dtype)
         self.lengths = [len(pair.input_ids) for pair in train]
-        self.validation = sorted(validation, key=lambda pair: len(pair.input_ids))
+        self.validation = validation
         self.tokens_seen, self.training_seconds = 0, 0.0
 
     @property
@@ -247,13 +305,10 @@ class _AdapterTrainer(SFTTrainer):
         """Nats per completion token over all validation pairs, each token counting the same."""
         model: Any = self.model
         model.eval()
-        total, tokens = 0.0, 0
-        with torch.no_grad():
-            for start in range(0, len(self.validation), self.knobs.batch_size):
-                batch = pad_batch(self.validation[start : start + self.knobs.batch_size], self.pad_id, self.args.device)
-                losses, _ = completion_losses(model, batch, dtype=self.multiplied_in)
-                total, tokens = total + float(losses.double().sum()), tokens + losses.numel()
-        metrics = {"eval_loss": total / tokens}
+        loss = mean_loss(
+            model, self.validation, batch_size=self.knobs.batch_size, pad_id=self.pad_id, dtype=self.multiplied_in
+        )
+        metrics = {"eval_loss": loss}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -311,7 +366,7 @@ class LengthGroupedOrder(Sampler[int]):
         return iter([int(index) for batch in [*full, *rest] for index in batch])
 
 
-class _Watcher(TrainerCallback):
+class Watcher(TrainerCallback):
     """Reports progress, stops early, stops when asked, and refuses to go on with a loss that is not a number."""
 
     def __init__(
@@ -376,7 +431,8 @@ def _is_finished(state: dict[str, Any], patience: int) -> bool:
 # ---------------------------------------------------------------------------------------------------------------
 
 
-def _tokenize(tokenizer: Any, rows: Sequence[PairRow], max_tokens: int) -> tuple[list[TokenizedPair], list[int]]:
+def tokenize_rows(tokenizer: Any, rows: Sequence[PairRow], max_tokens: int) -> tuple[list[TokenizedPair], list[int]]:
+    """Rows as tokens, and the indices of those that are too long."""
     kept, too_long = [], []
     for index, row in enumerate(rows):
         pair = tokenize_pair(tokenizer, row["prompt"], row["completion"][0]["content"])

@@ -28,6 +28,7 @@ def quote_message(
     blocks = [
         _section(headline),
         _section(texts.quote_examples(quote)),
+        *([_section(recipe)] if (recipe := texts.quote_recipe(quote)) else []),
         _section(texts.quote_time(quote, price_per_hour=price_per_hour)),
         *(_section(one) for one in economy_says(economy)),
         _section(texts.QUOTE_MEASURED()),

@@ -53,6 +53,13 @@ class RecipeFacts:
     full_max_steps: int = -1
     #: Trained besides for the learning curve, as a share of the training side.
     curve_share: float = 0.0
+    #: Of the adapter; None where the recipe is on the trainer's host alone.
+    rank: int | None = None
+    learning_rate: float | None = None
+
+    def count_training(self, examples: int) -> int:
+        """How many of so many examples are trained on, on average."""
+        return examples - round(examples * self.test_share) - round(examples * self.validation_share)
 
     @property
     def minimum_examples(self) -> int:
@@ -92,6 +99,11 @@ class Quote:
     #: What training would take in minutes and money, of a run that only measures.
     training: tuple[float, float] | None = None
     is_full_tuned: bool = False
+    #: How it is trained, as far as the recipe is known here.
+    recipe: str = ""
+    epochs: float | None = None
+    rank: int | None = None
+    learning_rate: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -111,6 +123,8 @@ def read_recipe_facts(name: str, values: Mapping[str, Any]) -> RecipeFacts:
         "is_full_tuned": "full" in rungs.get("tuned", ()),
         "full_epochs": full.get("epochs"),
         "full_max_steps": full.get("max_steps"),
+        "rank": values.get("lora", {}).get("r"),
+        "learning_rate": training.get("learning_rate"),
     }
     return RecipeFacts(name=name, **{key: value for key, value in found.items() if value is not None})
 
@@ -131,7 +145,7 @@ def make_quote(
     examples = len(pair_chars)
     unseen = round(examples * recipe.test_share)
     validation = round(examples * recipe.validation_share)
-    train = examples - unseen - validation
+    train = recipe.count_training(examples)
     tokens = _training_tokens(recipe, train, pair_chars, instructions_chars, measured.receipt)
     speed, source = _speed(measured)
     seconds = tokens / speed * _total_per_training(recipe, measured.receipt)
@@ -148,6 +162,10 @@ def make_quote(
         currency=currency,
         pairs_to_promote=recipe.min_pairs,
         is_full_tuned=recipe.is_full_tuned,
+        recipe=recipe.name.rsplit("/", 1)[-1].removesuffix(".toml"),
+        epochs=recipe.epochs if recipe.rank else None,
+        rank=recipe.rank,
+        learning_rate=recipe.learning_rate,
     )
 
 

@@ -35,7 +35,12 @@ from db.adapters import list_adapters_trained_on
 from db.audit import record
 from db.base import new_id, now_in_database
 from db.drafts import Draft, find_draft_by_message, get_draft, list_drafts_of_thread
-from db.erasure import drop_unsent_messages, erase_examples, erase_failed_payloads
+from db.erasure import (
+    drop_unsent_messages,
+    erase_examples,
+    erase_failed_payloads,
+    list_preferences_of_examples,
+)
 from db.example_versions import find_last_version
 from db.examples import (
     LIVE,
@@ -57,7 +62,7 @@ from db.reviews import ReviewDecision, list_reviews, save_review
 from db.session import Database
 from db.set_aside_pairs import drop_pairs_of_message
 from db.styles import Style, StyleKind, StyleNotFound, list_usable_styles, lock_style
-from db.taint import owe_clean_retrain
+from db.taint import list_adapters_preferring_any, owe_clean_retrain
 
 #: Sources that a person submits from a draft of ours, on purpose, also in a direct message.
 FROM_DRAFTS = (ExampleSource.DRAFT_KEPT, ExampleSource.DRAFT_EDITED)
@@ -404,7 +409,10 @@ def withdraw(session: Session, example: Example, decided_by: str) -> Withdrawal:
     if example.status not in LIVE:
         raise AlreadyDecided(texts.already(example.status))
     transition(session, example, ExampleStatus.WITHDRAWN, decided_by=decided_by)
-    adapters = tuple(adapter.name for adapter in list_adapters_trained_on(session, example.example_id))
+    # What was preferred goes with it, also where the example itself was never trained on.
+    by_preference = list_adapters_preferring_any(session, list_preferences_of_examples(session, [example]))
+    found = [*list_adapters_trained_on(session, example.example_id), *by_preference]
+    adapters = tuple(dict.fromkeys(adapter.name for adapter in found))
     if adapters:
         owe_clean_retrain(session, example.style_id)
     record(

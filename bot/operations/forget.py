@@ -7,7 +7,7 @@ record that it was done are the last one. So a bot that dies in between does the
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -28,23 +28,25 @@ from bot.texts import forget as texts
 from config import failpoints
 from config.settings import Settings
 from db import audit
+from db.adapters import Adapter
 from db.drafts import stop_drafts_of_person
 from db.erasure import (
     count_drafts_of_person,
+    drop_preferences,
     drop_unsent_messages,
     erase_drafts_of_person,
     erase_failed_payloads,
     list_examples_of_person,
+    list_preferences_of_person,
     lock_examples,
     withdraw_in_any_state,
 )
-from db.examples import Example
 from db.knowledge import list_documents_of_person
 from db.outbox import find_by_dedupe_key, owe
 from db.session import Database
 from db.set_aside_pairs import drop_pairs_of_person
 from db.styles import Style, lock_style
-from db.taint import list_adapters_trained_on_any, owe_clean_retrain
+from db.taint import list_adapters_preferring_any, list_adapters_trained_on_any, owe_clean_retrain
 
 log = structlog.get_logger()
 
@@ -68,12 +70,13 @@ class Forgotten:
     drafts: int
     adapter_names: tuple[str, ...]
     documents: int = 0
+    preferences: int = 0
 
     @property
     def sentence(self) -> str:
         return texts.forgotten(
             "" if self.is_own else self.user_id, self.examples, self.styles, self.drafts, len(self.adapter_names),
-            self.documents,
+            self.documents, self.preferences,
         )  # fmt: skip
 
 
@@ -81,7 +84,7 @@ def quote_forgetting(database: Database, actor: Actor, user_id: str) -> ShownQuo
     """Say what would be erased and what would follow, and keep what was said. Raises MembersOnly, AdminsOnly."""
     _check_may_forget(database, actor, user_id)
     with database.write() as session:
-        by_style = _by_style(list_examples_of_person(session, actor.team_id, user_id))
+        by_style = _find_in_styles(session, actor.team_id, user_id)
         drafts = count_drafts_of_person(session, actor.team_id, user_id)
         documents = len(list_documents_of_person(session, actor.team_id, user_id))
         whom = "" if user_id == actor.user_id else user_id
@@ -89,15 +92,18 @@ def quote_forgetting(database: Database, actor: Actor, user_id: str) -> ShownQuo
             drop_pairs_of_person(session, actor.team_id, user_id)  # a week's note, and nothing follows from it
             return ShownQuote(text=texts.nothing_to_forget(whom), blocks=None)
         shares = [
-            _share(session, session.get_one(Style, style_id), ids, is_own=not whom)
-            for style_id, ids in by_style.items()
+            _share(session, session.get_one(Style, style_id), theirs, is_own=not whom)
+            for style_id, theirs in by_style.items()
         ]
+        shares = [share for share in shares if share.examples or share.adapters]
+        preferences = sum(len(theirs.preference_ids) for theirs in by_style.values())
         entry = audit.record(
             session, team_id=actor.team_id, actor=actor.user_id, action="forget.quoted", subject=user_id,
             examples=sum(share.examples for share in shares), styles=len(shares), drafts=drafts,
-            documents=documents,
+            documents=documents, preferences=preferences,
         )  # fmt: skip
-        text, blocks = quote_message(entry.audit_id, texts.quote_lines(whom, shares, drafts, documents))
+        said = texts.quote_lines(whom, shares, drafts, documents, preferences)
+        text, blocks = quote_message(entry.audit_id, said)
         return ShownQuote(text=text, blocks=blocks)
 
 
@@ -110,7 +116,7 @@ def confirm_forgetting(database: Database, settings: Settings, actor: Actor, quo
     _check_may_forget(database, actor, user_id)
     with database.read() as session:
         done = _find_done(session, actor, user_id, quote_id)
-        style_ids = list(_by_style(list_examples_of_person(session, actor.team_id, user_id)))
+        style_ids = list(_find_in_styles(session, actor.team_id, user_id))
     if done is not None:
         return done
     for style_id in sorted(style_ids):
@@ -132,7 +138,8 @@ def _conclude(database: Database, actor: Actor, user_id: str, quote_id: str) -> 
             return done
         parts = _entries(session, user_id, "examples.forgotten", quote_id)
         adapters = [name for part in parts for name in part["adapters"]]
-        examples = sum(part["examples"] for part in parts)
+        examples, styles = sum(part["examples"] for part in parts), sum(bool(part["examples"]) for part in parts)
+        preferences = sum(part.get("preferences", 0) for part in parts)
         comparisons = erase_comparisons_of_person(session, actor.team_id, user_id)
         _stop_drafts(session, actor.team_id, user_id)
         drafts = erase_drafts_of_person(session, actor.team_id, user_id)
@@ -142,12 +149,13 @@ def _conclude(database: Database, actor: Actor, user_id: str, quote_id: str) -> 
         erase_failed_payloads(session, actor.team_id, [user_id, *drafts, *comparisons])
         audit.record(
             session, team_id=actor.team_id, actor=actor.user_id, action="person.forgotten", subject=user_id,
-            quote=quote_id, examples=examples, styles=len(parts), drafts=len(drafts), adapters=adapters,
-            documents=len(documents),
+            quote=quote_id, examples=examples, styles=styles, drafts=len(drafts), adapters=adapters,
+            documents=len(documents), preferences=preferences,
         )  # fmt: skip
         return Forgotten(
-            user_id=user_id, is_own=user_id == actor.user_id, examples=examples, styles=len(parts),
+            user_id=user_id, is_own=user_id == actor.user_id, examples=examples, styles=styles,
             drafts=len(drafts), adapter_names=tuple(adapters), documents=len(documents),
+            preferences=preferences,
         )  # fmt: skip
 
 
@@ -181,12 +189,14 @@ def _forget_in_style(
     """Everything of theirs in this style, and what follows from it."""
     with database.write() as session:
         style = lock_style(session, style_id)
-        found = _by_style(list_examples_of_person(session, actor.team_id, user_id)).get(style_id, [])
-        if not found:
+        theirs = _find_in_styles(session, actor.team_id, user_id).get(style_id)
+        if theirs is None:
             return
+        found = theirs.example_ids
         examples = lock_examples(session, found)
-        adapters = list_adapters_trained_on_any(session, found)
+        adapters = _taught_by(session, theirs)
         withdraw_in_any_state(session, examples, decided_by=actor.user_id)
+        drop_preferences(session, theirs.preference_ids)
         erase_withdrawn(session, examples)
         if adapters:
             owe_clean_retrain(session, style_id)
@@ -195,24 +205,44 @@ def _forget_in_style(
             stop_serving_tainted(session, style, actor=actor.user_id, why=why)
         audit.record(
             session, team_id=actor.team_id, actor=actor.user_id, action="examples.forgotten", subject=user_id,
-            quote=quote_id, style_id=style_id, examples=len(found), adapters=[adapter.name for adapter in adapters],
+            quote=quote_id, style_id=style_id, examples=len(found), preferences=len(theirs.preference_ids),
+            adapters=[adapter.name for adapter in adapters],
         )  # fmt: skip
 
 
-def _by_style(examples: list[Example]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for example in examples:
-        found[example.style_id].append(example.example_id)
+@dataclass(frozen=True, slots=True)
+class _Theirs:
+    """What of a person is in one style: ids."""
+
+    example_ids: list[str] = field(default_factory=list)
+    preference_ids: list[str] = field(default_factory=list)
+
+
+def _find_in_styles(session: Session, team_id: str, user_id: str) -> dict[str, _Theirs]:
+    found: dict[str, _Theirs] = defaultdict(_Theirs)
+    for example in list_examples_of_person(session, team_id, user_id):
+        found[example.style_id].example_ids.append(example.example_id)
+    for style_id, preference_ids in list_preferences_of_person(session, team_id, user_id).items():
+        found[style_id].preference_ids.extend(preference_ids)
     return dict(found)
 
 
-def _share(session: Session, style: Style, example_ids: list[str], *, is_own: bool) -> texts.Share:
+def _taught_by(session: Session, theirs: _Theirs) -> list[Adapter]:
+    """The published adapters that learnt from any of it."""
+    found = [
+        *list_adapters_trained_on_any(session, theirs.example_ids),
+        *list_adapters_preferring_any(session, theirs.preference_ids),
+    ]
+    return list({adapter.adapter_id: adapter for adapter in found}.values())
+
+
+def _share(session: Session, style: Style, theirs: _Theirs, *, is_own: bool) -> texts.Share:
     """A style of a private channel has no name for an admin who asks about somebody else."""
     is_shown = is_own or style.scope.channel_id is None
-    adapters = list_adapters_trained_on_any(session, example_ids)
+    adapters = _taught_by(session, theirs)
     return texts.Share(
         style_name=style.name if is_shown else "",
-        examples=len(example_ids),
+        examples=len(theirs.example_ids),
         adapters=len(adapters),
         adapter_names=tuple(adapter.name for adapter in adapters) if is_shown else (),
     )
@@ -242,6 +272,7 @@ def _find_done(session: Session, actor: Actor, user_id: str, quote_id: str) -> F
         return Forgotten(
             user_id=user_id, is_own=user_id == actor.user_id, examples=detail["examples"], styles=detail["styles"],
             drafts=detail["drafts"], adapter_names=tuple(detail["adapters"]), documents=detail.get("documents", 0),
+            preferences=detail.get("preferences", 0),
         )  # fmt: skip
     return None
 

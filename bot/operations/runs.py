@@ -392,10 +392,11 @@ def foresee(
 ) -> Quote:  # fmt: skip
     """What a run of this style would take now. Without a trainer's own speed, its last run's is used."""
     last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, kind=RunKind.TRAIN)
-    facts, receipt = recipe_facts(settings, style), last.receipt if last else None
+    lengths = list_approved_lengths(session, style.style_id, style.scope)
+    facts, receipt = recipe_facts(settings, style, examples=len(lengths)), last.receipt if last else None
     quote = make_quote(
         facts,
-        list_approved_lengths(session, style.style_id, style.scope),
+        lengths,
         len(style.instructions),
         Measured(
             trainer_tokens_per_second=trainer.tokens_per_second if trainer else None,

@@ -78,6 +78,7 @@ RUNGS = {
     "neighbours": sentence("*{style}* · `{rung}`: the labels of the examples most like the text"),
     "logistic": sentence("*{style}* · `{rung}`: a small classifier on the text's embedding"),
     "lora": sentence("*{style}* · `{rung}`: the tuned adapter"),
+    "lora_preferences": sentence("*{style}* · `{rung}`: the tuned adapter, with what was preferred"),
     "lora_retrieved": sentence("*{style}* · `{rung}`: the tuned adapter and the examples most like the request"),
     "full": sentence("*{style}* · `{rung}`: a model whose weights were all trained"),
 }

@@ -32,9 +32,15 @@ class Share:
     adapter_names: tuple[str, ...]
 
 
-def quote_lines(user_id: str, shares: Sequence[Share], drafts: int, documents: int = 0) -> list[str]:
+def quote_lines(
+    user_id: str, shares: Sequence[Share], drafts: int, documents: int = 0, preferences: int = 0
+) -> list[str]:
     """A paragraph each; `user_id` is empty for whoever asks about themselves."""
-    said = [_headline(user_id, sum(share.examples for share in shares), len(shares), drafts, documents)]
+    counted = _counted(
+        sum(share.examples for share in shares), sum(bool(share.examples) for share in shares), drafts, documents,
+        preferences,
+    )  # fmt: skip
+    said = [_headline(user_id, counted)]
     if shares:
         shown = [bullet(_share(share)) for share in shares[:SHOWN]]
         if len(shares) > SHOWN:
@@ -45,14 +51,13 @@ def quote_lines(user_id: str, shares: Sequence[Share], drafts: int, documents: i
     return said
 
 
-def _headline(user_id: str, examples: int, styles: int, drafts: int, documents: int) -> str:
-    counted = _counted(examples, styles, drafts, documents)
+def _headline(user_id: str, counted: str) -> str:
     if user_id:
         return say("*Forget {who}?* Of theirs there are {counted}.", who=f"<@{user_id}>", counted=counted)
     return say("*Forget what is yours?* There are {counted}.", counted=counted)
 
 
-def _counted(examples: int, styles: int, drafts: int, documents: int) -> str:
+def _counted(examples: int, styles: int, drafts: int, documents: int, preferences: int) -> str:
     counted = [
         say(
             "{examples} in {styles}",
@@ -61,6 +66,8 @@ def _counted(examples: int, styles: int, drafts: int, documents: int) -> str:
         ),
         say_count(drafts, "{count} draft", "{count} drafts"),
     ]
+    if preferences:
+        counted.append(say_count(preferences, "{count} opinion on a draft", "{count} opinions on drafts"))
     if documents:
         counted.append(say_count(documents, "{count} document", "{count} documents"))
     return all_of(counted)
@@ -104,8 +111,10 @@ def nothing_to_forget(user_id: str) -> str:
     return say("There is nothing of yours to forget: no example, no draft and no document.")
 
 
-def forgotten(user_id: str, examples: int, styles: int, drafts: int, adapters: int, documents: int = 0) -> str:
-    counted = _counted(examples, styles, drafts, documents)
+def forgotten(
+    user_id: str, examples: int, styles: int, drafts: int, adapters: int, documents: int = 0, preferences: int = 0
+) -> str:
+    counted = _counted(examples, styles, drafts, documents, preferences)
     if user_id:
         done = say("{who} is forgotten: {counted} were erased.", who=f"<@{user_id}>", counted=counted)
     else:

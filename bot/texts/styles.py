@@ -153,6 +153,7 @@ RUNGS = {
     "lora": sentence("Drafts with `{champion}`: a trained adapter."),
     "neighbours": sentence("Answers with `{champion}`: the labels of the examples most like the text."),
     "logistic": sentence("Answers with `{champion}`: a small classifier on the text's embedding."),
+    "lora_preferences": sentence("Drafts with `{champion}`: a trained adapter that also learnt from preferences."),
     "lora_retrieved": sentence("Drafts with `{champion}`: a trained adapter and retrieved examples."),
     "full": sentence("Drafts with `{champion}`: a model whose weights were all trained."),
 }

@@ -101,6 +101,22 @@ def quote_examples(quote: Quote) -> str:
     )
 
 
+def quote_recipe(quote: Quote) -> str:
+    """How it is trained; empty where the recipe is on the trainer's host alone."""
+    if quote.epochs is None or quote.rank is None or quote.learning_rate is None:
+        return ""
+    return say(
+        "*Recipe `{recipe}`*, for so many examples: {passes}, rank {rank}, learning rate {rate}.",
+        recipe=quote.recipe, passes=_passes(quote.epochs), rank=quote.rank, rate=f"{quote.learning_rate:g}",
+    )  # fmt: skip
+
+
+def _passes(epochs: float) -> str:
+    if epochs != int(epochs):
+        return say("{epochs:.1f} passes over the pairs", epochs=epochs)
+    return say_count(int(epochs), "{count} pass over the pairs", "{count} passes over the pairs")
+
+
 SPEEDS = {
     SpeedSource.TRAINER: sentence(
         "*About {time}*: {tokens} tokens at {speed:.0f} tokens a second (as this trainer measured itself), and "
@@ -129,8 +145,9 @@ def quote_time(quote: Quote, *, price_per_hour: float) -> str:
 
 QUOTE_MEASURED = sentence(
     "*Measured on the unseen pairs:* every rung (`zero_shot`, `few_shot`, `retrieved`, `lora`, `lora_retrieved`, "
-    "and `knowledge` where there are documents) in bits per byte, chrF, exact match and edit similarity. The adapter "
-    "becomes champion only if it is better beyond the noise; otherwise everything stays as it is, with the reason."
+    "`knowledge` where there are documents, `lora_preferences` where there are preferences) in bits per byte, chrF, "
+    "exact match and edit similarity. The adapter becomes champion only if it is better beyond the noise; otherwise "
+    "everything stays as it is, with the reason."
 )
 QUOTE_FULL = sentence(
     "*All weights* (`full`) are trained besides, where memory and disk of the trainer suffice; otherwise the result "
@@ -295,6 +312,15 @@ def receipt(values: Mapping[str, Any], quote: Mapping[str, Any] | None) -> str:
             say(
                 "Pairs: {learnt} learnt, {unseen} unseen",
                 learnt=int(values["train_pairs"]), unseen=int(values["unseen_pairs"]),
+            )
+        )  # fmt: skip
+    recipe = values.get("recipe") or {}
+    if recipe.get("rank"):
+        parts.append(
+            say(
+                "Recipe: {recipe} ({passes}, rank {rank}, learning rate {rate})",
+                recipe=str(recipe["name"]), passes=_passes(recipe["epochs"]), rank=int(recipe["rank"]),
+                rate=f"{recipe['learning_rate']:g}",
             )
         )  # fmt: skip
     if values.get("cost") is not None:

@@ -109,7 +109,7 @@ def test_every_text_of_theirs_is_gone_and_what_is_others_stays(database: Databas
         noors = leave_traces(session, style_id)
     assert len(set(rows_with(database, CANARY))) >= 7
     quote = quote_forgetting(database, MIA, MIA.user_id)
-    assert "4 examples in 1 style and 2 drafts" in quote.text
+    assert "4 examples in 1 style, 2 drafts, and 2 opinions on drafts" in quote.text
     assert quote.blocks is not None
     quote_id = quote.blocks[-1]["elements"][0]["value"]
 
@@ -117,7 +117,7 @@ def test_every_text_of_theirs_is_gone_and_what_is_others_stays(database: Databas
     again = confirm_forgetting(database, settings, MIA, quote_id)
 
     assert done == again
-    assert "4 examples in 1 style and 2 drafts were erased" in done.sentence
+    assert "4 examples in 1 style, 2 drafts, and 2 opinions on drafts were erased" in done.sentence
     assert rows_with(database, CANARY) == []
     with database.read() as session:
         assert session.get_one(Example, noors).completion == "Noor's own."

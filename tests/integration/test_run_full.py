@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from config.recipe_files import RECIPES_DIR
 from config.rungs import Rung
 from config.settings import Settings
 from db import runs
@@ -24,7 +25,6 @@ from tests.support.runs import Prepared, execute_here, make_base_model, prepare_
 from trainer import artifacts
 from trainer.artifacts import load_verify_key
 from trainer.full_files import fetch_full, is_full
-from trainer.recipe import RECIPES_DIR
 from trainer.run import FROZEN_AT
 
 pytestmark = pytest.mark.training

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.training
 
 T1 = Scope(team_id="T1")
 LABELS = ("billing", "bug", "wish")
-MEASURED = set(Rung) - {Rung.KNOWLEDGE, Rung.FULL}
+MEASURED = set(Rung) - {Rung.KNOWLEDGE, Rung.LORA_PREFERENCES, Rung.FULL}
 
 
 @pytest.fixture(scope="module")
