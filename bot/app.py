@@ -17,6 +17,7 @@ import structlog
 from slack_bolt import App
 
 from bot.drafting.embedding import Embedder
+from bot.drafting.judging import Judge
 from bot.drafting.measuring import Measurer
 from bot.drafting.model import ModelClient
 from bot.drafting.suggestions import Suggester, Wishes
@@ -126,6 +127,7 @@ def build_app(settings: Settings, routes: tuple[Route, ...] = ROUTES) -> Bot:
             Suggester(services),
             Embedder(services),
             Measurer(services),
+            *([Judge(services)] if settings.judge_url else []),
             RunWatcher(services),
             HomeKeeper(services),
             door,

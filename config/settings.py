@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import available_timezones
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EMBEDDED_BASE_MODEL = "embedded:smollm2-135m-instruct"
@@ -99,14 +99,21 @@ class Settings(BaseSettings):
     history_max_tokens: int = Field(1000, ge=0)
     draft_max_tokens: int = Field(256, gt=0)
 
-    #: A file for every prompt that goes to the model, as it was sent. Empty: none is kept. `huisstijl up` sets it for
-    #: the side panel of the local workspace's page.
+    #: A file for every prompt of a draft or a suggestion, as it was sent. Empty: none is kept. `huisstijl up` sets it
+    #: for the side panel of the local workspace's page.
     prompt_log: Path | None = None
 
     #: A blind trial of two candidates makes at most so many comparisons, each of them two drafts of one request.
     trial_comparisons: int = Field(150, ge=10, le=500)
     #: The share of a style's requests that is drafted twice while a trial runs.
     trial_share: float = Field(1.0, gt=0, le=1)
+
+    #: A model that grades drafts which people have decided about, so that its agreement with them is known: the base
+    #: URL of any server of OpenAI's protocol, and the model's name there. It decides nothing. Empty: none. It is
+    #: another machine: docs/in-use.md says what is sent there.
+    judge_url: str = ""
+    judge_model: str = ""
+    judge_api_key: SecretStr | None = None
 
     #: The recipe that runs use unless a style names another: a file in config/recipes, or a path.
     recipe: str = "auto"
@@ -145,6 +152,12 @@ class Settings(BaseSettings):
         if name not in available_timezones():
             raise ValueError(f"{name!r} is not a time zone; use an IANA name such as Europe/Amsterdam")
         return name
+
+    @model_validator(mode="after")
+    def _check_judge(self) -> Settings:
+        if bool(self.judge_url) != bool(self.judge_model):
+            raise ValueError("judge_url and judge_model go together: set both, or neither for no judge")
+        return self
 
     @property
     def resolved_database_url(self) -> str:

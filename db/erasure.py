@@ -20,6 +20,7 @@ from db.drafts import Draft
 from db.example_versions import ExampleVersion
 from db.examples import Example, ExampleStatus
 from db.inbox import InboxEvent, InboxStatus
+from db.judgements import Judgement
 from db.outbox import OutboxMessage, OutboxStatus
 from db.preferences import Preference
 from db.prequential import PrequentialScore
@@ -176,6 +177,7 @@ def erase_drafts_of_person(session: Session, team_id: str, user_id: str) -> list
             )
             .execution_options(synchronize_session=False)
         )  # fmt: skip
+        session.execute(delete(Judgement).where(Judgement.draft_id.in_(batch)))
     return ids
 
 

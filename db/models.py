@@ -11,6 +11,7 @@ from db import (
     forecasts,
     home_viewers,
     inbox,
+    judgements,
     knowledge,
     outbox,
     people,
@@ -33,6 +34,7 @@ metadata = Base.metadata
 
 __all__ = [
     "adapters", "audit", "base_changes", "datasets", "drafts", "example_versions", "examples", "forecasts",
-    "home_viewers", "inbox", "knowledge", "metadata", "outbox", "people", "preferences", "prequential", "promotions",
-    "ratings", "reviews", "runs", "scorecards", "set_aside_pairs", "styles", "teams", "trainers", "trials",
+    "home_viewers", "inbox", "judgements", "knowledge", "metadata", "outbox", "people", "preferences", "prequential",
+    "promotions", "ratings", "reviews", "runs", "scorecards", "set_aside_pairs", "styles", "teams", "trainers",
+    "trials",
 ]  # fmt: skip

@@ -87,6 +87,8 @@ class Ladder:
     efforts: str = ""
     #: What the champion foretold of newly approved examples, where too few pairs are unseen to judge by.
     prequential: str = ""
+    #: What a judge model says, and whether that counts; empty without one.
+    judge: str = ""
 
     @property
     def n(self) -> int:

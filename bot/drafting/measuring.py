@@ -35,6 +35,8 @@ WINDOW = timedelta(days=1)
 #: Of one style's examples in a day: an import of thousands does not keep the model server from drafting.
 MOST_A_DAY = 200
 SCORING_SECONDS = 60.0
+#: Nobody waits, so it looks for what another process embedded so many times less often than others look.
+POLLS = 30
 #: So many times a server may be slow with an example, or answer nonsense, before it is left out.
 MOST_TRIES = 3
 
@@ -52,7 +54,9 @@ class Measurer(Background):
     """One thread that has approved examples predicted."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__("measurer", bell=services.wakeups.measuring, poll_seconds=services.settings.poll_seconds)
+        super().__init__(
+            "measurer", bell=services.wakeups.measuring, poll_seconds=POLLS * services.settings.poll_seconds
+        )  # fmt: skip
         self._services = services
         #: Tries of examples that were not to be had so far.
         self._tries: Counter[str] = Counter()

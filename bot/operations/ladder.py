@@ -14,6 +14,7 @@ from bot.errors import NotMeasuredYet
 from bot.language import say_docstring, sentences
 from bot.operations.efforts import say_efforts
 from bot.operations.forecast import say_forecast
+from bot.operations.judging import say_judge
 from bot.operations.prequential import say_prequential
 from bot.operations.recipes import recipe_facts
 from bot.operations.styles import find_named_style
@@ -54,16 +55,19 @@ def list_ladders(database: Database, settings: Settings, style_name: str) -> lis
 
 
 def read_ladder(session: Session, settings: Settings, style: Style) -> Ladder:
-    """The ladder as the last finished run measured it. Raises NotMeasuredYet."""
+    """The ladder as the last finished run measured it, with what was measured in use since. Raises NotMeasuredYet."""
     ladder = find_ladder(session, settings, style)
     if ladder is None:
-        said = (say_docstring(NotMeasuredYet), say_prequential(session, style), say_efforts(session, style))
-        raise NotMeasuredYet(sentences(*said))
-    return ladder
+        known = (say_prequential(session, style), say_efforts(session, style), say_judge(session, settings, style))
+        raise NotMeasuredYet(sentences(say_docstring(NotMeasuredYet), *known))
+    return replace(
+        ladder, efforts=say_efforts(session, style), judge=say_judge(session, settings, style),
+        prequential="" if ladder.is_enough else say_prequential(session, style),
+    )  # fmt: skip
 
 
 def find_ladder(session: Session, settings: Settings, style: Style) -> Ladder | None:
-    """The same; None before any measurement."""
+    """As the last finished run measured it; None before any measurement."""
     run = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
     return find_ladder_of_run(session, settings, style, run) if run else None
 
@@ -95,10 +99,7 @@ def find_ladder_of_run(session: Session, settings: Settings, style: Style, run: 
         pairs_needed=recipe_facts(settings, style).min_pairs,
         because=texts.measured_because(run.cause.value if run.cause else "") if run.kind is RunKind.MEASURE else "",
         forecast=say_forecast(session, style, run),
-        efforts=say_efforts(session, style),
     )
-    if not ladder.is_enough:
-        ladder = replace(ladder, prequential=say_prequential(session, style))
     receipt = run.receipt or {}
     seconds, cost = float(receipt.get("total_seconds") or 0.0), float(receipt.get("cost") or 0.0)
     return replace(ladder, economy=read_economy(session, settings, style, ladder, run_seconds=seconds, run_cost=cost))

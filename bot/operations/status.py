@@ -9,6 +9,7 @@ from bot.domain.progress import read_figures
 from bot.domain.safe_text import clip, escape
 from bot.domain.values import Actor
 from bot.operations.efforts import say_efforts
+from bot.operations.judging import say_judge
 from bot.operations.ladder import adapter_name, find_ladder
 from bot.operations.prequential import say_prequential
 from bot.operations.runs import look_at_policy, trainer_silence_seconds
@@ -54,7 +55,7 @@ def get_status(
         lines.append(texts.status_examples({status.value: number for status, number in counts.items()}))
 
         said = say_prequential(session, style) if _has_too_few_unseen(session, settings, style) else ""
-        lines += [one for one in (said, say_efforts(session, style)) if one]
+        lines += [one for one in (said, say_efforts(session, style), say_judge(session, settings, style)) if one]
 
         active = find_active_run(session, style.style_id)
         if active is not None:

@@ -112,9 +112,9 @@ def drift_of_losses(style_name: str, alarm: Alarm) -> str:
     return say_count(
         alarm.n,
         "*{style}* meets something new: the last {count} approved example costs the champion {now:.3f} bits per byte; "
-        "what it was measured on, and what came after, cost {before:.3f}. The ladder is measured again.",
+        "what it was measured on, and what came after, cost {before:.3f}. A measurement of the ladder is due.",
         "*{style}* meets something new: the last {count} approved examples cost the champion {now:.3f} bits per byte "
-        "each; what it was measured on, and what came after, cost {before:.3f}. The ladder is measured again.",
+        "each; what it was measured on, and what came after, cost {before:.3f}. A measurement of the ladder is due.",
         style=style_name, now=alarm.now, before=alarm.before,
     )  # fmt: skip
 
@@ -123,11 +123,11 @@ def drift_of_labels(style_name: str, alarm: Alarm) -> str:
     return say_count(
         alarm.n,
         "*{style}* meets something new: the right label of the last {count} approved example costs the champion "
-        "{now:.2f} bits; of what it was measured on, and of what came after, {before:.2f}. The ladder is measured "
-        "again.",
+        "{now:.2f} bits; of what it was measured on, and of what came after, {before:.2f}. A measurement of "
+        "the ladder is due.",
         "*{style}* meets something new: the right labels of the last {count} approved examples cost the champion "
-        "{now:.2f} bits each; of what it was measured on, and of what came after, {before:.2f}. The ladder is measured "
-        "again.",
+        "{now:.2f} bits each; of what it was measured on, and of what came after, {before:.2f}. A measurement of "
+        "the ladder is due.",
         style=style_name, now=alarm.now, before=alarm.before,
     )  # fmt: skip
 
@@ -136,10 +136,10 @@ def drift_of_decisions(style_name: str, alarm: Alarm) -> str:
     return say_count(
         alarm.n,
         "People accept less of *{style}*: of the last {count} draft that somebody decided about they changed "
-        "{now:.0%}, of those before {before:.0%} (one that was turned down counts as changed altogether). The ladder "
-        "is measured again.",
+        "{now:.0%}, of those before {before:.0%} (one that was turned down counts as changed altogether). A "
+        "measurement of the ladder is due.",
         "People accept less of *{style}*: of the last {count} drafts that somebody decided about they changed "
-        "{now:.0%}, of those before {before:.0%} (one that was turned down counts as changed altogether). The ladder "
-        "is measured again.",
+        "{now:.0%}, of those before {before:.0%} (one that was turned down counts as changed altogether). A "
+        "measurement of the ladder is due.",
         style=style_name, now=alarm.now, before=alarm.before,
     )  # fmt: skip

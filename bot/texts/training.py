@@ -390,7 +390,8 @@ def ladder_says(ladder: Ladder) -> list[str]:
     says = [said for said in (ladder.because, ladder.verdict, ladder.forecast) if said]
     if not ladder.is_enough:
         says.append(sentences(not_enough_pairs(ladder), ladder.prequential))
-    used = [said for said in (forms_said([(one.name, one.form) for one in ladder.ranks]), ladder.efforts) if said]
+    forms = forms_said([(one.name, one.form) for one in ladder.ranks])
+    used = [said for said in (forms, ladder.efforts, ladder.judge) if said]
     return [*says, *used, *economy_says(ladder.economy)]
 
 

@@ -118,7 +118,7 @@ def test_examples_that_cost_the_champion_more_alarm_once_and_owe_one_measurement
     (message,) = alarms(database, style)
     assert message.arguments["channel_id"] == "C_HOME"
     assert message.arguments["text"].startswith("*support* meets something new: the last ")
-    assert "The ladder is measured again." in message.arguments["text"]
+    assert "A measurement of the ladder is due." in message.arguments["text"]
     with database.read() as session:
         run = session.get_one(Run, run_id)
         assert (run.kind, run.cause) == (RunKind.MEASURE, RunCause.DRIFT), "also where training is by hand only"

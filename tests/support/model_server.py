@@ -302,7 +302,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send("data: {this is not JSON\n\n")
             self._end()
         elif not body.get("stream"):
-            self._answer(200, self._choose(body, answer))
+            self._answer(200, self._choose(body, answer) if "structured_outputs" in body else _whole(body, answer))
         else:
             self._stream(body, answer)
 
@@ -408,6 +408,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+
+def _whole(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
+    """The answer in one piece."""
+    message = {"role": "assistant", "content": answer.text or ""}
+    return {
+        "id": "chatcmpl-scripted", "object": "chat.completion", "created": 0, "model": body["model"],
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+    }  # fmt: skip
 
 
 def _split(text: str, chunks: int | Sequence[str] | None) -> Iterator[str]:
