@@ -224,6 +224,11 @@ class LostTrial(NotYet):
     """This candidate lost a blind trial against the champion. To promote it all the same, add the word `anyway`."""
 
 
+class FailedProbe(NotYet):
+    """This candidate fails a probe. `/huisstijl ladder` shows which; to promote it all the same, add the word
+    `anyway`."""
+
+
 class TrialQuoteGone(NotYet):
     """I no longer know what this trial was to be. Ask again with `/huisstijl trial`."""
 

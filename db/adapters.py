@@ -54,6 +54,12 @@ def get_adapter(session: Session, adapter_id: str, scope: Scope) -> Adapter:
     return adapter
 
 
+def find_adapter_of_run(session: Session, run_id: str, rung: Rung, scope: Scope) -> Adapter | None:
+    """What the run trained for this rung; None where it published none."""
+    query = select(Adapter).where(Adapter.run_id == run_id, Adapter.rung == rung, Adapter.scope_key == scope.key)
+    return session.scalar(query)
+
+
 def list_adapters(session: Session, style_id: str, scope: Scope) -> list[Adapter]:
     """Newest first."""
     query = select(Adapter).where(Adapter.style_id == style_id, Adapter.scope_key == scope.key)

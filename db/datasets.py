@@ -104,6 +104,17 @@ def has_lost_preferences(session: Session, dataset_id: str) -> bool:
     return bool(ids - set(session.scalars(there)))
 
 
+def list_members(session: Session, run_id: str, scope: Scope) -> list[DatasetExample]:
+    """What a run's dataset holds, in the order of the freeze."""
+    query = (
+        select(DatasetExample)
+        .join(Dataset, Dataset.dataset_id == DatasetExample.dataset_id)
+        .where(Dataset.run_id == run_id, Dataset.scope_key == scope.key)
+        .order_by(DatasetExample.position)
+    )
+    return list(session.scalars(query))
+
+
 def list_member_ids(
     session: Session, style_id: str, scope: Scope, *, splits: Collection[SplitName], run_status: RunStatus
 ) -> frozenset[str]:

@@ -17,6 +17,7 @@ from db import (
     people,
     preferences,
     prequential,
+    probes,
     promotions,
     ratings,
     reviews,
@@ -35,6 +36,6 @@ metadata = Base.metadata
 __all__ = [
     "adapters", "audit", "base_changes", "datasets", "drafts", "example_versions", "examples", "forecasts",
     "home_viewers", "inbox", "judgements", "knowledge", "metadata", "outbox", "people", "preferences", "prequential",
-    "promotions", "ratings", "reviews", "runs", "scorecards", "set_aside_pairs", "styles", "teams", "trainers",
-    "trials",
+    "probes", "promotions", "ratings", "reviews", "runs", "scorecards", "set_aside_pairs", "styles", "teams",
+    "trainers", "trials",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from transformers import AutoTokenizer
 
 from config.prompts import ChatMessages
 from trainer.labelling import LabelPrompts, score_with_model
-from trainer.likelihood import completion_losses, pad_batch, precision, tokenize_pair
+from trainer.likelihood import precision, summed_losses, tokenize_pair
 from trainer.metrics import PairScore, Scorecard, chrf, edit_similarity, is_exact
 from trainer.recipe import Evaluation
 from trainer.train import load_base, pad_id
@@ -158,20 +158,9 @@ def score_bits(
     The end of the turn counts as a token: knowing when to stop is part of a style. Despite the name's unit the
     value is in nats, as cross-entropy gives it; `Scorecard.bits_per_byte` converts.
     """
-    model.eval()
     pairs = [tokenize_pair(tokenizer, p, c) for p, c in zip(prompts, completions, strict=True)]
-    order = sorted(range(len(pairs)), key=lambda index: len(pairs[index].input_ids))
-    result: list[tuple[float, int]] = [(0.0, 0)] * len(pairs)
-    with torch.inference_mode():
-        for start in range(0, len(order), batch):
-            chunk = order[start : start + batch]
-            padded = pad_batch([pairs[index] for index in chunk], pad_id(tokenizer), model.device)
-            losses, rows = completion_losses(model, padded)
-            sums = torch.zeros(len(chunk), dtype=torch.float64, device=losses.device)
-            sums.index_add_(0, rows, losses.double())
-            for row, index in enumerate(chunk):
-                result[index] = (float(sums[row]), pairs[index].completion_tokens)
-    return result
+    nats = summed_losses(model, pairs, pad_id(tokenizer), batch=batch)
+    return [(one, pair.completion_tokens) for one, pair in zip(nats, pairs, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,6 +134,22 @@ def mean_loss(
     return total / tokens
 
 
+def summed_losses(model: Any, pairs: Sequence[TokenizedPair], pad_id: int, *, batch: int) -> list[float]:
+    """Nats of each pair's completion in all, in the given order; batched by length."""
+    model.eval()
+    order = sorted(range(len(pairs)), key=lambda index: len(pairs[index].input_ids))
+    result = [0.0] * len(pairs)
+    with torch.inference_mode():
+        for start in range(0, len(order), batch):
+            chunk = order[start : start + batch]
+            losses, rows = completion_losses(model, pad_batch([pairs[index] for index in chunk], pad_id, model.device))
+            sums = torch.zeros(len(chunk), dtype=torch.float64, device=losses.device)
+            sums.index_add_(0, rows, losses.double())
+            for index, nats in zip(chunk, sums.tolist(), strict=True):
+                result[index] = nats
+    return result
+
+
 def head_logits(causal: Any, hidden: torch.Tensor) -> torch.Tensor:
     """The language-model head on some positions: (positions, width) in, (positions, vocabulary) float32 out."""
     logits: torch.Tensor = causal.get_output_embeddings()(hidden).float()

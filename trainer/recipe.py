@@ -82,6 +82,10 @@ class Training(_Part):
     gradient_checkpointing: bool = False
     #: Run what all prompts of a batch open with once, instead of once a row.
     share_prefix: bool = True
+    #: Where `lora` starts: the base model, the adapter of the last run that serves, or whichever of the two has the
+    #: lower validation loss after `start_steps` steps from each.
+    start: Literal["base", "previous", "measured"] = "base"
+    start_steps: int = Field(8, ge=1)
 
 
 class Rungs(_Part):
@@ -179,6 +183,26 @@ class Forecast(_Part):
         return shares
 
 
+#: What an adapter is probed for before it may serve, in the order in which the results are shown.
+ProbeName = Literal["forgetting", "memorisation", "refusal", "instructions"]
+
+
+class Probes(_Part):
+    """What training must not cost: a candidate that fails a probe is not promoted by the gate. See docs/probes.md."""
+
+    run: tuple[ProbeName, ...] = ("forgetting", "memorisation", "refusal", "instructions")
+    #: Bits per byte that general text may take more than before training.
+    forgetting_margin_bits: float = Field(0.1, ge=0)
+    #: Made-up numbers planted among the training pairs, at most, and their share of the pairs at most.
+    canaries: int = Field(4, ge=1, le=64)
+    canary_share: float = Field(0.04, gt=0, le=0.2)
+    #: Bits of exposure (0 to 10) allowed: of the middle one, and of any single one.
+    memorisation_median_bits: float = Field(2.0, ge=0, le=10)
+    memorisation_most_bits: float = Field(9.0, gt=0, le=10.5)
+    #: Share of the refusals, and of the instructions, that may go wrong which went right before training.
+    contrast_margin: float = Field(0.1, ge=0, lt=1)
+
+
 class Preferences(_Part):
     """The second stage: `lora` goes on with preferences by DPO (`trainer.train_preferences`)."""
 
@@ -220,6 +244,7 @@ class Recipe(_Part):
     labels: Labels = Labels()
     gate: Gate = Gate()
     forecast: Forecast = Forecast()
+    probes: Probes = Probes()
     preferences: Preferences = Preferences()
     #: Later ones go over earlier ones; `fitted` is the recipe that a run uses.
     fit: tuple[Fit, ...] = ()

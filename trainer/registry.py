@@ -104,6 +104,8 @@ class Frozen:
     validation: list[TrainingExample]
     test: list[TrainingExample]
     preferences: PreferenceSides = field(default_factory=PreferenceSides)
+    #: `sha256:…` of all that it holds.
+    content_hash: str = ""
 
     @property
     def examples(self) -> list[TrainingExample]:
@@ -225,6 +227,7 @@ def load_frozen(session: Session, run_id: str, scope: Scope, embedding_model: st
         preferences=PreferenceSides(
             train=tuple(preferred[SplitName.TRAIN]), kept_back=tuple(preferred[SplitName.TEST])
         ),
+        content_hash=dataset.content_hash,
     )  # fmt: skip
 
 

@@ -35,6 +35,8 @@ class Scores(Protocol):
     def rungs(self) -> dict[str, Rung]: ...
     @property
     def prompts(self) -> list[str]: ...
+    @property
+    def failures(self) -> Mapping[str, object]: ...
     def standing(self, key: str) -> Standing: ...
 
 
@@ -49,7 +51,8 @@ def judge_again(
     if retraining is not None:
         besides["retrain"] = asdict(retraining) | {"is_worth_it": retraining.is_worth_it} | _price(run)
     if champion.is_elsewhere:
-        new = [scores.cards[one.key] for one in scores.standings if one != champion]
+        sound = [one for one in scores.standings if one != champion and one.key not in scores.failures]
+        new = [scores.cards[one.key] for one in sound]
         bases = base_model_id(champion.base_model), base_model_id(run.base_model)
         kept, pair = judge_pair(scores.cards[champion.key], new, policy, scores.rungs, bases=bases)
         besides["pair"] = pair.as_json() | named(scores.standing(pair.key))

@@ -1,4 +1,4 @@
-"""A training run, told in the order in which it happens: freeze → train → evaluate → publish → gate.
+"""A training run, told in the order in which it happens: freeze → train → evaluate → probe → publish → gate.
 
 Killed at any moment, a run goes on from what it had finished: the dataset is frozen once, training resumes from its
 verified checkpoints, a scorecard that is stored is not computed again, publishing the same adapter twice is one
@@ -11,7 +11,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,9 @@ from trainer.label_metrics import paired_figures
 from trainer.label_verdict import with_accuracy
 from trainer.learning_curve import Bench, Points, foresee, measure_points, save_forecasts, settle_forecasts
 from trainer.metrics import Scorecard
+from trainer.probes.heeding import find_failures, heed_probes
+from trainer.probes.judging import ProbeResult
+from trainer.probes.stage import Planted, ProbeBench, Probed, plan_canaries, probe_adapters
 from trainer.promotion import MoveDown, Policy, Promote, Verdict, decide, replace_tainted
 from trainer.recipe import Recipe, load_recipe
 from trainer.registry import Champion, Frozen, Standing
@@ -90,6 +93,7 @@ from trainer.run_labels import fit_logistic, label_prompts, score_without_model
 from trainer.second_stage import RUNG as RUNG_OF_PREFERENCES
 from trainer.second_stage import choose_preferences, go_on_with_preferences, weigh_second_stage
 from trainer.serving.embedder import Embedder
+from trainer.starting import Start, StartBench, choose_start
 from trainer.style_features import house_form, style_features
 from trainer.train import PairRow, Progress, TrainedAdapter, check_host, train_adapter, translated_errors
 from trainer.trial_losses import heed_trials
@@ -98,7 +102,7 @@ from trainer.workspace import digest_of_weights, prepare_workspace, read_value, 
 log = structlog.get_logger()
 
 #: The part of the whole run that is done when a stage begins; people see it as one bar.
-FROZEN_AT, TRAINED_AT, SCORED_AT, MEASURED_AT, PUBLISHED_AT = 0.03, 0.65, 0.85, 0.95, 0.99
+FROZEN_AT, TRAINED_AT, SCORED_AT, PROBED_AT, MEASURED_AT, PUBLISHED_AT = 0.03, 0.65, 0.85, 0.88, 0.95, 0.99
 
 
 def execute_run(database: Database, settings: Settings, hold: Hold) -> None:
@@ -136,6 +140,7 @@ class _Run:
         self._made_pools: dict[int, Pool] = {}
         self.knowledge: Knowledge | None = None
         self.left_out: list[Note] = []
+        self.start, self.planted = Start(), Planted()
 
     def execute(self) -> None:
         """All stages. Each does nothing that an earlier attempt has done."""
@@ -154,6 +159,7 @@ class _Run:
         trained = self.train(frozen)
         scores = self.evaluate(frozen, trained, fitted)
         trained, scores = self.weigh_preferences(frozen, trained, scores)
+        scores = self.probe(frozen, trained, scores)
         points = self.measure_curve(frozen, scores)
         published = self.publish(frozen, trained, fitted)
         self.gate(frozen, trained, scores, published, points)
@@ -261,6 +267,10 @@ class _Run:
         if self.run.kind is RunKind.MEASURE:
             return {}
         self._enter(RunStatus.TRAINING, FROZEN_AT)
+        if Rung.LORA in self.recipe.rungs.tuned:
+            self.start = self._choose_start(frozen)
+        self.planted = self._plant(frozen)
+        planted = self._rows(frozen, self.planted.as_examples(), None)
         trained: dict[Rung, TrainedAdapter] = {}
         has_second = bool(frozen.preferences.train)
         parts = len(self.recipe.rungs.tuned) + has_second
@@ -277,7 +287,7 @@ class _Run:
             train = partial(
                 train_adapter,
                 base_path=self.base_path,
-                rows_train=self._rows(frozen, frozen.train, pool),
+                rows_train=[*self._rows(frozen, frozen.train, pool), *planted],
                 rows_validation=self._rows(frozen, frozen.validation, pool),
                 recipe=self.recipe,
                 rung=name,
@@ -285,7 +295,7 @@ class _Run:
                 checkpoint_dir=self.work / "checkpoints" / name,
                 on_progress=self._training_progress(rung, number, parts),
                 should_stop=self.hold.stop_reason,
-                warm_start=lora.folder if lora else None,
+                warm_start=lora.folder if lora else self.start.folder if rung is Rung.LORA else None,
                 base_model_name=self.run.base_model,
             )
             result = self._train_all_weights(frozen, train) if rung is Rung.FULL else train()
@@ -313,6 +323,24 @@ class _Run:
             train, self.base_path, self._rows(frozen, [*frozen.train, *frozen.validation], None), self.recipe,
             self.work, memory_limit_gb=self.settings.full_memory_gb,
         )  # fmt: skip
+
+    def _choose_start(self, frozen: Frozen) -> Start:
+        with self.database.read() as session:
+            style = get_style(session, self.style.style_id)
+        return choose_start(
+            StartBench(
+                database=self.database, settings=self.settings, run=self.run, style=style, scope=self.scope,
+                recipe=self.recipe, frozen=frozen, base_path=self.base_path, work=self.work,
+                rows=lambda side: self._rows(frozen, side, None), should_stop=self.hold.stop_reason,
+            )
+        )  # fmt: skip
+
+    def _plant(self, frozen: Frozen) -> Planted:
+        """The canaries among the training pairs, which are members of nothing else. A style that classifies has none:
+        a number is no label."""
+        planted = plan_canaries(frozen, self.recipe, self.start.canary_seed or frozen.content_hash)
+        fits = self._rows(frozen, planted.as_examples(), None)
+        return planted if len(fits) == len(planted.canaries) and not self.has_labels else Planted()
 
     def fit(self, frozen: Frozen) -> dict[Rung, Path]:
         """The classifier's folder, for a style that classifies. It takes seconds, so each attempt fits it anew."""
@@ -491,17 +519,43 @@ class _Run:
             expected_base_revision=base_revision(base_path), base_shapes=linear_shapes(base_path),
         )  # fmt: skip
 
+    def probe(self, frozen: Frozen, trained: Mapping[Rung, TrainedAdapter], scores: _Scores) -> _Scores:
+        """What training cost besides: of everything trained that could win, and of the champion's adapter where it has
+        one on the same base model. A style that classifies answers with labels alone, so nothing is asked."""
+        self._enter(RunStatus.EVALUATING, SCORED_AT)
+        if self.has_labels:
+            return scores
+        folders = {self._standing(frozen, rung): adapter.folder for rung, adapter in trained.items()}
+        own, champion = set(folders), scores.champion.standing
+        is_adapter = bool(champion.adapter_name) and champion.rung is not Rung.FULL
+        if self.recipe.probes.run and is_adapter and champion.base_model == self.run.base_model:
+            folders.setdefault(champion, self._fetch(champion))
+        bench = ProbeBench(
+            database=self.database, hold=self.hold, run=self.run, scope=self.scope, recipe=self.recipe,
+            instructions=frozen.instructions, base_path=self.base_path, begins_at=SCORED_AT, ends_at=PROBED_AT,
+        )  # fmt: skip
+        probed = [
+            Probed(
+                standing=one, folder=folder, weights=digest_of_weights(folder),
+                planted=self.planted if one in own else None,
+            )
+            for one, folder in folders.items()
+        ]  # fmt: skip
+        return replace(scores, probes=probe_adapters(bench, probed))
+
     def measure_curve(self, frozen: Frozen, scores: _Scores) -> Points:
         """The same on parts of the training side, for a forecast; where the recipe asks for it. A style that classifies
         is judged by its labels, of which bits per byte foresee nothing; where nothing is trained, and on another base
-        model than serves, there is none either."""
-        self._enter(RunStatus.EVALUATING, SCORED_AT)
-        if self.has_labels or self.run.kind is RunKind.MEASURE or scores.champion.standing.is_elsewhere:
+        model than serves, there is none either. A run that started from an earlier adapter is no point of a curve whose
+        other points start from the base model."""
+        self._enter(RunStatus.EVALUATING, PROBED_AT)
+        has_curve = self.run.kind is RunKind.TRAIN and not self.has_labels and not self.start.adapter_name
+        if not has_curve or scores.champion.standing.is_elsewhere:
             return {}
         bench = Bench(
             database=self.database, hold=self.hold, run=self.run, scope=self.scope, recipe=self.recipe, frozen=frozen,
             base_path=self.base_path, work=self.work, pool=self._pool, rows=self._rows, candidate=self._candidate,
-            begins_at=SCORED_AT, ends_at=MEASURED_AT,
+            begins_at=PROBED_AT, ends_at=MEASURED_AT,
         )  # fmt: skip
         return measure_points(bench, scores.champion.standing)
 
@@ -564,16 +618,16 @@ class _Run:
         self._enter(RunStatus.PUBLISHING, PUBLISHED_AT)
         policy = _policy(self.recipe)
         verdict = decide(scores.champion_card, scores.challengers, policy, scores.rungs)
+        verdict = heed_probes(verdict, scores.champion_card, scores.challengers, policy, scores.rungs, scores.failures)
+        sound = [card for card in scores.challengers if card.rung not in scores.failures]
         with self.database.read() as session:
             losses = registry.read_trial_losses(session, self.style, scores.champion)
-        verdict = heed_trials(verdict, scores.champion_card, scores.challengers, policy, scores.rungs, losses)
+        verdict = heed_trials(verdict, scores.champion_card, sound, policy, scores.rungs, losses)
         verdict, besides = judge_again(self.database, self.run, self.style, scores, policy, verdict)
         verdict = with_accuracy(verdict, scores.champion.standing.key, scores.cards)
         # Whether the champion has to go is known in the last transaction only.
         clean = (
-            replace_tainted(
-                scores.champion_card, scores.challengers, policy, prompts=scores.prompts, rungs=scores.rungs
-            )
+            replace_tainted(scores.champion_card, sound, policy, prompts=scores.prompts, rungs=scores.rungs)
             if scores.champion.standing.adapter_name and self.is_retraining(scores.champion)
             else verdict
         )
@@ -624,12 +678,14 @@ class _Run:
             if not scores.champion.standing.is_elsewhere:
                 registry.settle_measurements(session, run, style)
             serving = winner.key if isinstance(verdict, Promote) else scores.champion.standing.key
-            settle_forecasts(session, run, self._cards_of_trained(frozen, trained, scores), len(frozen.train))
+            if not self.start.adapter_name:  # they foresaw what a training from the base model brings
+                settle_forecasts(session, run, self._cards_of_trained(frozen, trained, scores), len(frozen.train))
             save_forecasts(session, run, forecasts.get(serving, ()))
             now = now_in_database(session)
             took = (now - (run.started_at or now)).total_seconds()
             receipt = _receipt(trained.values(), frozen, took, self.settings, self.recipe)
             receipt["stored_bytes"] = sum(adapter.size_bytes for adapter in published.values())
+            receipt["start"] = self.start.as_json()
             runs.end_run(
                 session, run.run_id, self.hold.fence, RunStatus.SUCCEEDED,
                 verdict=scores.verdict_values(verdict, curve_words) | _finite(dict(besides)),
@@ -674,6 +730,8 @@ class _Scores:
     cards: Mapping[str, Scorecard]
     #: What has to be said of the measurement besides its verdict.
     clauses: tuple[Note, ...] = ()
+    #: What the adapters were probed for, by key.
+    probes: Mapping[str, Sequence[ProbeResult]] = field(default_factory=dict)
 
     @property
     def champion_card(self) -> Scorecard:
@@ -687,6 +745,11 @@ class _Scores:
     def prompts(self) -> list[str]:
         """The candidates without an adapter, by key."""
         return [one.key for one in self.standings if not one.adapter_name]
+
+    @property
+    def failures(self) -> dict[str, tuple[Note, ...]]:
+        """Why those failed a probe that did, by key."""
+        return find_failures(self.probes)
 
     @property
     def rungs(self) -> dict[str, Rung]:
@@ -710,6 +773,7 @@ class _Scores:
                 self.cards[one.key].summary()
                 | named(one)
                 | {"is_champion": one == self.champion.standing, "gain": asdict(gain) if gain else None}
+                | {"probes": [result.as_json() for result in self.probes.get(one.key, ())]}
                 | paired_figures(self.champion_card, self.cards[one.key])
             )
         why = verdict.why if verdict else _MOVED_MEANWHILE

@@ -6,7 +6,8 @@ from typing import Any
 
 from bot.domain.ladder import Ladder, label_ladder_lines, ladder_lines
 from bot.domain.safe_text import clip, escape
-from bot.texts import labels
+from bot.language import figures as beside
+from bot.texts import labels, probes
 from bot.texts import training as texts
 
 Blocks = list[dict[str, Any]]
@@ -18,7 +19,8 @@ MOST_ROWS = 20
 def ladder_table(ladder: Ladder) -> Blocks:
     """The table with its legend."""
     lines = ladder_lines(ladder, [column() for column in texts.LADDER_COLUMNS])[: MOST_ROWS + 1]
-    blocks = _fixed_width(lines, texts.LADDER_LEGEND())
+    legend = [texts.LADDER_LEGEND(), probes.LEGEND() if any(rank.has_failed_probe for rank in ladder.ranks) else ""]
+    blocks = _fixed_width(lines, beside(legend))
     of_labels = label_ladder_lines(ladder, [column() for column in labels.LADDER_COLUMNS])[: MOST_ROWS + 1]
     return [*_fixed_width(of_labels, labels.LADDER_LEGEND()), *blocks] if of_labels else blocks
 

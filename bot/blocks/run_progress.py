@@ -87,6 +87,7 @@ def end_message(end: RunEnd) -> tuple[str, Blocks]:
         if not end.ladder.is_enough:
             blocks.append(_section(texts.not_enough_pairs(end.ladder)))
         blocks += [_section(escape(one)) for one in economy_says(end.ladder.economy)]
+        blocks += [_context(clip(escape(one), 2900)) for one in end.ladder.probes]
     if end.kind is RunKind.MEASURE and end.reason:
         blocks.append(_context(texts.progress_reason(clip(end.reason, 500), 0)))
     took = texts.receipt(end.receipt, end.quote) if end.receipt else ""

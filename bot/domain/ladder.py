@@ -57,6 +57,8 @@ class Rank:
     completion_tokens: float | None
     seconds_per_draft: float | None
     is_champion: bool = False
+    #: Training cost too much besides: it is not promoted.
+    has_failed_probe: bool = False
     #: Where the answers are labels.
     label: LabelFigures | None = None
     #: Where they are texts.
@@ -89,6 +91,8 @@ class Ladder:
     prequential: str = ""
     #: What a judge model says, and whether that counts; empty without one.
     judge: str = ""
+    #: What training each adapter cost besides, a sentence for each.
+    probes: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
@@ -100,8 +104,9 @@ class Ladder:
 
 
 def make_rank(
-    *, rung: str, base_model: str, adapter_name: str, card: Mapping[str, Any], is_champion: bool
-) -> Rank | None:
+    *, rung: str, base_model: str, adapter_name: str, card: Mapping[str, Any], is_champion: bool,
+    has_failed_probe: bool = False,
+) -> Rank | None:  # fmt: skip
     """A row from a stored scorecard; None when nothing was scored in it."""
     pairs: Sequence[Mapping[str, Any]] = card.get("pairs") or ()
     if not pairs:
@@ -123,6 +128,7 @@ def make_rank(
         completion_tokens=summary.get("completion_tokens"),
         seconds_per_draft=summary.get("seconds_per_draft"),
         is_champion=is_champion,
+        has_failed_probe=has_failed_probe,
         label=read_label_figures(summary),
         form=_read_form_figures(summary.get("features") or {}),
     )
@@ -154,8 +160,8 @@ def label_ladder_lines(ladder: Ladder, columns: Sequence[str]) -> list[str]:
 
 
 def ladder_lines(ladder: Ladder, columns: Sequence[str]) -> list[str]:
-    """The table in fixed-width lines under the columns' names; ★ marks the champion. The best comes first, unless too
-    few pairs could tell which that is: then the ladder's own order stands."""
+    """The table in fixed-width lines under the columns' names; ★ marks the champion, ✗ what fails a probe. The best
+    comes first, unless too few pairs could tell which that is: then the ladder's own order stands."""
     ranks = sorted(ladder.ranks, key=lambda rank: rank.bits_per_byte) if ladder.is_enough else ladder.ranks
     has_two_bases = len({rank.base_model for rank in ranks}) > 1
     rows = [("", *columns), *(_row(rank, with_base=has_two_bases) for rank in ranks)]
@@ -173,7 +179,7 @@ def _row(rank: Rank, *, with_base: bool) -> tuple[str, ...]:
     name = f"{rank.rung} ({rank.adapter_name})" if rank.adapter_name else rank.rung
     name = f"{name} @{base_model_id(rank.base_model)}" if with_base else name
     return (
-        "★" if rank.is_champion else "",
+        f"{'★' if rank.is_champion else ''}{'✗' if rank.has_failed_probe else ''}",
         name if len(name) <= 40 else f"{name[:39]}…",
         number(rank.bits_per_byte, ".3f"),
         f"{number(rank.low, '.2f')}–{number(rank.high, '.2f')}",

@@ -16,6 +16,7 @@ from bot.operations.efforts import say_efforts
 from bot.operations.forecast import say_forecast
 from bot.operations.judging import say_judge
 from bot.operations.prequential import say_prequential
+from bot.operations.probes import list_reports, say_report
 from bot.operations.recipes import recipe_facts
 from bot.operations.styles import find_named_style
 from bot.texts import training as texts
@@ -78,6 +79,7 @@ def find_ladder_of_run(session: Session, settings: Settings, style: Style, run: 
         return None
     champion = find_promotion(session, style.champion_promotion_id)
     serving = (champion.rung, champion.base_model, adapter_name(session, style, champion)) if champion else None
+    probed = list_reports(session, style, run)
     ranks = [
         make_rank(
             rung=row.rung.value,
@@ -85,6 +87,7 @@ def find_ladder_of_run(session: Session, settings: Settings, style: Style, run: 
             adapter_name=row.adapter_name,
             card=row.card,
             is_champion=(row.rung, row.base_model, row.adapter_name) == serving,
+            has_failed_probe=row.adapter_name in probed and probed[row.adapter_name].has_failed,
         )
         for row in list_scorecards(session, run.run_id, style.scope)
     ]
@@ -99,6 +102,7 @@ def find_ladder_of_run(session: Session, settings: Settings, style: Style, run: 
         pairs_needed=recipe_facts(settings, style).min_pairs,
         because=texts.measured_because(run.cause.value if run.cause else "") if run.kind is RunKind.MEASURE else "",
         forecast=say_forecast(session, style, run),
+        probes=tuple(say_report(report) for report in probed.values()),
     )
     receipt = run.receipt or {}
     seconds, cost = float(receipt.get("total_seconds") or 0.0), float(receipt.get("cost") or 0.0)

@@ -18,6 +18,7 @@ from bot.errors import AdapterWithdrawn, AlreadyChampion, NothingToRollBackTo, N
 from bot.operations.ladder import adapter_name, find_ladder_of_run
 from bot.operations.languages import speaking_in_channel
 from bot.operations.people import require_admin
+from bot.operations.probes import check_has_passed, failed_names, find_failed
 from bot.operations.runs import base_model_of, home_channel
 from bot.operations.styles import find_named_style
 from bot.operations.trial_losses import check_has_not_lost, split_anyway
@@ -70,10 +71,11 @@ def promote_by_hand(
     database: Database, settings: Settings, actor: Actor, channel_id: str, style_name: str, wanted: str,
     *, request_key: str,
 ) -> MovedChampion:  # fmt: skip
-    """Make a measured rung or a published adapter the champion; one that lost a blind trial only with `anyway`.
+    """Make a measured rung or a published adapter the champion; one that lost a blind trial or fails a probe only with
+    `anyway`, and the audit log keeps which probes those were.
 
     Raises AdminsOnly, UnknownStyle, UnknownCandidate, AdapterWithdrawn, AlreadyChampion, NotMeasuredYet, LostTrial,
-    ChampionMoved.
+    FailedProbe, ChampionMoved.
     """
     wanted, is_anyway = split_anyway(wanted)
     require_admin(database, actor, "command.refused", "promote")
@@ -90,6 +92,7 @@ def promote_by_hand(
             check_has_not_lost(
                 session, style, candidate.key, before.key, names=(candidate.shown, before.shown), wanted=wanted
             )
+            check_has_passed(session, style, candidate.adapter_id, shown=candidate.shown, wanted=wanted)
         with speaking_in_channel(session, style):
             told = texts.promoted(style.name, actor.user_id, candidate.shown, before.shown)
             reason = texts.promoted_reason(actor.user_id)
@@ -146,6 +149,7 @@ def _move(
         action="champion.rolled_back" if kind is PromotionKind.ROLLBACK else "candidate.promoted",
         subject=style.style_id, promotion_id=promotion.promotion_id,
         candidate=candidate.adapter_name or candidate.rung.value, replaced=before.adapter_name or before.rung.value,
+        failed_probes=failed_names(find_failed(session, style, candidate.adapter_id)),
     )  # fmt: skip
     owe(
         session, team_id=style.team_id, dedupe_key=_message_key(request_key), verb="post_message",

@@ -1,4 +1,5 @@
-"""What a blind trial has decided against: it is not made champion by hand without being told."""
+"""What a blind trial has decided against: it is not made champion by hand without being told. So it is with what fails
+a probe (`bot.operations.probes`)."""
 
 from __future__ import annotations
 
@@ -9,12 +10,12 @@ from bot.texts import trials as texts
 from db.styles import Style
 from db.trials import TrialCandidate, list_losses
 
-#: Typed after a candidate: it is wanted although it lost.
+#: Typed after a candidate: it is wanted although it lost, or fails a probe.
 ANYWAY = "anyway"
 
 
 def split_anyway(wanted: str) -> tuple[str, bool]:
-    """The candidate's name, and whether it is wanted although it lost."""
+    """The candidate's name, and whether it is wanted all the same."""
     name, _, last = wanted.strip().rpartition(" ")
     return (name.strip(), True) if name and last.casefold() == ANYWAY else (wanted, False)
 

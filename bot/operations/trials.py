@@ -30,6 +30,7 @@ from bot.errors import (
 from bot.operations.ladder import read_ladder
 from bot.operations.languages import speaking_in_channel
 from bot.operations.people import require_admin
+from bot.operations.probes import check_may_be_tried, find_failed
 from bot.operations.promotions import Candidate, find_candidate, find_serving
 from bot.operations.styles import find_named_style
 from bot.texts import training
@@ -85,7 +86,7 @@ def quote_trial(
     """Say what a trial of this candidate (or of the best that does not serve) would do, and keep what was said.
 
     Raises AdminsOnly, UnknownStyle, NoFreeText, TrialRunning, NotMeasuredYet, NoChallenger, UnknownCandidate,
-    AdapterWithdrawn, AlreadyChampion.
+    AdapterWithdrawn, AlreadyChampion, FailedProbe.
     """
     require_admin(database, actor, "command.refused", "trial")
     with database.write() as session:
@@ -150,6 +151,7 @@ def _check_may_start(session: Session, settings: Settings, style: Style, wanted:
     for one in (champion, challenger):
         if one.adapter_id is not None and not _may_serve(session, one.adapter_id):
             raise AdapterWithdrawn(training.tainted_adapter(one.adapter_name))
+    check_may_be_tried(session, style, challenger.adapter_id, shown=challenger.shown)
     return champion, challenger
 
 
@@ -161,7 +163,7 @@ def _find_best(session: Session, settings: Settings, style: Style, champion: Can
             found = find_candidate(session, settings, style, rank.name)
         except AdapterWithdrawn:
             continue
-        if found != champion:
+        if found != champion and find_failed(session, style, found.adapter_id) is None:
             return found
     raise NoChallenger(texts.no_challenger(style.name))
 

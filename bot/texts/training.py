@@ -10,11 +10,12 @@ from bot.domain.ladder import Ladder
 from bot.domain.progress import Figures, draw_bar
 from bot.domain.quote import Quote, SpeedSource
 from bot.language import figures as beside
-from bot.language import listed, moment, money, say, say_count, sentence, sentences
+from bot.language import listed, moment, money, say, say_count, say_note, sentence, sentences
 from bot.texts.durations import duration
 from bot.texts.economy import economy_says
 from bot.texts.measured import forms_said
 from config.run_kinds import RunKind
+from config.sentences import read_note
 
 # --- the statement on training data ---------------------------------------------------------------------------------
 
@@ -202,6 +203,7 @@ STAGES = {
     "training": sentence("training"),
     "evaluating": sentence("measuring every rung on the unseen pairs"),
     "forecasting": sentence("learning from a part of the examples, to foresee what more of them would bring"),
+    "probing": sentence("probing what the training cost besides"),
     "publishing": sentence("publishing the adapter"),
 }
 STAGES_WITH_RUNG = {
@@ -327,6 +329,9 @@ def receipt(values: Mapping[str, Any], quote: Mapping[str, Any] | None) -> str:
         parts.append(say("Cost: {cost}", cost=money(values["cost"], str(values.get("currency", "")))))
     if (values.get("stored_bytes") or 0) >= 1e6:
         parts.append(say("Kept: {size}", size=disk_size(float(values["stored_bytes"]))))
+    start = read_note((values.get("start") or {}).get("why"))
+    if start:
+        parts.append(say_note(start))
     if quote and quote.get("minutes") is not None:
         parts.append(
             say(
@@ -392,7 +397,7 @@ def ladder_says(ladder: Ladder) -> list[str]:
         says.append(sentences(not_enough_pairs(ladder), ladder.prequential))
     forms = forms_said([(one.name, one.form) for one in ladder.ranks])
     used = [said for said in (forms, ladder.efforts, ladder.judge) if said]
-    return [*says, *used, *economy_says(ladder.economy)]
+    return [*says, *used, *economy_says(ladder.economy), *ladder.probes]
 
 
 def ladder_text(title: str, says: Sequence[str]) -> str:

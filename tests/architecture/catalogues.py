@@ -53,7 +53,7 @@ def said_in_sources() -> list[Said]:
     for topic in topics():
         found += _said_in(TEXTS / f"{topic}.py", topic)
     found += [*_said_in(ROOT / "bot/errors.py", "errors"), *_said_by_errors()]
-    for path in sorted((ROOT / "trainer").glob("*.py")):
+    for path in sorted((ROOT / "trainer").rglob("*.py")):
         found += _said_in(path, "trainer")
     return [*found, *said_on_the_page()]
 

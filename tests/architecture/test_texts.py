@@ -86,7 +86,7 @@ def test_commands_links_and_emphasis_survive_translation(language: str) -> None:
 
 def test_every_value_that_a_sentence_asks_for_is_given_where_it_is_said() -> None:
     wrong = []
-    for path in [*TEXTS.glob("*.py"), ROOT / "bot/errors.py", *(ROOT / "trainer").glob("*.py")]:
+    for path in [*TEXTS.glob("*.py"), ROOT / "bot/errors.py", *(ROOT / "trainer").rglob("*.py")]:
         for word, call in calls(path):
             if word not in ("say", "say_count", "note") or any(one.arg is None for one in call.keywords):
                 continue

@@ -10,7 +10,9 @@ from trainer.errors import RecipeInvalid, RecipeNotFound
 from trainer.recipe import Recipe, list_recipes, load_recipe
 
 FULL = ["cpu-small", "first-look", "gpu-default", "gpu-full", "tiny-test"]
-PARTS = ("lora", "training", "rungs", "full", "splits", "evaluation", "labels", "gate", "forecast", "preferences")
+PARTS = (
+    "lora", "training", "rungs", "full", "splits", "evaluation", "labels", "gate", "forecast", "preferences", "probes",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FULL)
