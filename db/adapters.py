@@ -26,7 +26,7 @@ class Adapter(Base):
     __tablename__ = "adapters"
 
     adapter_id: Mapped[str] = mapped_column(ID, primary_key=True)
-    #: Its name in the store and on the model server: `<style>-v<version>` or `<style>-v<version>-retrieved`.
+    #: Its name in the store and on the model server: `<style>-v<version>`, with `-retrieved` and the like where needed.
     name: Mapped[str] = mapped_column(String(128), unique=True)
     version: Mapped[int]
     team_id: Mapped[str] = mapped_column(SLACK_ID)

@@ -56,7 +56,7 @@ def choose_for_rejected(session: Session, draft_ids: Collection[str], chosen: st
 
 
 def list_pairs(session: Session, style_id: str, scope: Scope) -> list[Preference]:
-    """The whole pairs of a style, oldest first: what preference training can use."""
+    """The whole pairs of a style, oldest first, approved or not; see `list_approved_pairs` for what is trained on."""
     query = select(Preference).where(
         Preference.style_id == style_id, Preference.scope_key == scope.key, Preference.chosen != ""
     )
