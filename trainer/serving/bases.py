@@ -260,6 +260,11 @@ class WantedBases:
             log.info("bases.database_away", error=type(error).__name__)
         return self._last
 
+    def close(self) -> None:
+        """Let the database go; nobody asks any more."""
+        if self._database is not None:
+            self._database.dispose()
+
     def _is_missing(self) -> bool:
         """A SQLite file that is not there would be made by looking into it."""
         return not self._settings.database_url and not (self._settings.data_dir / "huisstijl.db").exists()

@@ -46,6 +46,7 @@ from trainer.errors import (
     TrainerError,
     VerifyKeyMissing,
 )
+from trainer.serving.bases import WantedBases
 from trainer.serving.requests import ChatRequest, EmbeddingRequest, RequestBody
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class _Server:
         self.settings = settings
         self.engine = engine
         self.embedder = embedder
+        self._wanted = WantedBases(settings)
         self.bases = self._make_bases(engine) if engine else None
         self.state = "ready" if engine and embedder else "loading"
         self.reason = "" if engine and embedder else "The model is loading; this takes seconds."
@@ -159,6 +161,7 @@ class _Server:
         await run_in_threadpool(loader.join, _SECONDS_TO_LOAD_WHILE_STOPPING)
         if self.bases is not None:
             await run_in_threadpool(self.bases.close)
+            await run_in_threadpool(self._wanted.close)
         if self._owns_engine and self.engine is not None:
             await run_in_threadpool(self.engine.close)
 
@@ -186,11 +189,11 @@ class _Server:
             log.info("serving.ready", model=self.engine.base_id)
 
     def _make_bases(self, own: Engine) -> Bases:
-        from trainer.serving.bases import Bases, WantedBases, make_engine
+        from trainer.serving.bases import Bases, make_engine
 
         settings = self.settings
         return Bases(
-            own, settings.base_model, store_url=settings.resolved_artifact_url, wanted=WantedBases(settings),
+            own, settings.base_model, store_url=settings.resolved_artifact_url, wanted=self._wanted,
             make=lambda name: make_engine(settings, name), seconds_between_looks=settings.heartbeat_seconds,
             on_gone=self._forget_full_models,
         )  # fmt: skip
