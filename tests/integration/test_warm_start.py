@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,9 @@ from db.styles import get_style
 from db.taint import list_tainted_adapters
 from tests.support import factories
 from tests.support.runs import Prepared, approve_pairs, execute_here, make_base_model, prepare_run, run_settings
+from tests.support.tiny_model import make_tiny_adapter
+from trainer.artifacts import AdapterFacts, delete_adapter, load_or_create_signing_key, publish_adapter
+from trainer.base_models import base_revision
 from trainer.dataset import TrainingExample
 from trainer.recipe import Lora
 from trainer.registry import Frozen
@@ -93,6 +97,14 @@ def start_of(run: Run) -> tuple[str, str]:
     return start["adapter_name"], str(read_note(start["why"]))
 
 
+def serve_what_was_trained_from_it(database: Database, settings: Settings, prepared: Prepared) -> None:
+    """`lora_retrieved` serves, so that the run's `lora` is started from but not measured itself."""
+    with database.read() as session:
+        serving = get_champion(session, get_style(session, prepared.style_id), T1).rung
+    if serving is not Rung.LORA_RETRIEVED:
+        promote_by_hand(database, settings, ADMIN, "C1", "support", "support-v1-retrieved", request_key="p1")
+
+
 def weights(settings: Settings, name: str) -> bytes:
     return (Path(settings.resolved_artifact_url) / name / "adapter_model.safetensors").read_bytes()
 
@@ -145,16 +157,20 @@ def test_where_a_training_starts_is_where_its_weights_come_from(
 
 
 def test_an_adapter_that_is_in_the_way_loses_the_race(
-    sqlite_database: Database, settings: Settings, base: Path, recipe: MakeRecipe
+    sqlite_database: Database, settled: tuple[Settings, Prepared], base: Path, recipe: MakeRecipe, tmp_path: Path
 ) -> None:
-    bad = run_settings(settings, sqlite_database, base, recipe=recipe(learning_rate="3.0", warmup_share="0.0"))
-    with sqlite_database.write() as session:
-        prepared = prepare_run(session, bad)
-    run = execute_here(sqlite_database, bad)
-    assert run.status is RunStatus.SUCCEEDED, run.error
-    assert run.verdict is not None and not run.verdict["promoted"], run.verdict
-    promote_by_hand(sqlite_database, bad, ADMIN, "C1", "support", "lora", request_key="p1")
-    adapter, why = start_of(again(sqlite_database, bad, prepared.style_id, recipe(start='"measured"')))
+    """In its place in the store stands one that knows nothing of the style: random, and strong."""
+    tiny, prepared = settled
+    serve_what_was_trained_from_it(sqlite_database, tiny, prepared)
+    facts = AdapterFacts(
+        base_model=tiny.base_model, base_revision=base_revision(base), style_id=prepared.style_id, scope="T1",
+        run_id=prepared.run_id, rung="lora", created_at=datetime(2026, 11, 28, tzinfo=UTC), versions={},
+    )  # fmt: skip
+    random = make_tiny_adapter(tmp_path / "random", base)
+    delete_adapter(tiny.resolved_artifact_url, "support-v1")
+    publish_adapter(tiny.resolved_artifact_url, "support-v1", random, facts, load_or_create_signing_key(tiny.keys_dir))
+    alike = recipe(start='"measured"', alpha="64")  # the random one's
+    adapter, why = start_of(again(sqlite_database, tiny, prepared.style_id, alike))
     assert adapter == ""
     assert why.startswith("Started from the base model: after 4 steps its validation loss is ")
     assert "from support-v1 " in why
@@ -319,10 +335,7 @@ def test_an_adapter_that_was_tampered_with_is_not_started_from(
 ) -> None:
     """What serves is the adapter that was trained from it, so the run itself can go on."""
     tiny, prepared = settled
-    with sqlite_database.read() as session:
-        serving = get_champion(session, get_style(session, prepared.style_id), T1).rung
-    if serving is Rung.LORA:
-        promote_by_hand(sqlite_database, tiny, ADMIN, "C1", "support", "support-v1-retrieved", request_key="p1")
+    serve_what_was_trained_from_it(sqlite_database, tiny, prepared)
     path = Path(tiny.resolved_artifact_url) / "support-v1" / "adapter_model.safetensors"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
