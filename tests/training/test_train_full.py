@@ -89,5 +89,5 @@ def test_steps_that_are_smaller_than_bfloat16_can_hold_are_kept_in_float32(tiny_
         moved = [(tensor != base[name]).float() for name, tensor in weights(trained.folder).items()]
         return float(torch.cat([one.flatten() for one in moved]).mean())
 
-    assert share_that_moved("float32") > 0.9
-    assert share_that_moved("bfloat16") < 0.3
+    assert share_that_moved("float32") > 0.8  # of the embedding, only the bytes that stand in the pairs
+    assert share_that_moved("bfloat16") < 0.1
