@@ -217,7 +217,7 @@ class ServingError(TrainerError):
 
 
 class BaseModelLoading(ServingError):
-    """This base model is loading; it takes seconds."""
+    """This base model is being loaded, which takes seconds; ask again then."""
 
     log_level = logging.INFO
 

@@ -280,7 +280,7 @@ def test_every_error_of_the_model_server_becomes_a_sentence_in_the_thread(
     assert len(answers) >= 6
     create_style(workspace.person(ANA))
     sentences = [explain(make(kind)).sentence for kind in OURS if issubclass(kind, errors.ModelError)]
-    sentences += [drafting.BASE_MODEL_UNKNOWN(), drafting.KEY_REFUSED()]
+    sentences += [drafting.BASE_MODEL_UNKNOWN(), drafting.BASE_MODEL_TOO_LARGE(), drafting.KEY_REFUSED()]
     mia = workspace.person(MIA)
     for status, code in sorted(answers):
         model.fail(status, code=code, times=20)
