@@ -15,7 +15,7 @@ HuisstijlError
 │       └── ImportRefused  StyleUnknown
 ├── NotYet                       right, but too early or too late
 │   ├── TooFewExamples  RunAlreadyActive  TermsNotAccepted  NothingToRollBackTo  NotMeasuredYet  AlreadyDecided
-│   ├── OverBudget  TrialRunning  TrialNotRunning  NoChallenger  LostTrial  TrialQuoteGone
+│   ├── OverBudget  TrialRunning  TrialNotRunning  NoChallenger  LostTrial  TrialQuoteGone  FailedProbe
 │   └── MessageGone  QuoteGone  ForgetQuoteGone  RunHasEnded  AdapterWithdrawn  AlreadyChampion
 ├── ModelError                   the model server did not deliver
 │   ├── ModelDown  ModelSlow  ModelBusy  ModelLoading  AdapterUnavailable  PromptTooLong  ModelBroke

@@ -26,14 +26,16 @@ from tests.support.wait import wait_until
 
 
 @pytest.fixture
-def style(bot: Bot) -> Style:
+def style(bot: Bot, bot_settings: Settings) -> Style:
     """A style with a reviewer, served by retrieved examples."""
     with bot.services.database.write() as session:
         made = factories.make_style(
             session, team_id=TEAM_ID, scope_key=TEAM_ID, channel_id=BRAND, name="brand-voice", created_by=ANA
         )
         made.reviewers.append(StyleReviewer(user_id=RAVI))
-        factories.make_promotion(session, made, rung=Rung.RETRIEVED, actor=ANA)
+        factories.make_promotion(
+            session, made, rung=Rung.RETRIEVED, actor=ANA, base_model=bot_settings.base_model
+        )  # fmt: skip
     return made
 
 
