@@ -119,6 +119,8 @@ Every rung on real pairs: Debian's package descriptions and their one-line synop
 on the page. The model is {one["base_model"].removeprefix("embedded:")}, the recipe `{one["recipe"]}`. The
 {one["unseen"]} unseen pairs are of package families that no training pair belongs to, one pair a family; they are the
 same for every seed and size. {_by_seeds(largest)} Figures are of {one["cores"]} cores; {versions}.
+Other work may have run beside it, so seconds are to be compared within a column only, and with care; all else does not
+depend on it.
 
 This page and its pictures are made by `python -m tests.benchmarks.ladder.report` from docs/ladder/*.json, which
 `python -m tests.benchmarks.ladder.study --data FILE` measures.
