@@ -26,7 +26,7 @@ from db.styles import Style, get_style
 from db.teams import get_team
 from tests.integration.test_clock import freeze
 from tests.support import factories
-from tests.support.run_nursery import Nursery, NurseryLauncher
+from tests.support.run_nursery import Nursery, NurseryLauncher, watch_until_killed
 from tests.support.runs import (
     Prepared,
     approve_pairs,
@@ -148,12 +148,8 @@ def test_a_run_that_is_killed_between_two_points_does_not_measure_the_first_agai
     database: Database, tiny: Settings, prepared: Prepared, nursery: Nursery
 ) -> None:
     launcher = NurseryLauncher(nursery, tiny, "curve.half:1")
-    seen: list[CurvePoint] = []
     with working(database, tiny, launcher, trainer_id="host:1"):
-        while not seen or not launcher.children[-1].code:
-            seen = points_of(database, prepared.run_id)
-            if len(launcher.children) > 1:
-                break
+        seen = watch_until_killed(launcher, lambda: points_of(database, prepared.run_id))
         run = wait_for_end(database, prepared.run_id, seconds=90)
     assert run.status is RunStatus.SUCCEEDED, run.error
     assert len(launcher.children) == 2

@@ -28,7 +28,7 @@ from db.session import Database
 from db.styles import get_style
 from tests.integration.test_run_labels import prepare_tickets
 from tests.support import factories
-from tests.support.run_nursery import Nursery, NurseryLauncher
+from tests.support.run_nursery import Nursery, NurseryLauncher, watch_until_killed
 from tests.support.runs import (
     Prepared,
     execute_here,
@@ -218,12 +218,8 @@ def test_a_run_that_is_killed_between_two_adapters_does_not_probe_the_first_agai
     tiny = run_settings(settings, database, base, recipe=str(recipe(LENIENT)))
     prepared = prepare(database, tiny)
     launcher = NurseryLauncher(nursery, tiny, "probe.half:1")
-    seen: list[ProbeReport] = []
     with working(database, tiny, launcher, trainer_id="host:1"):
-        while not seen or not launcher.children[-1].code:
-            seen = reports_of(database, prepared.run_id)
-            if len(launcher.children) > 1:
-                break
+        seen = watch_until_killed(launcher, lambda: reports_of(database, prepared.run_id))
         run = wait_for_end(database, prepared.run_id, seconds=90)
     assert run.status is RunStatus.SUCCEEDED, run.error
     assert len(launcher.children) == 2

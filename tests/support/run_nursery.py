@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -68,6 +68,17 @@ class NurseryLauncher:
         pid = self.nursery.ask(run_id=run_id, fence=fence, environment=environment)
         self.children.append(NurseryChild(self.nursery, pid))
         return self.children[-1]
+
+
+def watch_until_killed(launcher: NurseryLauncher, read: Callable[[], list[Any]]) -> list[Any]:
+    """What `read` gave last before another child went on with the run; it gives something before the first is
+    killed."""
+    ends = time.monotonic() + 120
+    seen: list[Any] = []
+    while (not seen or not launcher.children[-1].code) and len(launcher.children) < 2:
+        assert time.monotonic() < ends, "no child was killed in two minutes"
+        seen = read()
+    return seen
 
 
 class NurseryChild:
