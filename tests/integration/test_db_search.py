@@ -179,7 +179,7 @@ def test_a_text_that_was_erased_is_in_memory_no_more_even_if_nobody_ever_searche
 
 def _kept_prompts(prompt):
     gc.collect()
-    return sum(isinstance(one, Candidate) and one.prompt == prompt for one in gc.get_objects())
+    return sum(type(one) is Candidate and one.prompt == prompt for one in gc.get_objects())
 
 
 def test_nothing_of_a_transaction_that_was_undone_is_kept(database):

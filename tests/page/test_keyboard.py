@@ -115,6 +115,8 @@ def test_a_reviewer_is_acted_as_a_card_approved_and_the_home_tab_worked_through(
     keys.press("Enter")
     expect(tab.page.get_by_role("button", name="Act as: Ravi Menon")).to_be_focused()
 
+    keys.press("ArrowUp")  # it is not for the list of channels, which is beside the button
+    expect(tab.page.get_by_role("button", name="Act as: Ravi Menon")).to_be_focused()
     reach(tab, "brand, channel", key="Shift+Tab")
     keys.press("Enter")
     press(tab, "Approve")
