@@ -19,10 +19,13 @@ from transformers import AutoTokenizer
 
 from config.prompts import ChatMessages
 from trainer.labelling import LabelPrompts, score_with_model
-from trainer.likelihood import precision, summed_losses, tokenize_pair
+from trainer.likelihood import MIN_SHARED_TOKENS, precision, read_once, summed_losses, tokenize_pair
 from trainer.metrics import PairScore, Scorecard, chrf, edit_similarity, is_exact
 from trainer.recipe import Evaluation
 from trainer.train import load_base, pad_id
+
+#: Without a backward pass it is the quicker one on every device; measured in LOG.md.
+SCORING_ATTENTION = "sdpa"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +76,7 @@ def evaluate(
             scorecards.append(earlier)
             continue
         if model is None:
-            model = load_base(base_path, dtype=dtype)
+            model = load_base(base_path, dtype=dtype, attention=SCORING_ATTENTION)
             tokenizer = AutoTokenizer.from_pretrained(base_path)
         if candidate.adapter is not None:
             model = _with_adapter(model, _adapter_name(candidate), candidate.adapter)
@@ -174,34 +177,47 @@ class Draft:
 def generate(
     model: Any, tokenizer: Any, prompts: Sequence[ChatMessages], *, max_new_tokens: int, batch: int = 8
 ) -> list[Draft]:
-    """One greedy draft a prompt, in the given order; batched by length, padded on the left."""
+    """One greedy draft a prompt, in the given order; batched by length, padded before what a prompt has to itself."""
     model.eval()
+    pad = pad_id(tokenizer)
     ids = [_prompt_ids(tokenizer, prompt) for prompt in prompts]
     order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
     drafts: list[Draft] = [Draft(text="", tokens=0)] * len(ids)
     for start in range(0, len(order), batch):
         chunk = order[start : start + batch]
+        shared = _shared_tokens([ids[index] for index in chunk])
         width = max(len(ids[index]) for index in chunk)
-        padding = [width - len(ids[index]) for index in chunk]
-        rows = [[pad_id(tokenizer)] * pad + ids[index] for pad, index in zip(padding, chunk, strict=True)]
-        mask = [[0] * pad + [1] * len(ids[index]) for pad, index in zip(padding, chunk, strict=True)]
+        # What all open with stands in front of the padding, for its keys and values are computed once.
+        begin, gaps = ids[chunk[0]][:shared], [width - len(ids[index]) for index in chunk]
+        rows = [[*begin, *[pad] * gap, *ids[index][shared:]] for gap, index in zip(gaps, chunk, strict=True)]
+        mask = [[1] * shared + [0] * gap + [1] * (width - shared - gap) for gap in gaps]
         with torch.inference_mode(), precision(model.dtype, model.device.type):
             output = model.generate(
                 input_ids=torch.tensor(rows, device=model.device),
                 attention_mask=torch.tensor(mask, device=model.device),
+                cache=read_once(model, begin, len(chunk)) if shared else None,
                 max_new_tokens=max_new_tokens,
                 do_sample=False,
                 temperature=None,
                 top_p=None,
                 top_k=None,
                 eos_token_id=tokenizer.eos_token_id,
-                pad_token_id=pad_id(tokenizer),
+                pad_token_id=pad,
             )
         for index, row in zip(chunk, output[:, width:].tolist(), strict=True):
             end = row.index(tokenizer.eos_token_id) + 1 if tokenizer.eos_token_id in row else len(row)
             text = tokenizer.decode(row[:end], skip_special_tokens=True).strip()
             drafts[index] = Draft(text=text, tokens=end)
     return drafts
+
+
+def _shared_tokens(rows: Sequence[list[int]]) -> int:
+    """How many tokens all these prompts open with, each keeping at least one; 0 where sharing would not pay."""
+    if len(rows) < 2:
+        return 0
+    shortest = min(len(row) for row in rows) - 1
+    shared = next((n for n in range(shortest) if len({row[n] for row in rows}) > 1), shortest)
+    return shared if shared >= MIN_SHARED_TOKENS else 0
 
 
 def _prompt_ids(tokenizer: Any, prompt: ChatMessages) -> list[int]:

@@ -85,6 +85,15 @@ def shared_prefix_tokens(input_ids: torch.Tensor, labels: torch.Tensor) -> int:
     return prefix if prefix >= MIN_SHARED_TOKENS else 0
 
 
+def read_once(model: Any, token_ids: list[int], rows: int) -> DynamicCache:
+    """Keys and values of what so many rows open with, computed once; with gradients where they are wanted."""
+    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+    cache = DynamicCache(config=causal.config)
+    causal.base_model(torch.tensor([token_ids], device=causal.device), cache=cache, use_cache=True)
+    cache.batch_repeat_interleave(rows)
+    return cache
+
+
 def precision(dtype: torch.dtype, device_type: str) -> AbstractContextManager[Any]:
     """Mixed precision for a base model held in bf16; nothing for float32."""
     return torch.autocast(device_type, dtype=dtype) if dtype == torch.bfloat16 else nullcontext()
@@ -106,9 +115,7 @@ def completion_losses(
     prefix = shared_prefix_tokens(input_ids, labels) if share_prefix and not recomputes else 0
     with precision(dtype or causal.dtype, input_ids.device.type):
         if prefix:
-            cache = DynamicCache(config=causal.config)
-            causal.base_model(input_ids[:1, :prefix], cache=cache, use_cache=True)
-            cache.batch_repeat_interleave(rows)
+            cache = read_once(causal, input_ids[0, :prefix].tolist(), rows)
             own, cached = input_ids[:, prefix:], {"cache": cache, "use_cache": True}
         else:
             own, cached = input_ids, {"use_cache": False}

@@ -16,6 +16,7 @@ from peft import PeftModel
 from transformers import AutoTokenizer
 
 from config.prompts import build_prompt
+from trainer.evaluate import SCORING_ATTENTION
 from trainer.likelihood import TokenizedPair, summed_losses, tokenize_pair
 from trainer.probes.canaries import FIRST_DECOYS, HIGH_RANK, Canary, exposure, rank_of
 from trainer.probes.texts import Answers, Asked
@@ -48,7 +49,7 @@ def ask_all(
     """Ask the base model alone, then each subject; `on_answered(key, answers, the base model's)` after each. One model
     is in memory at a time."""
     tokenizer: Any = AutoTokenizer.from_pretrained(base_path)
-    model: Any = load_base(base_path, dtype=dtype)
+    model: Any = load_base(base_path, dtype=dtype, attention=SCORING_ATTENTION)
     base = ask(model, tokenizer, asked, instructions, batch=batch)
 
     def answer(subject: Subject) -> None:
@@ -69,7 +70,7 @@ def ask_all(
         answer(subject)
     for subject in (one for one in subjects if one.is_whole):
         model = None  # let go of the one before, then load
-        model = load_base(subject.folder, dtype=dtype)
+        model = load_base(subject.folder, dtype=dtype, attention=SCORING_ATTENTION)
         answer(subject)
 
 
