@@ -19,10 +19,13 @@ LONGEST_PAUSE_SECONDS = 30.0
 class Background(ABC):
     """One thread that calls `work_once` until there is nothing to do, and then waits for the bell."""
 
-    def __init__(self, name: str, *, bell: Bell, poll_seconds: float) -> None:
+    def __init__(self, name: str, *, bell: Bell, poll_seconds: float, idle_polls: int = 1) -> None:
+        """After a failure it tries again after `poll_seconds`, then twice as long; without work it looks again after
+        `idle_polls` times as long, since the bell says when there is some."""
         self._name = name
         self._bell = bell
         self._poll_seconds = poll_seconds
+        self._idle_seconds = idle_polls * poll_seconds
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -57,4 +60,4 @@ class Background(ABC):
                 self._stopping.wait(LONGEST_PAUSE_SECONDS)
                 continue
             if not worked:
-                self._bell.wait(self._poll_seconds)
+                self._bell.wait(self._idle_seconds)

@@ -43,7 +43,7 @@ class Judge(Background):
     """One thread that has drafts graded."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__("judge", bell=Bell(), poll_seconds=POLLS * services.settings.poll_seconds)
+        super().__init__("judge", bell=Bell(), poll_seconds=services.settings.poll_seconds, idle_polls=POLLS)
         settings = services.settings
         self._services = services
         key = settings.judge_api_key.get_secret_value() if settings.judge_api_key else "none"

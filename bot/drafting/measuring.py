@@ -38,7 +38,7 @@ SCORING_SECONDS = 60.0
 #: Nobody waits, so it looks for what another process embedded so many times less often than others look.
 POLLS = 30
 #: So many times a server may be slow with an example, or answer nonsense, before it is left out.
-MOST_TRIES = 3
+MOST_TRIES = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,8 @@ class Measurer(Background):
 
     def __init__(self, services: Services) -> None:
         super().__init__(
-            "measurer", bell=services.wakeups.measuring, poll_seconds=POLLS * services.settings.poll_seconds
+            "measurer", bell=services.wakeups.measuring, poll_seconds=services.settings.poll_seconds,
+            idle_polls=POLLS,
         )  # fmt: skip
         self._services = services
         #: Tries of examples that were not to be had so far.

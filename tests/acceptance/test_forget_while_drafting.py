@@ -175,8 +175,10 @@ def test_an_example_that_is_erased_while_another_persons_draft_shows_it_is_in_no
     if is_long:
         model.fail(400, code="context_length_exceeded")
     model.hang()
-    mia.mention_bot(BRAND, "tell them about the launch")
+    asked = mia.mention_bot(BRAND, "tell them about the launch")
     wait_until(lambda: len(model.history) > is_long, what="a model that is asked")
     assert files_with(bot_settings.data_dir, [CANARY]) != []
     assert withdraw_examples_of_message(services.database, services.settings, TEAM_ID, BRAND, "17.1")
     assert files_with(bot_settings.data_dir, [CANARY]) == []
+    mia.stop_session(BRAND, asked["ts"])
+    wait_until(lambda: draft_of(bot).status is DraftStatus.STOPPED, what="nothing that the bot's end would wait for")
