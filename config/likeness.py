@@ -13,10 +13,19 @@ ZERO_WIDTH = re.compile(
 #: From how alike (0 to 100, rapidfuzz ratio) two normalised texts are one.
 NEAR_DUPLICATE = 92.0
 
+#: Characters of scripts that put no blanks between words, as a class of a pattern.
+UNSPACED = "[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
+
 _WHITE_SPACE = re.compile(r"\s+")
+_UNSPACED = re.compile(UNSPACED)
 
 
 def normalise(text: str) -> str:
     """The copy that is compared: NFKC, case folded, without zero-width characters, white space as single blanks."""
     text = ZERO_WIDTH.sub("", unicodedata.normalize("NFKC", text))
     return _WHITE_SPACE.sub(" ", text.casefold()).strip()
+
+
+def is_unspaced(character: str) -> bool:
+    """Is it of a script that puts no blanks between words?"""
+    return _UNSPACED.match(character) is not None

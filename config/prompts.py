@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
+from config.style_terms import StyleTerms
 from config.variants import Variant
 
 PROMPT_VERSION = 1
@@ -42,6 +43,20 @@ class Quote:
     text: str
 
 
+def build_instructions(instructions: str, terms: StyleTerms) -> str:
+    """A style's instructions as every prompt has them: what the team wrote, then a line for each kind of terms."""
+    lines = []
+    if terms.required:
+        lines.append(f"Always use these terms for what they name: {_quoted_terms(terms.required)}.")
+    if terms.forbidden:
+        lines.append(f"Never use these terms: {_quoted_terms(terms.forbidden)}.")
+    return "\n".join([instructions.strip(), *lines]).strip() if lines else instructions
+
+
+def _quoted_terms(terms: Sequence[str]) -> str:
+    return "; ".join(f"“{term}”" for term in terms)
+
+
 def build_prompt(
     instructions: str,
     request: str,
@@ -51,10 +66,11 @@ def build_prompt(
 ) -> ChatMessages:
     """The chat messages that ask for one draft.
 
-    The instructions are the system message; each example is a turn that was already answered well; then come the
-    earlier requests and drafts of the same thread (`history`, oldest first), as the turns they were; the request
-    comes last, with the passages of documents (`quotes`) before it that it may need facts from. An adapter's rung
-    passes no examples, so its prompt is short in training and in every draft.
+    The instructions (with the terms, as `build_instructions` puts them together) are the system message; each example
+    is a turn that was already answered well; then come the earlier requests and drafts of the same thread (`history`,
+    oldest first), as the turns they were; the request comes last, with the passages of documents (`quotes`) before it
+    that it may need facts from. An adapter's rung passes no examples, so its prompt is short in training and in every
+    draft.
     """
     messages: ChatMessages = []
     if instructions.strip():
@@ -184,6 +200,7 @@ def build_judge_prompt(instructions: str, request: str, draft: str, examples: Se
 
 
 def prompt_hash(instructions: str) -> str:
-    """`sha256:…` of everything that shapes a prompt besides the request; stored with every dataset."""
+    """`sha256:…` of everything that shapes a prompt besides the request; stored with every dataset. `instructions` have
+    the terms in them."""
     digest = hashlib.sha256(json.dumps([PROMPT_VERSION, instructions.strip()]).encode()).hexdigest()
     return f"sha256:{digest}"

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from config.likeness import normalise
+from config.likeness import UNSPACED, normalise
 
 #: How soon more of the same word stops counting, and how much a long text is held back.
 K1, B = 1.5, 0.75
@@ -29,7 +29,7 @@ PRIOR_TEXTS = 20
 
 _WORD = re.compile(r"\w+")
 #: Scripts that put no blanks between words are compared by pairs of characters.
-_UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]{2,}")
+_UNSPACED = re.compile(UNSPACED + "{2,}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

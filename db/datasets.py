@@ -34,9 +34,12 @@ class Dataset(Base):
     #: `sha256:…` over the ordered ids, their contents, the seed and the prompt hash.
     content_hash: Mapped[str] = mapped_column(String(80))
     seed: Mapped[int]
-    #: The style's instructions as they were, and the hash of everything else that shapes a prompt.
+    #: The style's instructions as they were, terms included, and the hash of everything else that shapes a prompt.
     instructions: Mapped[str] = mapped_column(Text)
     prompt_hash: Mapped[str] = mapped_column(String(80))
+    #: The style's terms as they were, which drafts are held against.
+    required_terms: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+    forbidden_terms: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     #: Library versions at the freeze.
     versions: Mapped[dict[str, Any]]
     #: Examples left out, each with a sentence: `[{example_id, reason}]`.

@@ -8,7 +8,9 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from config.prompts import build_instructions
 from config.run_kinds import RunCause
+from config.style_terms import StyleTerms
 from db.base import ID, SLACK_ID, Base, words
 from db.scope import Scope
 
@@ -28,6 +30,9 @@ class Style(Base):
     #: What people type: lower case, digits and hyphens, unique in the workspace.
     name: Mapped[str] = mapped_column(String(64))
     instructions: Mapped[str] = mapped_column(Text)
+    #: What its texts must say where they speak of it, and what they never say (`config.style_terms`).
+    required_terms: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+    forbidden_terms: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     kind: Mapped[StyleKind] = mapped_column(words(StyleKind))
     #: `Scope.key`: the workspace, or one private channel.
     scope_key: Mapped[str] = mapped_column(String(160), index=True)
@@ -65,6 +70,15 @@ class Style(Base):
     @property
     def scope(self) -> Scope:
         return Scope.from_key(self.scope_key)
+
+    @property
+    def terms(self) -> StyleTerms:
+        return StyleTerms(required=tuple(self.required_terms), forbidden=tuple(self.forbidden_terms))
+
+    @property
+    def full_instructions(self) -> str:
+        """Its instructions with its terms: what a prompt has, what is measured, and what a dataset freezes."""
+        return build_instructions(self.instructions, self.terms)
 
     @property
     def home_channel_id(self) -> str:

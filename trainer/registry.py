@@ -20,6 +20,7 @@ from config.choosing import NEUTRAL_QUALITY
 from config.prompts import prompt_hash
 from config.run_kinds import RunKind
 from config.rungs import Rung
+from config.style_terms import StyleTerms
 from db import audit, promotions
 from db.adapters import Adapter, find_adapter_by_name, get_adapter, next_version
 from db.base import new_id, now_in_database
@@ -104,6 +105,7 @@ class Frozen:
     validation: list[TrainingExample]
     test: list[TrainingExample]
     preferences: PreferenceSides = field(default_factory=PreferenceSides)
+    terms: StyleTerms = field(default_factory=StyleTerms)
     #: `sha256:…` of all that it holds.
     content_hash: str = ""
 
@@ -153,8 +155,9 @@ def save_frozen(
     """Write the dataset with its members (`contents`: id → hash), and choose a free version for its adapters."""
     dataset = Dataset(
         dataset_id=new_id("dat"), run_id=run.run_id, style_id=style.style_id, scope_key=run.scope_key,
-        content_hash=split.sha256, seed=seed, instructions=style.instructions,
-        prompt_hash=prompt_hash(style.instructions), versions=library_versions(), skipped=list(skipped),
+        content_hash=split.sha256, seed=seed, instructions=style.full_instructions,
+        prompt_hash=prompt_hash(style.full_instructions), required_terms=style.required_terms,
+        forbidden_terms=style.forbidden_terms, versions=library_versions(), skipped=list(skipped),
         frozen_at=now_in_database(session),
     )  # fmt: skip
     session.add(dataset)
@@ -227,6 +230,7 @@ def load_frozen(session: Session, run_id: str, scope: Scope, embedding_model: st
         preferences=PreferenceSides(
             train=tuple(preferred[SplitName.TRAIN]), kept_back=tuple(preferred[SplitName.TEST])
         ),
+        terms=StyleTerms(required=tuple(dataset.required_terms), forbidden=tuple(dataset.forbidden_terms)),
         content_hash=dataset.content_hash,
     )  # fmt: skip
 
@@ -453,7 +457,7 @@ def settle_measurements(session: Session, run: Run, style: Style) -> None:
     """This run measured what serves, under the instructions of its freeze: if they still stand, no measurement is owed
     for what happened before."""
     dataset = find_dataset_of_run(session, run.run_id)
-    if dataset is not None and dataset.instructions == style.instructions:
+    if dataset is not None and dataset.instructions == style.full_instructions:
         settle_measurement(session, style.style_id, up_to=dataset.frozen_at)
 
 

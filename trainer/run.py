@@ -179,7 +179,7 @@ class _Run:
         if not is_frozen:
             fitting, skipped = self._without_too_long(trainable)
             split = freeze_split(
-                fitting, seed=self.recipe.training.seed, instructions=self.style.instructions, taught=taught,
+                fitting, seed=self.recipe.training.seed, instructions=self.style.full_instructions, taught=taught,
                 not_after=now, embed=self._embed, **knobs.model_dump(),
             )  # fmt: skip
             if isinstance(split, NotEnough):
@@ -216,7 +216,7 @@ class _Run:
     ) -> tuple[list[TrainingExample], list[dict[str, str]]]:
         _, skipped = to_trl(
             examples,
-            instructions=self.style.instructions,
+            instructions=self.style.full_instructions,
             count_tokens=self._count_tokens,
             max_tokens=self.recipe.training.max_tokens,
         )
@@ -422,7 +422,7 @@ class _Run:
             with self.hold.write() as session:
                 registry.save_scorecard(
                     session, self.run, frozen.dataset_id, by_key[card.rung], card, of=weights[card.rung],
-                    features=style_features(drafts, house),
+                    features=style_features(drafts, house, frozen.terms),
                 )  # fmt: skip
             log.info("candidate.scored", candidate=card.rung, bits_per_byte=round(card.bits_per_byte, 4), n=card.n)
             failpoints.visit("eval.half")

@@ -1,4 +1,5 @@
-"""What a reader sees of a style at once: how long a draft is, and whether it has the form of the house. Pure.
+"""What a reader sees of a style at once: how long a draft is, whether it has the form of the house, and whether it
+keeps to the style's terms. Pure.
 
 The form of the house is what at least HOUSE_SHARE of the training side's completions have in common; where they differ
 there is no form to keep. Nothing is decided by these figures.
@@ -13,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from config.style_forms import Form
+from config.style_terms import StyleTerms, find_terms
 from trainer.metrics import paired_bootstrap
 
 HOUSE_SHARE = 0.9
@@ -49,10 +51,24 @@ def house_form(completions: Sequence[str]) -> dict[Form, str]:
     return found
 
 
-def style_features(drafts: Sequence[tuple[str, str]], house: Mapping[Form, str]) -> dict[str, Any]:
+def keeps_terms(draft: str, approved: str, terms: StyleTerms) -> bool | None:
+    """Does a draft keep to the terms; None where they ask nothing of it.
+
+    No forbidden term may be in it, whatever the approved text has. A required term has to be in it where the approved
+    text has it: that text says that this is spoken of here, and a draft of something else need not.
+    """
+    due = find_terms(approved, terms.required)
+    if not due and not terms.forbidden:
+        return None
+    return find_terms(draft, due) == due and not find_terms(draft, terms.forbidden)
+
+
+def style_features(
+    drafts: Sequence[tuple[str, str]], house: Mapping[Form, str], terms: StyleTerms
+) -> dict[str, Any]:  # fmt: skip
     """Of (draft, approved text) pairs, as JSON: the drafts' length in words as a multiple of the approved texts'
-    (geometric mean, with the 95 % bootstrap interval over pairs), and the share of drafts in the form of the house.
-    Empty of no drafts."""
+    (geometric mean, with the 95 % bootstrap interval over pairs), the share of drafts in the form of the house, and how
+    many keep to the terms (`kept` of the `n` that these ask something of). Empty of no drafts."""
     if not drafts:
         return {}
     ratio = paired_bootstrap(
@@ -62,10 +78,13 @@ def style_features(drafts: Sequence[tuple[str, str]], house: Mapping[Form, str])
     forms = [form_of(draft) for draft, _ in drafts]
     kept = {feature: sum(form[feature] == value for form in forms) / len(forms) for feature, value in house.items()}
     whole = sum(all(form[feature] == value for feature, value in house.items()) for form in forms) / len(forms)
+    asked = [keeps_terms(draft, approved, terms) for draft, approved in drafts]
+    judged = [is_kept for is_kept in asked if is_kept is not None]
     return {
         "n": len(drafts),
         "length": [math.exp(ratio.mean), math.exp(ratio.low), math.exp(ratio.high)],
         "house": {feature.value: value for feature, value in house.items()},
         "kept": {feature.value: share for feature, share in kept.items()},
         "in_form": whole if house else None,
+        "terms": {"n": len(judged), "kept": sum(judged)} if terms.required or terms.forbidden else None,
     }

@@ -13,7 +13,7 @@ from bot.blocks.text import context
 from bot.domain.drafting import SafeStream
 from bot.domain.safe_text import clip, escape, neutralise, shorten
 from bot.texts import drafting as texts
-from bot.texts import trials, variants
+from bot.texts import styles, trials, variants
 
 Blocks = list[dict[str, Any]]
 
@@ -41,6 +41,8 @@ class Shape:
     parent_link: str | None = None
     #: Nobody is to know yet what made it: a blind trial is running.
     is_hidden: bool = False
+    #: Terms that stand in it although the style never says them.
+    never_said: tuple[str, ...] = ()
 
 
 def shape_line(shape: Shape) -> str:
@@ -83,7 +85,7 @@ def closing_blocks(shape: Shape, buttons: Buttons) -> Blocks:
     labels = label_blocks(buttons.draft_id, buttons.offered or (), is_sure=buttons.is_sure) if buttons.is_open else []
     if buttons.is_asking:
         above, labels = [*labels, *above], []
-    return [*above, context(shape_line(shape)), *labels, *_actions(buttons)]
+    return [*above, *_shape_blocks(shape), *labels, *_actions(buttons)]
 
 
 def _actions(buttons: Buttons) -> Blocks:
@@ -95,8 +97,14 @@ def _actions(buttons: Buttons) -> Blocks:
 def decided_blocks(text: str, shape: Shape, sentences: Sequence[str], buttons: Buttons) -> Blocks:
     """A draft about which somebody has decided: what was said of it, and what can still be done with it."""
     said = [variants.ONLY_YOU()] if buttons.is_private else []
-    closing = [context(line) for line in (*said, shape_line(shape), *sentences)]
+    closing = [*map(context, said), *_shape_blocks(shape), *map(context, sentences)]
     return whole_blocks(text, [*closing, *_actions(buttons)])
+
+
+def _shape_blocks(shape: Shape) -> Blocks:
+    """What shaped it, and one quiet line where it holds what the style never says."""
+    holds = [context(styles.never_said(shape.style, shape.never_said))] if shape.never_said else []
+    return [context(shape_line(shape)), *holds]
 
 
 def used_blocks(text: str, sentence: str) -> Blocks:

@@ -47,6 +47,8 @@ class Card:
     prompt_source: PromptSource | None = None
     #: The texts before the last edit.
     before: Before | None = None
+    #: While it waits: terms that stand in the output although the style never says them.
+    never_said: tuple[str, ...] = ()
 
 
 def card_text(card: Card) -> str:
@@ -75,6 +77,7 @@ def card_blocks(card: Card) -> list[dict[str, Any]]:
     if card.before is not None and card.status != "withdrawn":
         blocks += changes_blocks(card.before, card.prompt, card.completion)
     if card.status == "proposed":
+        blocks += never_said_blocks(card)
         blocks.append(context(votes_line(card)))
         blocks.append(_buttons(card))
     else:
@@ -85,6 +88,12 @@ def card_blocks(card: Card) -> list[dict[str, Any]]:
 def votes_line(card: Card) -> str:
     voters = [f"<@{user_id}>" for user_id in card.voter_ids]
     return texts.votes(len(voters), card.approvals_required, voters)
+
+
+def never_said_blocks(card: Card) -> list[dict[str, Any]]:
+    if not card.never_said:
+        return []
+    return [context(review_texts.never_said(escape(card.style_name), card.never_said))]
 
 
 def spoken_reason(reason: str) -> str:

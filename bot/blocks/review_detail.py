@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bot.blocks.changes import Before, changes_blocks, diff_pair
-from bot.blocks.review_card import Card, card_value, decided_line, votes_line
+from bot.blocks.review_card import Card, card_value, decided_line, never_said_blocks, votes_line
 from bot.blocks.review_queue import QueueState, person
 from bot.blocks.text import context, plain, section
 from bot.domain.clashes import ClashKind
@@ -57,7 +57,7 @@ class Detail:
 
     @property
     def has_warnings(self) -> bool:
-        return bool(self.clashes or self.found)
+        return bool(self.clashes or self.found or self.card.never_said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +106,7 @@ def detail_view(detail: Detail, where: Where, notice: str = "") -> dict[str, Any
     if detail.before is not None and card.status != "withdrawn":
         blocks += changes_blocks(detail.before, card.prompt, card.completion)
     if is_open:
+        blocks += never_said_blocks(card)
         blocks += _redaction(detail, value)
         for clash in detail.clashes:
             blocks += _clash(clash, value, may_approve=detail.may_approve)

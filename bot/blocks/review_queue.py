@@ -64,10 +64,11 @@ class QueueItem:
     contradictions: int = 0
     lookalikes: int = 0
     sensitive: int = 0
+    never_said: int = 0
 
     @property
     def has_warnings(self) -> bool:
-        return bool(self.contradictions or self.lookalikes or self.sensitive)
+        return bool(self.contradictions or self.lookalikes or self.sensitive or self.never_said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +174,7 @@ def _item(item: QueueItem) -> Block:
         ),
     ]
     if item.has_warnings:
-        lines.append(texts.warnings(item.contradictions, item.lookalikes, item.sensitive))
+        lines.append(texts.warnings(item.contradictions, item.lookalikes, item.sensitive, item.never_said))
     if item.is_own:
         lines.append(texts.YOURS())
     elif item.has_voted:

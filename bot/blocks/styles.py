@@ -25,6 +25,8 @@ class FormValues:
 
     name: str = ""
     instructions: str = ""
+    required_terms: tuple[str, ...] = ()
+    forbidden_terms: tuple[str, ...] = ()
     kind: str = "draft"
     channel_id: str = ""
     reviewer_ids: tuple[str, ...] = ()
@@ -57,6 +59,14 @@ def style_form_view(metadata: str, form: FormChoices) -> dict[str, Any]:
         _input(
             "instructions", texts.INSTRUCTIONS(), _text(values.instructions, 3_000, multiline=True),
             hint=texts.INSTRUCTIONS_HINT(),
+        ),
+        _input(
+            "required_terms", texts.REQUIRED_TERMS(), _lines(values.required_terms), hint=texts.REQUIRED_TERMS_HINT(),
+            optional=True,
+        ),
+        _input(
+            "forbidden_terms", texts.FORBIDDEN_TERMS(), _lines(values.forbidden_terms),
+            hint=texts.FORBIDDEN_TERMS_HINT(), optional=True,
         ),
         _input("kind", texts.KIND(), _select(_said(texts.KINDS), values.kind)),
     ]  # fmt: skip
@@ -136,6 +146,10 @@ def _text(initial: str, most: int, *, multiline: bool = False) -> dict[str, Any]
         "type": "plain_text_input", "multiline": multiline, "max_length": most,
     }  # fmt: skip
     return element | {"initial_value": initial[:most]} if initial else element
+
+
+def _lines(initial: tuple[str, ...]) -> dict[str, Any]:
+    return _text("\n".join(initial), 3_000, multiline=True)
 
 
 def _number(initial: int) -> dict[str, Any]:

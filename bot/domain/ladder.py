@@ -19,6 +19,8 @@ from bot.language import number
 from config.base_names import base_model_id
 
 RESAMPLES = 1000
+#: Drafts that the terms ask something of, below which their share says nothing yet.
+MIN_TERM_DRAFTS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,9 @@ class FormFigures:
     house: Mapping[str, str]
     #: The share of the drafts that have all of them; None where there are none.
     in_form: float | None
+    #: How many drafts keep to the style's terms, and of how many (`trainer.style_features.keeps_terms`); None where it
+    #: had no terms.
+    terms: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +143,11 @@ def _read_form_figures(values: Mapping[str, Any]) -> FormFigures | None:
     if not values:
         return None
     mean, low, high = values["length"]
-    return FormFigures(n=values["n"], length=(mean, low, high), house=values["house"], in_form=values["in_form"])
+    terms = values.get("terms")  # not measured by earlier versions
+    return FormFigures(
+        n=values["n"], length=(mean, low, high), house=values["house"], in_form=values["in_form"],
+        terms=(terms["kept"], terms["n"]) if terms else None,
+    )  # fmt: skip
 
 
 def bits_per_byte(nll_nats: Sequence[float], completion_bytes: Sequence[int]) -> tuple[float, float, float]:

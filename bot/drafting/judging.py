@@ -105,7 +105,7 @@ class Judge(Background):
         try:
             answer = self._client.chat.completions.create(
                 model=self._services.settings.judge_model,
-                messages=build_judge_prompt(style.instructions, draft.request, draft.completion, examples),  # type: ignore[arg-type]
+                messages=build_judge_prompt(style.full_instructions, draft.request, draft.completion, examples),  # type: ignore[arg-type]
                 max_tokens=ANSWER_TOKENS, temperature=0, timeout=Timeout(ANSWER_SECONDS),
             )  # fmt: skip
         except (openai.OpenAIError, ValueError) as error:

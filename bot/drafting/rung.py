@@ -57,6 +57,7 @@ class Plan:
 
     style: str
     instructions: str
+    forbidden_terms: tuple[str, ...]
     request: str
     rung: Rung
     #: What the model server is asked for: an adapter's name, or the base model's.
@@ -257,7 +258,8 @@ def _plan(
     base = base_model_id(base_model)
     family = _family(database, draft)
     return Plan(
-        style=style.name, instructions=style.instructions, request=draft.request, rung=rung,
+        style=style.name, instructions=style.full_instructions, forbidden_terms=style.terms.forbidden,
+        request=draft.request, rung=rung,
         model=adapter.name if adapter else base, adapter_name=adapter.name if adapter else None,
         examples=tuple(examples), history=tuple(history), passages=passages, document_links=links,
         notes=tuple(notes), variant=draft.variant,

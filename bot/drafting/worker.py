@@ -62,6 +62,7 @@ from bot.texts import labels, trials, variants
 from bot.workers import Workers
 from config import failpoints
 from config.labels import choose_label
+from config.style_terms import find_terms
 from db.base import now_in_database
 from db.claims import ClaimLost, write_fenced
 from db.drafts import OPEN, Draft, DraftStatus, claim_drafts, get_draft
@@ -359,7 +360,7 @@ class DraftWorkers(Workers):
     def _complete(self, work: Work, stream: ThreadStream) -> None:
         assert work.plan is not None, "a plan was made before the model was asked"
         stream.feed(work.safe.finish())
-        shape = work.plan.shape
+        shape = replace(work.plan.shape, never_said=find_terms(work.raw, work.plan.forbidden_terms))
         if work.was_cut:
             shape = replace(shape, notes=(*shape.notes, texts.CUT_SHORT()))
         if (choice := work.draft.label_choice) and choice["is_sure"]:

@@ -82,7 +82,8 @@ def _new_form(services: Services, command: Command) -> dict[str, object]:
 
 def edit_form(style: Style) -> dict[str, object]:
     values = FormValues(
-        name=style.name, instructions=style.instructions, kind=style.kind.value, channel_id=style.channel_id,
+        name=style.name, instructions=style.instructions, required_terms=style.terms.required,
+        forbidden_terms=style.terms.forbidden, kind=style.kind.value, channel_id=style.channel_id,
         reviewer_ids=tuple(sorted(style.reviewer_ids)), approvals_required=style.approvals_required,
         may_approve_own=style.may_approve_own, train_after_examples=style.train_after_examples,
         train_on_gain_bits=style.train_on_gain_bits,

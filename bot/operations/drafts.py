@@ -21,6 +21,7 @@ from bot.operations.styles import resolve_style
 from bot.texts import drafting as texts
 from bot.texts import knowledge, labels
 from config.rungs import Rung
+from config.style_terms import find_terms
 from db.audit import record
 from db.base import insert_new, new_id, now_in_database
 from db.drafts import (
@@ -198,10 +199,11 @@ def stop_drafts(
 
 def shape_of(session: Session, draft: Draft) -> Shape:
     """What shaped a draft, from its row."""
-    if draft.comparison_id is not None and is_secret(session, draft.comparison_id):
-        return Shape(style=get_style(session, draft.style_id).name, rung="", is_hidden=True)
-    examples = [session.get(Example, example_id) for example_id in reversed(draft.example_ids)]
     style = get_style(session, draft.style_id)
+    never_said = find_terms(draft.text, style.forbidden_terms)
+    if draft.comparison_id is not None and is_secret(session, draft.comparison_id):
+        return Shape(style=style.name, rung="", is_hidden=True, never_said=never_said)
+    examples = [session.get(Example, example_id) for example_id in reversed(draft.example_ids)]
     return Shape(
         style=style.name,
         rung=(draft.rung or Rung.ZERO_SHOT).value,
@@ -211,6 +213,7 @@ def shape_of(session: Session, draft: Draft) -> Shape:
         notes=_confidence(draft),
         variant=draft.variant.value if draft.variant else None,
         parent_link=draft.parent_link,
+        never_said=never_said,
     )
 
 

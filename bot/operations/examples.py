@@ -31,6 +31,7 @@ from bot.operations.runs import check_retrain
 from bot.texts import learning as texts
 from config.prompt_sources import PromptSource
 from config.settings import Settings
+from config.style_terms import find_terms
 from db.adapters import list_adapters_trained_on
 from db.audit import record
 from db.base import new_id, now_in_database
@@ -336,6 +337,7 @@ def make_card(session: Session, style: Style, example: Example) -> Card:
     before = (
         Before(prompt=earlier.prompt, completion=earlier.completion, edited_by=earlier.edited_by) if earlier else None
     )
+    is_open = example.status is ExampleStatus.PROPOSED
     return Card(
         example_id=example.example_id, version=example.version, style_name=style.name, status=example.status.value,
         prompt=example.prompt, completion=example.completion, proposed_by=example.proposed_by,
@@ -343,6 +345,7 @@ def make_card(session: Session, style: Style, example: Example) -> Card:
         voter_ids=voters_of(session, example),
         approvals_required=style.approvals_required, decided_by=example.decided_by, reason=example.reason,
         before=before,
+        never_said=find_terms(example.completion, style.forbidden_terms) if is_open else (),
     )  # fmt: skip
 
 

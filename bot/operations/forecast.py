@@ -47,4 +47,4 @@ def find_expected_gain(session: Session, style: Style, approved: int) -> Expecte
 
 def _still_speaks(row: ForecastRow, style: Style) -> bool:
     is_same_champion = row.champion_promotion_id == style.champion_promotion_id
-    return is_same_champion and row.prompt_hash == prompt_hash(style.instructions)
+    return is_same_champion and row.prompt_hash == prompt_hash(style.full_instructions)

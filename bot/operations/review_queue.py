@@ -18,6 +18,7 @@ from bot.domain.reviewing import is_reviewer
 from bot.domain.similarity import NormalPair, normal_pair
 from bot.domain.values import Actor
 from bot.operations.examples import voters_of
+from config.style_terms import find_terms
 from db.base import now_in_database
 from db.examples import (
     Example,
@@ -100,10 +101,11 @@ class Look:
 
     clashes: tuple[Clash, ...]
     sensitive: int
+    never_said: int
 
     @property
     def has_warnings(self) -> bool:
-        return bool(self.clashes or self.sensitive)
+        return bool(self.clashes or self.sensitive or self.never_said)
 
     def count(self, kind: ClashKind) -> int:
         return sum(clash.kind is kind for clash in self.clashes)
@@ -137,7 +139,10 @@ def list_unwarned(session: Session, style: Style, examples: Iterable[Example]) -
 def _look(known: _Known, style: Style, example: Example) -> Look:
     pair = normal_pair(example.example_id, example.prompt, example.completion)
     clashes = find_clashes(pair, known.of(style), labels=style.kind is StyleKind.CLASSIFY)
-    return Look(clashes=tuple(clashes), sensitive=sum(redact_pair(example.prompt, example.completion).counts.values()))
+    return Look(
+        clashes=tuple(clashes), sensitive=sum(redact_pair(example.prompt, example.completion).counts.values()),
+        never_said=len(find_terms(example.completion, style.forbidden_terms)),
+    )  # fmt: skip
 
 
 def _item(session: Session, actor: Actor, style: Style, example: Example, look: Look, now: datetime) -> QueueItem:
@@ -147,7 +152,7 @@ def _item(session: Session, actor: Actor, style: Style, example: Example, look: 
         completion=example.completion, proposed_by=example.proposed_by, age_days=(now - example.proposed_at).days,
         approvals=len(voters), approvals_required=style.approvals_required, has_voted=actor.user_id in voters,
         is_own=example.proposed_by == actor.user_id, contradictions=look.count(ClashKind.CONTRADICTION),
-        lookalikes=look.count(ClashKind.LOOKALIKE), sensitive=look.sensitive,
+        lookalikes=look.count(ClashKind.LOOKALIKE), sensitive=look.sensitive, never_said=look.never_said,
     )  # fmt: skip
 
 

@@ -397,7 +397,7 @@ def foresee(
     quote = make_quote(
         facts,
         lengths,
-        len(style.instructions),
+        len(style.full_instructions),
         Measured(
             trainer_tokens_per_second=trainer.tokens_per_second if trainer else None,
             receipt=receipt,

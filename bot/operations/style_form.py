@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.domain.style_names import is_valid_name, suggest_name
+from bot.domain.style_terms import read_terms
 from bot.domain.values import Actor, Channel, Submission
 from bot.operations.styles import StyleForm
 from bot.texts import styles as texts
@@ -49,10 +50,15 @@ def read_style_form(
     errors |= {"train_gain": wrong_gain} if wrong_gain else {}
     monthly_budget, wrong_budget = read_budget_field(submission.text("budget"))
     errors |= {"budget": wrong_budget} if wrong_budget else {}
+    kind = StyleKind(submission.text("kind") or StyleKind.DRAFT)
+    terms, wrong_terms = read_terms(
+        submission.text("required_terms"), submission.text("forbidden_terms"), has_labels=kind is StyleKind.CLASSIFY
+    )
+    errors |= wrong_terms
     if errors or channel is None:
         return None, errors
     return StyleForm(
-        name=name, instructions=instructions, kind=StyleKind(submission.text("kind") or StyleKind.DRAFT),
+        name=name, instructions=instructions, kind=kind, terms=terms,
         channel_id=channel.channel_id, reviewer_ids=tuple(reviewer.user_id for reviewer in reviewers),
         approvals_required=numbers["approvals"], may_approve_own=bool(submission.choices("own")),
         train_after_examples=numbers["train_after"], train_on_gain_bits=gain, train_from_hour=numbers["train_from"],

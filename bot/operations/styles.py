@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,7 @@ from bot.operations.people import require_admin
 from bot.texts import styles as texts
 from config.run_kinds import RunCause
 from config.rungs import Rung
+from config.style_terms import StyleTerms
 from db.audit import record
 from db.base import new_id, now_in_database
 from db.datasets import find_dataset_of_run
@@ -122,6 +123,7 @@ class StyleForm:
     #: What its runs may cost in a calendar month; None: no limit.
     monthly_budget: float | None = None
     is_digest_on: bool = True
+    terms: StyleTerms = field(default_factory=StyleTerms)
 
 
 def create_style(
@@ -165,11 +167,11 @@ def change_style(database: Database, actor: Actor, style_id: str, form: StyleFor
             raise StyleNotFound
         if is_name_taken(session, actor.team_id, form.name, by_other_than=style_id):
             raise NameTaken
-        before = _policy(style)
+        before, told_before = _policy(style), style.full_instructions
         _fill(style, form)
         session.flush()
         after = _policy(style)
-        if after["instructions"] != before["instructions"]:
+        if style.full_instructions != told_before:
             _owe_measurement(session, style)
         record(
             session, team_id=actor.team_id, actor=actor.user_id, action="style.changed", subject=style_id,
@@ -183,12 +185,13 @@ def change_style(database: Database, actor: Actor, style_id: str, form: StyleFor
 
 
 def _owe_measurement(session: Session, style: Style) -> None:
-    """What was measured under other instructions says little about these; where nothing was, nothing is owed."""
+    """What was measured under other instructions, or other terms in them, says little about these; where nothing was,
+    nothing is owed."""
     last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
     dataset = find_dataset_of_run(session, last.run_id) if last else None
     if dataset is None:
         return
-    if dataset.instructions != style.instructions:
+    if dataset.instructions != style.full_instructions:
         owe_measurement(session, style.style_id, RunCause.CHANGED_INSTRUCTIONS)
     elif style.measurement_cause is RunCause.CHANGED_INSTRUCTIONS:  # they are those that were measured again
         settle_measurement(session, style.style_id, up_to=now_in_database(session))
@@ -196,6 +199,7 @@ def _owe_measurement(session: Session, style: Style) -> None:
 
 def _fill(style: Style, form: StyleForm) -> None:
     style.name, style.instructions, style.kind = form.name, form.instructions, form.kind
+    style.required_terms, style.forbidden_terms = list(form.terms.required), list(form.terms.forbidden)
     style.channel_id = form.channel_id
     style.approvals_required, style.may_approve_own = form.approvals_required, form.may_approve_own
     style.train_after_examples, style.train_on_gain_bits = form.train_after_examples, form.train_on_gain_bits
@@ -209,7 +213,8 @@ def _fill(style: Style, form: StyleForm) -> None:
 def _policy(style: Style) -> dict[str, object]:
     """What an admin sets, as the audit log keeps it."""
     return {
-        "name": style.name, "instructions": style.instructions, "kind": style.kind.value,
+        "name": style.name, "instructions": style.instructions, "required_terms": list(style.required_terms),
+        "forbidden_terms": list(style.forbidden_terms), "kind": style.kind.value,
         "channel_id": style.channel_id, "reviewers": sorted(style.reviewer_ids),
         "approvals_required": style.approvals_required,
         "may_approve_own": style.may_approve_own, "train_after_examples": style.train_after_examples,

@@ -278,7 +278,8 @@ def _without_instructions(prompt: list[Any], style: Style) -> list[Any]:
     if not isinstance(first, dict) or first.get("role") != "system":
         return prompt
     content = first.get("content")
-    if not isinstance(content, str) or content.strip() != style.instructions.strip():
+    known = (style.instructions.strip(), style.full_instructions.strip())
+    if not isinstance(content, str) or content.strip() not in known:
         raise _BadLine(texts.OTHER_SYSTEM)
     return prompt[1:]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.domain.drift import Alarm
 from bot.domain.effort import MIN_DRAFTS, Effort
-from bot.domain.ladder import FormFigures
+from bot.domain.ladder import MIN_TERM_DRAFTS, FormFigures
 from bot.domain.prequential import MIN_EXAMPLES, Prequential
 from bot.language import all_of, apart, say, say_count, sentence, sentences
 
@@ -35,10 +35,12 @@ HOUSE_FORMS = {
 
 
 def forms_said(figures: Sequence[tuple[str, FormFigures | None]]) -> str:
-    """Length and form of each candidate's drafts beside the approved texts; empty where none wrote any."""
+    """Length, form and terms of each candidate's drafts beside the approved texts; empty where none wrote any."""
     known = [(name, form) for name, form in figures if form is not None]
-    if not known:
-        return ""
+    return sentences(_lengths_and_forms(known), _terms_said(known)) if known else ""
+
+
+def _lengths_and_forms(known: Sequence[tuple[str, FormFigures]]) -> str:
     length = say("Words of a draft for each word of the approved text: {lengths}.", lengths=apart(
         [_length(name, form) for name, form in known]
     ))  # fmt: skip
@@ -51,6 +53,29 @@ def forms_said(figures: Sequence[tuple[str, FormFigures | None]]) -> str:
     return sentences(
         length,
         say("An approved text {forms} (nine of ten, or more); drafts that do so: {kept}.", forms=forms, kept=kept),
+    )
+
+
+def _terms_said(known: Sequence[tuple[str, FormFigures]]) -> str:
+    shares = [_term_share(name, *form.terms) for name, form in known if form.terms is not None]
+    if not shares:
+        return ""
+    return say(
+        "Drafts that keep to the style's terms (no forbidden one, and each that the approved text uses): {shares}.",
+        shares=apart(shares),
+    )
+
+
+def _term_share(name: str, kept: int, n: int) -> str:
+    if n < MIN_TERM_DRAFTS:
+        return say_count(
+            n,
+            "`{name}` not enough yet ({count} draft of {needed})",
+            "`{name}` not enough yet ({count} drafts of {needed})",
+            name=name, needed=MIN_TERM_DRAFTS,
+        )  # fmt: skip
+    return say_count(
+        n, "`{name}` {share:.0%} ({count} draft)", "`{name}` {share:.0%} ({count} drafts)", name=name, share=kept / n
     )
 
 

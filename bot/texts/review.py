@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.language import figures, lines, listed, say, say_count, sentence, sentences
+from bot.texts import styles
 
 # The queue
 
@@ -64,7 +67,7 @@ def queue_pair(prompt: str, completion: str) -> str:
     return lines(say("Asked: {text}", text=prompt), say("Output: {text}", text=completion))
 
 
-def warnings(contradictions: int, lookalikes: int, sensitive: int) -> str:
+def warnings(contradictions: int, lookalikes: int, sensitive: int, never_said: int) -> str:
     """One line that names what there is to look at; each count that is 0 is left out."""
     found = []
     if contradictions:
@@ -73,7 +76,13 @@ def warnings(contradictions: int, lookalikes: int, sensitive: int) -> str:
         found.append(say_count(lookalikes, "{count} lookalike", "{count} lookalikes"))
     if sensitive:
         found.append(say_count(sensitive, "{count} thing to redact", "{count} things to redact"))
+    if never_said:
+        found.append(say_count(never_said, "{count} forbidden term", "{count} forbidden terms"))
     return say(":warning: To look at: {found}", found=listed(found))
+
+
+def never_said(style: str, terms: Sequence[str]) -> str:
+    return say(":warning: {holds} Edit it, or approve it all the same.", holds=styles.never_said(style, terms))
 
 
 def waits_elsewhere(channel: str, count: int) -> str:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.domain.safe_text import escape, neutralise, shorten
 from bot.language import all_of, lines, listed, say, say_count, sentence
+
+#: More would be longer than the draft they are said of.
+MOST_TERMS_NAMED = 5
 
 INITIAL_REASON = sentence(
     "A new style starts on its approved examples most like the request, and needs no training for it."
@@ -36,6 +40,12 @@ NAME = sentence("Name")
 NAME_HINT = sentence("Lower-case letters, digits and hyphens: what people type before a colon, as in brand-voice: …")
 INSTRUCTIONS = sentence("Instructions")
 INSTRUCTIONS_HINT = sentence("What every draft must heed, in the words you would use for a new colleague.")
+REQUIRED_TERMS = sentence("Terms to use, one a line")
+REQUIRED_TERMS_HINT = sentence("What things are called here, such as sign in. A draft uses it where it speaks of that.")
+FORBIDDEN_TERMS = sentence("Terms that are never used, one a line")
+FORBIDDEN_TERMS_HINT = sentence(
+    "Whole words, whatever their capitals: login is not logins, so write each form. A draft that holds one says so."
+)
 KIND = sentence("Kind of work")
 KINDS = {
     "draft": sentence("Texts in our voice"),
@@ -88,6 +98,44 @@ NAME_TAKEN = sentence("A style of this name exists already, or existed once. Cho
 
 def number_out_of_range(least: int, most: int) -> str:
     return say("Enter a whole number from {least} to {most}.", least=least, most=most)
+
+
+TERMS_OF_LABELS = sentence("A style that gives labels has no terms: leave this empty, or choose another kind of work.")
+
+
+def too_many_terms(count: int, most: int) -> str:
+    return say("These are {count} terms and {most} is the most. Keep those that matter.", count=count, most=most)
+
+
+def term_too_long(term: str, chars: int, most: int) -> str:
+    return say(
+        "“{term}” has {chars} characters and a term has {most} at most. Write one term on each line.",
+        term=shorten(term, 30), chars=chars, most=most,
+    )  # fmt: skip
+
+
+def term_twice(term: str) -> str:
+    return say("“{term}” is here twice. Leave one of them out.", term=term)
+
+
+def term_in_both(term: str) -> str:
+    return say("“{term}” is among the terms to use, too. Leave it in one of the two lists.", term=term)
+
+
+def term_within(forbidden: str, required: str) -> str:
+    return say(
+        "Nobody can say “{required}”, which is a term to use, without “{forbidden}”. Take one of the two out.",
+        required=required, forbidden=forbidden,
+    )  # fmt: skip
+
+
+def never_said(style: str, terms: Sequence[str]) -> str:
+    """Of a text that holds forbidden terms. mrkdwn."""
+    shown = [f"“{escape(neutralise(shorten(term, 40)))}”" for term in terms[:MOST_TERMS_NAMED]]
+    more = len(terms) - len(shown)
+    if more:
+        shown.append(say("{count} more", count=more))
+    return say("Holds {terms}, which {style} never says.", terms=all_of(shown), style=style)
 
 
 REVIEWERS_MISSING = sentence("Choose at least one reviewer.")

@@ -25,7 +25,7 @@ from db.examples import Example, ExampleStatus
 from db.outbox import list_by_prefix
 from db.preferences import Preference
 from db.session import Database
-from db.styles import StyleKind
+from db.styles import StyleKind, get_style
 from tests.support.factories import make_style
 
 INSTRUCTIONS = "Answer in two short sentences."
@@ -77,9 +77,12 @@ def test_texts_come_out_byte_for_byte_as_they_went_in(database: Database, style:
     assert [tuple(json.loads(line).values()) for line in again] == TEXTS
 
 
-def test_conversational_lines_may_repeat_the_instructions(database: Database, style: str) -> None:
+@pytest.mark.parametrize("instructions", [INSTRUCTIONS, f"{INSTRUCTIONS}\nNever use these terms: “login”."])
+def test_conversational_lines_may_repeat_the_instructions(database: Database, style: str, instructions: str) -> None:
+    with database.write() as session:
+        get_style(session, style).forbidden_terms = ["login"]
     row = {
-        "prompt": [{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": "Say hello"}],
+        "prompt": [{"role": "system", "content": instructions}, {"role": "user", "content": "Say hello"}],
         "completion": [{"role": "assistant", "content": "Hello there."}],
     }
     assert read_in(database, jsonl([row])).added == 1

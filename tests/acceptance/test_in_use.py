@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from bot.app import Bot
 from bot.rehearsal.people import Person
@@ -19,14 +18,14 @@ from config.labels import MOST_NATS
 from config.rungs import Rung
 from db.adapters import Adapter
 from db.base import new_id, now_in_database
-from db.datasets import Dataset, DatasetExample, SplitName
+from db.datasets import DatasetExample, SplitName
 from db.drafts import DraftStatus
 from db.examples import ExampleSource, ExampleStatus
 from db.prequential import PrequentialScore
-from db.runs import Run, RunStatus
+from db.runs import RunStatus
 from db.scorecards import ScorecardRow
 from db.styles import Style, StyleKind, StyleReviewer, get_style
-from tests.support.factories import make_draft, make_example, make_promotion, make_run, make_style
+from tests.support.factories import make_dataset, make_draft, make_example, make_promotion, make_run, make_style
 from tests.support.model_server import ScriptedModel
 from tests.support.steps import teach, wait_for_card, wait_for_ephemeral
 from tests.support.wait import wait_until
@@ -307,17 +306,6 @@ def test_the_ladder_says_how_long_the_drafts_are_and_whether_they_have_the_form_
     assert "Words of a draft for each word of the approved text: `zero_shot` 1.40 (1.10 to 1.80)." in said
     assert "An approved text begins with a capital and ends as a sentence does" in said
     assert "drafts that do so: `zero_shot` 62%." in said
-
-
-def make_dataset(session: Session, run: Run) -> Dataset:
-    dataset = Dataset(
-        dataset_id=new_id("dat"), run_id=run.run_id, style_id=run.style_id, scope_key=run.scope_key,
-        content_hash="sha256:0", seed=1, instructions="", prompt_hash="sha256:0", versions={}, skipped=[],
-        frozen_at=now_in_database(session),
-    )  # fmt: skip
-    session.add(dataset)
-    session.flush()
-    return dataset
 
 
 def test_a_label_that_was_asked_for_is_no_edit(bot: Bot, workspace: Workspace, style: Style) -> None:

@@ -19,6 +19,7 @@ from bot.operations.styles import StyleForm, change_style
 from config.run_kinds import RunCause, RunKind
 from config.rungs import Rung
 from config.settings import Settings
+from config.style_terms import StyleTerms
 from db import runs
 from db.adapters import Adapter, list_adapters
 from db.base import now_in_database
@@ -36,6 +37,7 @@ from tests.support import factories
 from tests.support.runs import execute_here, make_base_model, prepare_run, run_settings
 from trainer.artifacts import list_adapters as list_stored
 
+NO_TERMS = StyleTerms()
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ADMIN = Actor(team_id="T1", user_id="U_ADMIN", name="admin", is_admin=True)
 
@@ -50,14 +52,14 @@ def measured_style(database: Database, settings: Settings, **different: Any) -> 
     return style_id
 
 
-def change(database: Database, style_id: str, instructions: str) -> None:
+def change(database: Database, style_id: str, instructions: str, terms: StyleTerms = NO_TERMS) -> None:
     with database.read() as session:
         style = get_style(session, style_id)
         form = StyleForm(
             name=style.name, instructions=instructions, kind=style.kind, channel_id=style.channel_id,
             reviewer_ids=("U_REVIEWER",), train_after_examples=style.train_after_examples,
             train_from_hour=style.train_from_hour, train_to_hour=style.train_to_hour, recipe=style.recipe,
-            monthly_budget=style.monthly_budget,
+            monthly_budget=style.monthly_budget, terms=terms,
         )  # fmt: skip
     change_style(database, ADMIN, style_id, form)
 
@@ -90,6 +92,20 @@ def test_changed_instructions_owe_one_measurement_and_the_channel_reads_why(
         assert message is not None and message.arguments["channel_id"] == "C_HOME"
         assert message.arguments["text"].startswith("Measuring support again")
         assert "Why: the instructions were changed" in str(message.arguments["blocks"])
+
+
+def test_changed_terms_owe_a_measurement_as_instructions_do_and_none_once_they_are_as_they_were(
+    database: Database, settings: Settings
+) -> None:
+    style_id = measured_style(database, settings)
+    change(database, style_id, "", StyleTerms(forbidden=("login",)))
+    with database.read() as session:
+        assert get_style(session, style_id).measurement_cause is RunCause.CHANGED_INSTRUCTIONS
+    change(database, style_id, "")  # as the last run froze them
+    assert queue_due_runs(database, settings, NOON) == []
+    change(database, style_id, "", StyleTerms(required=("sign in",)))
+    (run_id,) = queue_due_runs(database, settings, NOON)
+    assert (newest(database).run_id, newest(database).kind) == (run_id, RunKind.MEASURE)
 
 
 def test_a_style_that_was_never_measured_owes_nothing(database: Database, settings: Settings) -> None:

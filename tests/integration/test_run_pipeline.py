@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from config.prompts import prompt_hash
 from config.rungs import Rung
 from config.settings import Settings
 from db.adapters import Adapter, list_adapters
@@ -57,6 +60,11 @@ def champion_of(database: Database, style_id: str) -> tuple[PromotionKind, Rung,
         return promotion.kind, promotion.rung, adapter.name if adapter else ""
 
 
+def give_terms(session: Session, style_id: str, required: list[str], forbidden: list[str]) -> None:
+    style = get_style(session, style_id)
+    style.required_terms, style.forbidden_terms = required, forbidden
+
+
 def stored(settings: Settings) -> list[str]:
     return list_stored(settings.resolved_artifact_url)
 
@@ -74,8 +82,15 @@ def test_a_run_freezes_trains_scores_publishes_and_promotes(
         factories.make_example(
             session, get_style(session, prepared.style_id), status=ExampleStatus.APPROVED, scope_key="T1/C_PRIVATE"
         )
+        # Every approved text says so; what the tiny model writes holds an e or it does not.
+        give_terms(session, prepared.style_id, ["sorry about"], ["e"])
 
-    run = execute_here(database, tiny)
+    def take_them_away(stage: str, fraction: float) -> None:
+        if stage == RunStatus.TRAINING:
+            with database.write() as session:
+                give_terms(session, prepared.style_id, [], [])
+
+    run = execute_here(database, tiny, meanwhile=take_them_away)
 
     assert (run.status, run.error) == (RunStatus.SUCCEEDED, None)
     with database.read() as session:
@@ -86,6 +101,12 @@ def test_a_run_freezes_trains_scores_publishes_and_promotes(
         adapters = list_adapters(session, prepared.style_id, T1)
         actions = {entry.action for entry in session.scalars(select(AuditEntry))}
         trainer = find_live_trainer(session, 60)
+
+    # The instructions have the terms in them, and are held to what they were at the freeze.
+    assert dataset.instructions.splitlines() == [
+        "Answer briefly.", "Always use these terms for what they name: “sorry about”.", "Never use these terms: “e”.",
+    ]  # fmt: skip
+    assert dataset.prompt_hash == prompt_hash(dataset.instructions)
 
     # Every approved example of the scope, on exactly one side; nothing of the private channel.
     assert sorted(example.example_id for _, example in members) == prepared.example_ids
@@ -105,6 +126,8 @@ def test_a_run_freezes_trains_scores_publishes_and_promotes(
         assert features["n"] == len(drafts) > 0
         # Every approved text of the test's opens with a letter of a hash, and none is more than a line.
         assert features["house"]["layout"] == "line"
+        kept = [re.search(r"\bsorry about\b", one) and not re.search(r"\be\b", one) for one in drafts]
+        assert features["terms"] == {"n": len(drafts), "kept": sum(map(bool, kept))}
 
     # Two adapters in the store that a server would accept, and rows that pin them.
     assert [adapter.name for adapter in adapters] == ["support-v1", "support-v1-retrieved"]

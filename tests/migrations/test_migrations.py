@@ -11,8 +11,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, text
 
 from db import upgrade
+from db.datasets import Dataset
 from db.models import metadata
 from db.session import Database
+from db.styles import get_style
 from db.upgrade import (
     WrongRevision,
     check_revision,
@@ -21,6 +23,7 @@ from db.upgrade import (
     head_revision,
     upgrade_database,
 )
+from tests.support.factories import make_dataset, make_run, make_style
 from tests.support.processes import meet, run_together
 from tests.support.wait import wait_until
 
@@ -135,3 +138,16 @@ def test_another_revision_than_the_programs_is_refused(database):
 def test_an_empty_database_is_refused(empty_database):
     with pytest.raises(WrongRevision, match="none"):
         check_revision(empty_database)
+
+
+def test_styles_and_datasets_of_before_have_no_terms(database):
+    """Rows that are there keep what they have, on the way down and up."""
+    with database.write() as session:
+        style = make_style(session, instructions="Be brief.", required_terms=["sign in"], forbidden_terms=["login"])
+        dataset = make_dataset(session, make_run(session, style))
+    downgrade_database(database, "0020")
+    upgrade_database(database)
+    with database.read() as session:
+        found, frozen = get_style(session, style.style_id), session.get_one(Dataset, dataset.dataset_id)
+        assert (found.required_terms, found.forbidden_terms, found.full_instructions) == ([], [], "Be brief.")
+        assert (frozen.required_terms, frozen.forbidden_terms) == ([], [])

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from config.rungs import Rung
 from db.base import Base, new_id, now_in_database
+from db.datasets import Dataset
 from db.drafts import Draft
 from db.examples import Example, ExampleSource, ExampleStatus
 from db.promotions import Promotion, PromotionKind, promote
@@ -80,6 +81,24 @@ def make_run(session: Session, style: Style, **different: Any) -> Run:
         "queued_at": now_in_database(session),
     }
     return _saved(session, Run(**(values | different)))
+
+
+def make_dataset(session: Session, run: Run, **different: Any) -> Dataset:
+    """What the run froze, without members, saved."""
+    values: dict[str, Any] = {
+        "dataset_id": new_id("dat"),
+        "run_id": run.run_id,
+        "style_id": run.style_id,
+        "scope_key": run.scope_key,
+        "content_hash": "sha256:0",
+        "seed": 1,
+        "instructions": "",
+        "prompt_hash": "sha256:0",
+        "versions": {},
+        "skipped": [],
+        "frozen_at": now_in_database(session),
+    }
+    return _saved(session, Dataset(**(values | different)))
 
 
 def make_draft(session: Session, style: Style, **different: Any) -> Draft:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from config.style_forms import Form
-from trainer.style_features import form_of, house_form, style_features
+from config.style_terms import StyleTerms
+from trainer.style_features import form_of, house_form, keeps_terms, style_features
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,7 @@ def test_length_is_a_multiple_of_the_approved_texts_and_form_is_counted_draft_by
     found = style_features(
         [("One two three four.", "One two."), ("one.", "One two."), ("One two", "One two."), ("One two.", "One two.")],
         house,
+        StyleTerms(),
     )
     assert found["n"] == 4
     assert found["length"][0] == pytest.approx(1.0), "twice as long and half as long even out"
@@ -47,8 +51,54 @@ def test_length_is_a_multiple_of_the_approved_texts_and_form_is_counted_draft_by
     assert found["kept"] == {"opening": 0.75, "ending": 0.75}
     assert found["in_form"] == 0.5
     assert found["house"] == {"opening": "capital", "ending": "sentence"}
+    assert found["terms"] is None, "no terms were set"
 
 
 def test_without_drafts_or_without_a_house_form_there_is_nothing_to_keep() -> None:
-    assert style_features([], {}) == {}
-    assert style_features([("", "One two.")], {})["in_form"] is None
+    assert style_features([], {}, StyleTerms()) == {}
+    assert style_features([("", "One two.")], {}, StyleTerms())["in_form"] is None
+
+
+TERMS = StyleTerms(required=("sign in", "workspace"), forbidden=("login", "utilise"))
+ONLY_REQUIRED = StyleTerms(required=TERMS.required)
+PIECES = st.lists(st.sampled_from(["sign in", "workspace", "login", "utilise", "we", "do", "signal", "logins"]))
+
+
+@pytest.mark.parametrize(
+    ("draft", "approved", "terms", "is_kept"),
+    [
+        ("Sign in to it.", "To begin, sign in.", TERMS, True),
+        ("Log on to it.", "To begin, sign in.", TERMS, False),
+        ("Log on to it.", "We close at noon.", TERMS, True),
+        ("Log on to it.", "We close at noon.", ONLY_REQUIRED, None),
+        ("Sign in here.", "Sign in to your workspace.", ONLY_REQUIRED, False),
+        ("The login is there: sign in.", "To begin, sign in.", TERMS, False),
+        ("The login is there.", "The login is there.", TERMS, False),
+        ("", "We close at noon.", TERMS, True),
+        ("Anything: login.", "Anything: login.", StyleTerms(), None),
+    ],
+)
+def test_a_draft_owes_the_terms_of_its_approved_text_and_no_forbidden_one(
+    draft: str, approved: str, terms: StyleTerms, is_kept: bool | None
+) -> None:
+    assert keeps_terms(draft, approved, terms) is is_kept
+
+
+@given(PIECES, PIECES)
+def test_keeping_to_terms_holds_for_every_draft(draft: list[str], approved: list[str]) -> None:
+    one, other = " ; ".join(draft), " ; ".join(approved)
+    assert keeps_terms(f"{one} ; login", other, TERMS) is False, "a forbidden term counts whatever was approved"
+    kept = keeps_terms(one, other, TERMS)
+    assert kept is (not {"login", "utilise"} & set(draft) and set(TERMS.required) & set(approved) <= set(draft))
+    if kept:
+        assert keeps_terms(f"{one} ; sign in ; workspace", other, TERMS), "saying more of them never hurts"
+    asks_nothing = not set(TERMS.required) & set(approved)
+    assert (keeps_terms(one, other, ONLY_REQUIRED) is None) is asks_nothing
+    assert keeps_terms(other, other, TERMS) is (not {"login", "utilise"} & set(approved))
+
+
+def test_the_share_that_keeps_to_the_terms_counts_those_of_whom_something_is_asked() -> None:
+    drafts = [("Sign in.", "Sign in."), ("Log on.", "Sign in."), ("We close.", "We close."), ("A login.", "We close.")]
+    assert style_features(drafts, {}, TERMS)["terms"] == {"n": 4, "kept": 2}
+    assert style_features(drafts, {}, ONLY_REQUIRED)["terms"] == {"n": 2, "kept": 1}
+    assert style_features(drafts[2:], {}, ONLY_REQUIRED)["terms"] == {"n": 0, "kept": 0}
