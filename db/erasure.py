@@ -4,8 +4,9 @@ Rows stay, as proof that something was there and is gone; texts, what is compute
 what people said about them go. On SQLite the bytes are overwritten (`secure_delete`), and `Database.truncate_log`
 empties the log; on PostgreSQL the old row stays on disk until VACUUM (docs/operating.md).
 
-Where texts are kept: examples, example_versions, set_aside_pairs, dataset_examples (hashes), reviews (reasons), drafts,
-preferences; inbox rows until they are worked off, outbox rows until they are sent, and both for good when that failed.
+Where texts are kept: examples, example_versions, set_aside_pairs, dataset_examples (hashes), scorecards (what
+candidates wrote when they were measured), reviews (reasons), drafts, preferences; inbox rows until they are worked off,
+outbox rows until they are sent, and both for good when that failed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from db.outbox import OutboxMessage, OutboxStatus
 from db.preferences import Preference
 from db.prequential import PrequentialScore
 from db.reviews import Review
+from db.scorecards import ScorecardRow
 from db.styles import Style
 
 #: In the place of a hash, which would tell whoever guesses the text that they were right.
@@ -104,9 +106,20 @@ def erase_examples(session: Session, examples: Collection[Example]) -> None:
         session.execute(update(Review).where(Review.example_id.in_(batch)).values(reason=None))
         hashes = update(DatasetExample).where(DatasetExample.example_id.in_(batch)).values(content_hash=ERASED)
         session.execute(hashes.execution_options(synchronize_session=False))
+        _empty_scorecards(session, batch)
     drop_preferences(session, preferences)
     for example in examples:
         session.refresh(example)
+
+
+def _empty_scorecards(session: Session, example_ids: Collection[str]) -> None:
+    """What candidates wrote while these examples asked them, or stood in their prompts, says again what stood there.
+    The figures stay; nothing reads the drafts once a run has ended."""
+    datasets = select(DatasetExample.dataset_id).where(DatasetExample.example_id.in_(example_ids))
+    for row in session.scalars(select(ScorecardRow).where(ScorecardRow.dataset_id.in_(datasets))):
+        pairs = [{**pair, "draft": None, "truth": None} for pair in row.card["pairs"]]
+        row.card = {**row.card, "pairs": pairs}
+    session.flush()
 
 
 def list_preferences_about(session: Session, draft_ids: Iterable[str], texts: Collection[str]) -> list[str]:

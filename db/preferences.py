@@ -67,11 +67,13 @@ def list_approved_pairs(session: Session, style_id: str, scope: Scope) -> list[t
     """The whole pairs that a reviewer stands behind, oldest first: each with the approved examples that came of its
     draft, or of a variant of it.
 
-    Anybody may say what they prefer; what is trained on was approved, here as everywhere.
+    Anybody may say what they prefer; what is trained on was approved, here as everywhere. So one of those examples has
+    to say what the pair says: a text that a reviewer changed, took something out of, or rejected beside a variant is
+    still in the pair as it was.
     """
     rejected, kept = aliased(Draft), aliased(Draft)
     query = (
-        select(Preference, Example.example_id)
+        select(Preference, Example.example_id, Example.prompt, Example.completion)
         .join(rejected, rejected.draft_id == Preference.draft_id)
         .join(
             kept,
@@ -85,6 +87,9 @@ def list_approved_pairs(session: Session, style_id: str, scope: Scope) -> list[t
         .order_by(Preference.preference_id)
     )  # fmt: skip
     found: dict[str, tuple[Preference, set[str]]] = {}
-    for preference, example_id in session.execute(query).all():
+    approved = set()
+    for preference, example_id, prompt, completion in session.execute(query).all():
         found.setdefault(preference.preference_id, (preference, set()))[1].add(example_id)
-    return [(preference, frozenset(examples)) for preference, examples in found.values()]
+        if (prompt, completion) == (preference.prompt, preference.chosen):
+            approved.add(preference.preference_id)
+    return [(preference, frozenset(examples)) for key, (preference, examples) in found.items() if key in approved]

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from transformers import AutoTokenizer
 
 from config import failpoints
-from config.prompts import ChatMessages
+from config.prompts import ChatMessages, build_prompt
 from config.run_kinds import RunKind
 from config.rungs import Rung
 from config.sentences import Note, note
@@ -81,6 +81,7 @@ from trainer.label_metrics import paired_figures
 from trainer.label_verdict import with_accuracy
 from trainer.learning_curve import Bench, Points, foresee, measure_points, save_forecasts, settle_forecasts
 from trainer.metrics import Scorecard
+from trainer.preferences import PreferencePair
 from trainer.probes.heeding import find_failures, heed_probes
 from trainer.probes.judging import ProbeResult
 from trainer.probes.stage import Planted, ProbeBench, Probed, plan_canaries, probe_adapters
@@ -144,8 +145,6 @@ class _Run:
 
     def execute(self) -> None:
         """All stages. Each does nothing that an earlier attempt has done."""
-        if self.run.kind is RunKind.TRAIN:
-            check_host(self.recipe)
         with self.hold.write() as session:
             registry.mark_started(session, self.run.run_id)
         if self.style.scope_key != self.run.scope_key:
@@ -155,6 +154,8 @@ class _Run:
         frozen = self.freeze()
         # Of what was frozen alone, so that every attempt at this run trains with the same knobs.
         self.recipe = self._fitted(len(frozen.train))
+        if self.run.kind is RunKind.TRAIN:
+            check_host(self.recipe)
         fitted = self.fit(frozen)
         trained = self.train(frozen)
         scores = self.evaluate(frozen, trained, fitted)
@@ -197,6 +198,7 @@ class _Run:
                 fitting,
                 self._fitted(len(split.train)),
                 has_labels=self.has_labels,
+                is_short=self._is_short,
                 embed=self._embed,
             )
             with self.hold.write() as session:
@@ -225,13 +227,17 @@ class _Run:
         return fitting, [{"example_id": one, "reason": reason} for one, reason in reasons.items()]
 
     def _is_free(self, version: int) -> bool:
-        rungs = [
-            *map(Rung, self.recipe.rungs.tuned),
-            RUNG_OF_PREFERENCES,
-            *([Rung.LOGISTIC] if self.has_labels else []),
-        ]
-        names = (registry.adapter_name(self.style.name, version, rung) for rung in rungs)
+        """Is no name of this version in the store? All of them are the run's own from then on."""
+        names = (registry.adapter_name(self.style.name, version, rung) for rung in Rung if rung.needs_adapter)
         return not any(has_adapter(self.settings.resolved_artifact_url, name) for name in names)
+
+    def _is_short(self, pair: PreferencePair) -> bool:
+        """Can both texts be trained on? What is too long is left out, never cut."""
+        prompt = build_prompt(self.style.instructions, pair.prompt)
+        rows: list[ChatMessages] = [
+            [*prompt, {"role": "assistant", "content": text}] for text in (pair.chosen, pair.rejected)
+        ]
+        return max(map(self._count_tokens, rows)) <= self.recipe.training.max_tokens
 
     def _count_tokens(self, messages: ChatMessages) -> int:
         return len(self.tokenizer.apply_chat_template(messages, return_dict=False))
@@ -568,6 +574,7 @@ class _Run:
         self._enter(RunStatus.PUBLISHING, MEASURED_AT)
         with self.database.read() as session:
             registry.check_members(session, frozen.dataset_id)
+            own_names = registry.list_adapter_names(session, self.run.run_id)
         store_url, key = self.settings.resolved_artifact_url, load_or_create_signing_key(self.settings.keys_dir)
         published = {}
         for rung, folder in {**{rung: adapter.folder for rung, adapter in trained.items()}, **fitted}.items():
@@ -586,6 +593,8 @@ class _Run:
                 # The name was free at the freeze: an earlier attempt on another host put its own training there.
                 delete_adapter(store_url, name)
                 published[rung] = put(store_url, name, folder, facts, key)
+        for name in sorted({*own_names} - {adapter.name for adapter in published.values()}):
+            delete_adapter(store_url, name)  # an earlier attempt had published what this one has left out or discarded
         return published
 
     def _embedding_revision(self) -> str:
@@ -884,6 +893,7 @@ def _end(
         runs.end_run(session, run.run_id, hold.fence, status, **changes)
         error = {"error": changes["error"]} if "error" in changes else {}
         registry.record_end(session, run, f"run.{status.value}", **error)
+        registry.drop_scorecards_of_withdrawn(session, run)
         if is_owed_again:
             owe_clean_retrain(session, run.style_id)
     remove_workspace(settings.data_dir, run.run_id, up_to_fence=hold.fence)

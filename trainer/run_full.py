@@ -18,12 +18,12 @@ from transformers import AutoConfig, AutoTokenizer
 
 from config.sentences import Note, note, read_note
 from trainer.checkpoints import COMPLETE
-from trainer.errors import BaseModelUnsuited, DiskFull, OutOfMemory, TrainingError
+from trainer.errors import BaseModelUnsuited, DiskFull, OutOfMemory
 from trainer.full_files import count_parameters, read_tensors
 from trainer.likelihood import tokenize_pair
 from trainer.memory import ModelSize, TrainingNeed, free_on, largest_batch, training_need
 from trainer.recipe import Recipe
-from trainer.train import PairRow, TrainedAdapter
+from trainer.train import PairRow, TrainedAdapter, translated_errors
 from trainer.workspace import read_value, write_value
 
 #: Checkpoints that lie on the disk at once at most: the newest, the best, and the one that is being written.
@@ -90,13 +90,14 @@ def train_where_it_fits(
     *, memory_limit_gb: float,
 ) -> TrainedAdapter | Note:  # fmt: skip
     """The training's result, or why the rung is left out of this run. Raises what training raises, except for memory
-    and disk that ran out."""
+    and disk that ran out, be it while the model is loaded, trained, or written."""
     started, checkpoints = work / "full.started.json", work / "checkpoints" / "full"
     try:
         # Whoever resumes has been through this already, with the same weights in the same room.
         if not any(checkpoints.glob(f"*/{COMPLETE}")):
             earlier = read_value(started)
             if earlier is not None:
+                _clear(work)
                 return read_note(earlier) or _DIED
             left_out = why_left_out(
                 need_of(base_path, rows, recipe), find_room(work, memory_limit_gb=memory_limit_gb)
@@ -104,16 +105,17 @@ def train_where_it_fits(
             if left_out is not None:
                 return left_out
         write_value(started, {})
-        trained = train()
+        with translated_errors():
+            trained = train()
     except BaseModelUnsuited:
         return _UNSUITED
     except (OutOfMemory, DiskFull) as error:
-        remove_checkpoints(work)
+        _clear(work)
         why = _NO_MEMORY if isinstance(error, OutOfMemory) else _NO_DISK
         write_value(started, why.as_json())
         return why
-    except TrainingError:
-        started.unlink(missing_ok=True)  # it ended in order: the next attempt may begin
+    except Exception:
+        started.unlink(missing_ok=True)  # stopped, or the database is away: no death, so the next attempt may begin
         raise
     finally:
         gc.collect()  # the trainer and its model hold on to each other, and what comes next needs the memory
@@ -126,6 +128,12 @@ _DIED = note(
 _UNSUITED = note("left out: `full` cannot be trained on this base model, whose weights are no plain matrices")
 _NO_MEMORY = note("left out: the memory ran out while `full` was trained; lower batch_size or use a smaller model")
 _NO_DISK = note("left out: the disk ran full while `full` was trained; free some space")
+
+
+def _clear(work: Path) -> None:
+    """What a training that came to nothing left on the disk: the run's other rungs need the room."""
+    remove_checkpoints(work)
+    shutil.rmtree(work / "adapters" / "full", ignore_errors=True)
 
 
 def remove_checkpoints(work: Path) -> None:

@@ -39,13 +39,15 @@ def choose_preferences(
     recipe: Recipe,
     *,
     has_labels: bool,
+    is_short: Callable[[PreferencePair], bool],
     embed: Embed,
 ) -> PreferenceSides:
-    """What the second stage learns from and is measured on; nothing where there is none: too few preferences, or a
-    style that classifies, whose examples say it all."""
+    """What the second stage learns from and is measured on; nothing where there is none: too few preferences that are
+    short enough to train on, or a style that classifies, whose examples say it all."""
     least = recipe.preferences.min_pairs
     if has_labels or not 0 < least <= len(preferred) or "lora" not in recipe.rungs.tuned:
         return PreferenceSides()
+    preferred = [(pair, examples) for pair, examples in preferred if is_short(pair)]
     by_id = {example.example_id: example for example in examples}
     sides = place_preferences(
         preferred, train=[by_id[one] for one in split.train],

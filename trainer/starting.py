@@ -19,7 +19,7 @@ trainings would end lower. The loss of its start is measured on pairs that may h
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ from trainer.dataset import TrainingExample
 from trainer.errors import AdapterError, StopReason
 from trainer.recipe import Lora, Recipe
 from trainer.registry import Frozen
-from trainer.train import PairRow, train_adapter
+from trainer.train import PairRow, adapted_modules, train_adapter
 from trainer.workspace import read_value, write_value
 
 log = structlog.get_logger()
@@ -117,7 +117,8 @@ def _choose(bench: StartBench) -> Start:
     except AdapterError:
         log.exception("start.refused", adapter=found.name)
         return Start(why=note("Started from the base model: {adapter} could not be verified", adapter=found.name))
-    if not has_shape(json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")), bench.recipe.lora):
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    if not has_shape(config, bench.recipe.lora, adapted_modules(bench.base_path, bench.recipe)):
         return Start(
             why=note(
                 "Started from the base model: the recipe asks for another shape than {adapter} has", adapter=found.name
@@ -200,13 +201,12 @@ def find_leak(adapter_name: str, members: Sequence[DatasetExample], frozen: Froz
     return None
 
 
-def has_shape(config: Mapping[str, Any], lora: Lora) -> bool:
-    """Is this the adapter_config.json of an adapter as the recipe would make it?"""
+def has_shape(config: Mapping[str, Any], lora: Lora, modules: Collection[str]) -> bool:
+    """Is this the adapter_config.json of an adapter as the recipe would make it, on these modules?"""
     wanted = {"r": lora.r, "lora_alpha": lora.alpha, "use_dora": lora.use_dora, "use_rslora": lora.use_rslora}
     if any(config.get(name, False) != value for name, value in wanted.items()):
         return False
-    targets = lora.target_modules  # PEFT writes out what "all-linear" means
-    return isinstance(targets, str) or set(config.get("target_modules") or ()) == set(targets)
+    return set(config.get("target_modules") or ()) == set(modules)
 
 
 def _race(bench: StartBench, name: str, warm_start: Path | None) -> float:

@@ -27,6 +27,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from peft.helpers import disable_input_dtype_casting
 from torch.utils.data import Sampler
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     BitsAndBytesConfig,
@@ -480,6 +481,15 @@ def _lora_config(recipe: Recipe) -> LoraConfig:
         use_dora=lora.use_dora,
         use_rslora=lora.use_rslora,
     )
+
+
+def adapted_modules(base_path: Path, recipe: Recipe) -> frozenset[str]:
+    """The module names that an adapter of this recipe is on, as PEFT writes them out; no weight is read."""
+    with torch.device("meta"):
+        config = AutoConfig.from_pretrained(base_path, local_files_only=True)
+        bare: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+        adapted: Any = get_peft_model(bare, _lora_config(recipe))
+    return frozenset(adapted.peft_config["default"].target_modules)
 
 
 def _trainer_arguments(knobs: Training, checkpoint_dir: Path, *, eval_on_start: bool) -> SFTConfig:

@@ -13,11 +13,11 @@ from bot.rehearsal.workspace import Workspace
 from config.rungs import Rung
 from db.drafts import Draft, DraftStatus
 from db.examples import Example, ExampleSource, ExampleStatus
-from db.preferences import Preference
+from db.preferences import Preference, list_approved_pairs
 from db.styles import Style, StyleReviewer
 from tests.support.factories import make_promotion, make_style
 from tests.support.model_server import ScriptedModel
-from tests.support.steps import cards
+from tests.support.steps import cards, wait_for_card
 from tests.support.wait import wait_until
 
 Json = dict[str, Any]
@@ -102,6 +102,23 @@ def test_an_edit_is_proposed_and_remembered_as_a_preference(bot: Bot, workspace:
     assert (draft.status, draft.decided_by, draft.edited_completion) == (DraftStatus.EDITED, NOOR, example.completion)
     wait_until(lambda: "Kept with changes by noor" in str(shown_again(workspace, shown)["blocks"]), seconds=5)
     assert "good weekend" in shown_again(workspace, shown)["blocks"][0]["text"]
+
+
+@pytest.mark.parametrize("redacts", [True, False])
+def test_a_preference_teaches_only_what_the_reviewer_let_stand(
+    bot: Bot, workspace: Workspace, shown: Json, redacts: bool
+) -> None:
+    noor, ravi = workspace.person(NOOR), workspace.person(RAVI)
+    noor.click(BRAND, shown["ts"], "edit_draft")
+    noor.submit(noor.wait_for_modal(), {"text": "We close at noon on Friday. Mail jan.de.vries@example.com to get in."})
+    ravi.click(BRAND, wait_for_card(ravi)["ts"], "approve_example")
+    ravi.click_view(ravi.wait_for_modal(), "approve_example", values={"redact_choice": ["yes"] if redacts else []})
+    wait_until(lambda: [e for e in rows(bot, Example) if e.status is ExampleStatus.APPROVED], seconds=5)
+    with bot.services.database.read() as session:
+        (style,) = session.query(Style).where(Style.name == "brand-voice")
+        taught = [preference.chosen for preference, _ in list_approved_pairs(session, style.style_id, style.scope)]
+    assert [text for text in taught if "jan.de.vries" in text] == ([] if redacts else taught)
+    assert len(taught) == (not redacts)
 
 
 def test_an_empty_edit_is_not_taken(bot: Bot, workspace: Workspace, shown: Json) -> None:

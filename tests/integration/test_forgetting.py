@@ -17,6 +17,7 @@ from config.rungs import Rung
 from config.settings import Settings
 from db.audit import AuditEntry
 from db.base import Base, new_id, now_in_database
+from db.datasets import Dataset, DatasetExample, SplitName
 from db.drafts import Draft, DraftStatus
 from db.example_versions import keep_version
 from db.examples import Example, ExampleStatus
@@ -25,10 +26,13 @@ from db.outbox import OutboxMessage, OutboxStatus, owe
 from db.preferences import Preference
 from db.promotions import PromotionKind
 from db.reviews import ReviewDecision, save_review
+from db.runs import RunStatus
 from db.session import Database
-from db.styles import get_style
+from db.styles import Style, get_style
 from tests.integration.test_clean_retrain import NOON, champion, lines_in_channel, prepare, slots
 from tests.support import factories
+from trainer.metrics import PairScore, Scorecard
+from trainer.registry import Standing, save_scorecard
 
 MIA = Actor(team_id="T1", user_id="U0MIA", name="mia")
 NOOR = Actor(team_id="T1", user_id="U0NOOR", name="noor")
@@ -75,7 +79,8 @@ def leave_traces(session: Session, style_id: str) -> str:
         status=DraftStatus.KEPT,
         label_choice={"offered": [[canary(), 0.5]], "is_sure": False},
     )
-    example(proposed_by="U0NOOR", draft_id=asked.draft_id, status=ExampleStatus.APPROVED)  # Mia's request is in it
+    judging = example(proposed_by="U0NOOR", draft_id=asked.draft_id, status=ExampleStatus.APPROVED)  # Mia asked for it
+    leave_scorecard(session, style, judging, canary())
     edited = factories.make_draft(
         session, style, requested_by="U0NOOR", completion="By the model.", status=DraftStatus.EDITED,
         edited_completion=canary(), decided_by="U0MIA",
@@ -101,6 +106,28 @@ def leave_traces(session: Session, style_id: str) -> str:
     refused = session.scalars(select(OutboxMessage).where(OutboxMessage.dedupe_key == "rejected:x")).one()
     refused.status = OutboxStatus.FAILED
     return factories.make_example(session, style, proposed_by="U0NOOR", completion="Noor's own.").example_id
+
+
+def leave_scorecard(session: Session, style: Style, judging: Example, draft: str) -> None:
+    """A run in which a candidate wrote this when it was asked what the example asks."""
+    run = factories.make_run(session, style, slot="measured", status=RunStatus.SUCCEEDED)
+    dataset = Dataset(
+        dataset_id=new_id("dat"), run_id=run.run_id, style_id=style.style_id, scope_key=style.scope_key,
+        content_hash="sha256:0", seed=1, instructions="", prompt_hash="sha256:0", versions={}, skipped=[],
+        frozen_at=now_in_database(session),
+    )  # fmt: skip
+    session.add(dataset)
+    session.flush()
+    session.add(
+        DatasetExample(
+            dataset_id=dataset.dataset_id, example_id=judging.example_id, split=SplitName.TEST, position=0,
+            content_hash=judging.content_hash,
+        )
+    )  # fmt: skip
+    pair = PairScore(example_id=judging.example_id, nll_nats=1.0, reference_bytes=4, prompt_tokens=9, draft=draft)
+    card = Scorecard(rung="retrieved", pairs=(pair,), seconds_per_draft=0.1, scoring_seconds=0.1)
+    standing = Standing(rung=Rung.RETRIEVED, base_model=run.base_model)
+    save_scorecard(session, run, dataset.dataset_id, standing, card, of="", features={})
 
 
 def test_every_text_of_theirs_is_gone_and_what_is_others_stays(database: Database, settings: Settings) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from config.recipe_files import RECIPES_DIR
 from config.rungs import Rung
+from config.sentences import Note
 from config.settings import Settings
 from db import runs
 from db.adapters import list_adapters, list_names_to_delete
@@ -17,7 +20,7 @@ from db.promotions import get_champion
 from db.runs import Run, RunStatus
 from db.scope import Scope
 from db.scorecards import list_scorecards
-from db.session import Database
+from db.session import Database, DatabaseUnavailable
 from db.styles import get_style
 from db.taint import take_out_of_use
 from tests.support import factories
@@ -25,7 +28,10 @@ from tests.support.runs import Prepared, execute_here, make_base_model, prepare_
 from trainer import artifacts
 from trainer.artifacts import load_verify_key
 from trainer.full_files import fetch_full, is_full
-from trainer.run import FROZEN_AT
+from trainer.recipe import load_recipe
+from trainer.run import FROZEN_AT, PUBLISHED_AT
+from trainer.run_full import train_where_it_fits
+from trainer.train import TrainedAdapter
 
 pytestmark = pytest.mark.training
 
@@ -174,6 +180,57 @@ def test_a_training_that_ran_out_of_memory_or_disk_is_left_out_too(
     assert (run.status, run.error) == (RunStatus.SUCCEEDED, None)
     assert stored(both) == ["support-v1"]
     assert any(said in sentence for sentence in left_out(run))
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_what_an_earlier_attempt_published_and_this_one_leaves_out_does_not_stay_in_the_store(
+    settings: Settings, database: Database, base: Path, tmp_path: Path
+) -> None:
+    """As when the first host had the memory for it, and the second has not."""
+    both = run_settings(settings, database, base, recipe=a_recipe(tmp_path, "lora", "full"))
+    with database.write() as session:
+        prepared = prepare_run(session, both)
+    with pytest.raises(Killed):
+        execute_here(database, both, meanwhile=once(lambda stage, done: done == PUBLISHED_AT, Killed()))
+    assert stored(both) == ["support-v1", NAME]
+    shutil.rmtree(both.data_dir / "runs")
+    hand_back(database, prepared.run_id)
+
+    run = execute_here(database, both.model_copy(update={"full_memory_gb": 0.1}))
+
+    assert (run.status, run.error) == (RunStatus.SUCCEEDED, None)
+    assert stored(both) == ["support-v1"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_database_that_was_away_while_it_trained_does_not_leave_it_out(
+    database: Database, whole: Settings, prepared: Prepared
+) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        execute_here(database, whole, meanwhile=once(in_training, DatabaseUnavailable()))
+    hand_back(database, prepared.run_id)
+    run = execute_here(database, whole)
+    assert (run.status, run.error) == (RunStatus.SUCCEEDED, None)
+    assert stored(whole) == [NAME]
+    assert left_out(run) == []
+
+
+@pytest.mark.parametrize(
+    "fault", [torch.OutOfMemoryError("CUDA out of memory"), OSError(28, "No space left on device")]
+)
+def test_what_does_not_fit_when_it_is_loaded_or_written_leaves_nothing_behind_that_the_other_rungs_need_room_for(
+    fault: Exception, base: Path, tmp_path: Path
+) -> None:
+    def train() -> TrainedAdapter:
+        for name in ("adapters/full/model.safetensors", "checkpoints/full/checkpoint-8/optimizer.pt"):
+            (tmp_path / name).parent.mkdir(parents=True)
+            (tmp_path / name).write_bytes(b"gigabytes")
+        raise fault
+
+    for _attempt in range(2):  # what it said then it says again, and does not try again
+        result = train_where_it_fits(train, base, [], load_recipe("tiny-test"), tmp_path, memory_limit_gb=0)
+        assert isinstance(result, Note) and "ran" in str(result)
+        assert [one.name for one in tmp_path.rglob("*") if one.is_file()] == ["full.started.json"]
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -242,6 +242,8 @@ def test_an_example_withdrawn_during_a_run_leaves_nothing_published(
     assert champion_of(database, prepared.style_id)[0] is PromotionKind.INITIAL
     with database.read() as session:
         assert list_adapters(session, prepared.style_id, T1) == []
+        # What candidates wrote about it since it was erased goes, too.
+        assert list_scorecards(session, run.run_id, T1) == []
 
 
 def test_a_champion_that_an_admin_changed_meanwhile_is_left_alone(
@@ -328,6 +330,15 @@ def test_a_loss_that_is_no_number_names_the_learning_rate(
     )
     error = failed(one_database, run_settings(settings, one_database, base, recipe=str(recipe)))
     assert "The loss is no longer a number" in error and "lower learning_rate" in error
+
+
+def test_what_a_fit_asks_of_the_host_is_looked_at_too(
+    one_database: Database, settings: Settings, base: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "large.toml"
+    recipe.write_text('extends = "tiny-test"\n[[fit]]\nlora.quantize = "nf4"\n')
+    error = failed(one_database, run_settings(settings, one_database, base, recipe=str(recipe)))
+    assert "holds the base model in 4 bits, which needs" in error
 
 
 def test_a_base_model_that_is_not_there_is_named(one_database: Database, settings: Settings) -> None:

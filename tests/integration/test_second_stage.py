@@ -178,6 +178,17 @@ def test_too_few_preferences_are_no_second_stage(database: Database, helpful: Se
     assert "preferences" not in also(run)
 
 
+def test_preferences_that_are_too_long_are_left_out_and_the_run_goes_on(
+    sqlite_database: Database, settings: Settings, base: Path, tmp_path: Path
+) -> None:
+    short = run_settings(settings, sqlite_database, base, recipe=recipe(tmp_path), embedding_model=str(base))
+    prepared = prepare(sqlite_database, short, rejected="Thank you so much for reaching out to us! " * 40)
+    run = execute_here(sqlite_database, short)
+    assert (run.status, run.error) == (RunStatus.SUCCEEDED, None)
+    assert names(sqlite_database, prepared) == ["support-v1"]
+    assert "preferences" not in also(run)
+
+
 def test_a_preference_that_goes_while_a_run_learns_from_it_ends_the_run(database: Database, helpful: Settings) -> None:
     prepared = prepare(database, helpful)
 

@@ -265,10 +265,28 @@ def test_a_changed_text_is_a_leak() -> None:
 
 def test_an_adapter_of_another_shape_is_not_started_from() -> None:
     config = {"r": 16, "lora_alpha": 32, "use_dora": False, "use_rslora": False, "target_modules": ["q_proj", "v_proj"]}
-    assert has_shape(config, Lora())
-    assert has_shape(config, Lora(target_modules=("v_proj", "q_proj")))
-    for other in (Lora(r=8), Lora(alpha=16), Lora(use_dora=True), Lora(target_modules=("q_proj",))):
-        assert not has_shape(config, other)
+    modules = ("v_proj", "q_proj")
+    assert has_shape(config, Lora(), modules)
+    assert not has_shape(config, Lora(), ("q_proj",))
+    for other in (Lora(r=8), Lora(alpha=16), Lora(use_dora=True)):
+        assert not has_shape(config, other, modules)
+
+
+def test_a_narrower_adapter_is_not_started_from_where_all_linear_modules_are_asked_for(
+    sqlite_database: Database, settings: Settings, base: Path, recipe: MakeRecipe
+) -> None:
+    narrow = recipe(tuned='["lora"]', target_modules='["q_proj", "v_proj"]')
+    tiny = run_settings(settings, sqlite_database, base, recipe=narrow)
+    with sqlite_database.write() as session:
+        prepared = prepare_run(session, tiny)
+    execute_here(sqlite_database, tiny)
+
+    alike = recipe(tuned='["lora"]', target_modules='["q_proj", "v_proj"]', start='"previous"')
+    assert start_of(again(sqlite_database, tiny, prepared.style_id, alike))[0] == "support-v1"
+    wider = recipe(tuned='["lora"]', start='"previous"')
+    adapter, why = start_of(again(sqlite_database, tiny, prepared.style_id, wider))
+    assert adapter == ""
+    assert why.startswith("Started from the base model: the recipe asks for another shape than support-v")
 
 
 # ------------------------------------------------------------------------------------------------ withdrawals

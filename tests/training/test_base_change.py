@@ -29,11 +29,13 @@ from tests.support.base_changes import (
     serving_of,
 )
 from tests.support.runs import execute_here
+from tests.support.tiny_model import make_tiny_model
 from tests.support.wait import wait_until
 from trainer.base_models import prepare_embedding_model
-from trainer.errors import BaseModelTooLarge
+from trainer.errors import BaseModelTooLarge, BaseModelUnavailable
 from trainer.serving.bases import Bases, make_engine
 from trainer.serving.embedder import Embedder
+from trainer.serving.engine import Engine
 
 pytestmark = pytest.mark.training
 
@@ -173,4 +175,50 @@ def test_a_base_model_that_does_not_fit_is_refused_by_name_and_what_serves_goes_
         full.find("new")
     assert full.find("old") == (own, None)
     full.close()
+    own.close()
+
+
+def test_a_base_model_that_fails_unexpectedly_is_said_to_and_does_not_hold_up_another(
+    settings: Settings, bases: TwoBases, tmp_path: Path
+) -> None:
+    tiny = settings.model_copy(update={"base_model": str(bases.old)})
+    later = make_tiny_model(tmp_path / "zeta", seed=9)
+    tried: list[str] = []
+
+    def make(name: str) -> Engine:
+        tried.append(name)
+        if name == str(bases.new):
+            raise RuntimeError("CUDA error: device-side assert triggered")
+        return make_engine(tiny, name)
+
+    own = make_engine(tiny, str(bases.old))
+    both = Bases(
+        own, str(bases.old), store_url=tiny.resolved_artifact_url, wanted=lambda: [str(bases.new), str(later)],
+        make=make,
+    )  # fmt: skip
+    both.look()
+    assert both.find("zeta")[0].base_id == "zeta"
+    with pytest.raises(BaseModelUnavailable, match="The base model new did not load; the model server's log says why"):
+        both.find("new")
+    both.look()
+    assert tried == [str(bases.new), str(later)]  # not again at every heartbeat
+    both.close()
+    own.close()
+
+
+def test_a_base_model_is_not_let_go_while_what_stands_on_it_is_at_work(settings: Settings, bases: TwoBases) -> None:
+    tiny = settings.model_copy(update={"base_model": str(bases.old)})
+    own, wanted, is_at_work = make_engine(tiny, str(bases.old)), [str(bases.new)], True
+    both = Bases(
+        own, str(bases.old), store_url=tiny.resolved_artifact_url, wanted=lambda: wanted,
+        make=lambda name: make_engine(tiny, name), may_go=lambda engine: not is_at_work,
+    )  # fmt: skip
+    both.look()
+    wanted.clear()
+    both.look()
+    assert [engine.base_id for engine in both.engines()] == ["old", "new"]
+    is_at_work = False
+    both.look()
+    assert both.engines() == [own]
+    both.close()
     own.close()

@@ -260,8 +260,10 @@ def test_one_that_writes_is_never_taken_away(models: tuple[FullModels, Clock], s
         with pytest.raises(ModelTooLarge):
             write(full, "other-v1-full")
         assert full.names() == ["whole-v1-full"]
+        assert not full.is_idle
     assert "".join(generation) == expected
     wait_until(lambda: engine.is_idle, what="the answer is through")
+    assert full.is_idle
     clock.now = 2000.0
     full.sweep()
     assert full.names() == []

@@ -136,7 +136,8 @@ def judge_contrasts(probe: str, own: Sequence[float], base: Sequence[float], kno
     """Right where the right answer is the likelier one. Fails where the share that is right falls by more than the
     margin, and more answers are lost than gained beyond luck (the exact test of McNemar 1947, one-sided)."""
     n = len(own)
-    lost = sum(mine <= 0 < theirs for mine, theirs in zip(own, base, strict=True))
+    # Asked so that an answer of which no likelihood can be told is a wrong one.
+    lost = sum(theirs > 0 and not mine > 0 for mine, theirs in zip(own, base, strict=True))
     gained = sum(theirs <= 0 < mine for mine, theirs in zip(own, base, strict=True))
     right, before = sum(margin > 0 for margin in own), sum(margin > 0 for margin in base)
     chance = chance_of_losing(lost, gained)

@@ -125,6 +125,13 @@ class Adapters:
             if name in self._loaded:
                 self._evict(self._loaded[name])
 
+    def let_go_of_withdrawn(self) -> None:
+        """Take out of memory what is no longer in the store; a request that uses it ends first."""
+        with self._load_lock:
+            for adapter in list(self._loaded.values()):
+                if not adapter.is_local and not self._is_published(adapter.name):
+                    self._evict(adapter)
+
     @contextmanager
     def activated(self, name: str | None) -> Iterator[Any]:
         """The model with this adapter (or none) active, held alone for the length of the block."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,14 @@ from db.base_changes import list_wanted_base_models
 from db.session import Database, DatabaseUnavailable
 from trainer import artifacts
 from trainer.base_models import base_revision
-from trainer.errors import AdapterRejected, AdapterUnknown, BaseModelLoading, BaseModelTooLarge, TrainerError
+from trainer.errors import (
+    AdapterRejected,
+    AdapterUnknown,
+    BaseModelLoading,
+    BaseModelTooLarge,
+    BaseModelUnavailable,
+    TrainerError,
+)
 
 if TYPE_CHECKING:
     from trainer.serving.engine import Engine
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 GIB = 2**30
+SECONDS_BEFORE_RETRY = 60.0
 
 MakeEngine = Callable[[str], "Engine"]
 
@@ -47,21 +56,25 @@ class Bases:
         wanted: Callable[[], list[str]],
         make: MakeEngine,
         seconds_between_looks: float = 5.0,
+        may_go: Callable[[Engine], bool] = lambda engine: True,
         on_gone: Callable[[Engine], None] = lambda engine: None,
     ) -> None:
-        """`on_gone` hears of an engine that is closed: whoever holds on to it keeps its memory."""
+        """`may_go` is asked of an engine that is idle and not wanted any more: does nothing that stands on it work?
+        `on_gone` hears of one that is closed: whoever holds on to it keeps its memory."""
         self.own = own
         self._own_name = own_name
         self._store_url = store_url
         self._wanted = wanted
         self._make = make
         self._pause = seconds_between_looks
-        self._on_gone = on_gone
+        self._may_go, self._on_gone = may_go, on_gone
         self._lock = threading.Lock()
         #: By what a request calls them; the own one is not among them.
         self._others: dict[str, Engine] = {}
         self._names: dict[str, str] = {}
-        self._refused: dict[str, str] = {}
+        self._refused: dict[str, TrainerError] = {}
+        #: When one that failed unexpectedly is tried again: each try may take minutes and all the memory.
+        self._retried_at: dict[str, float] = {}
         self._revisions: dict[str, str] = {}
         self._stopping, self._is_asked = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._watch, name="bases", daemon=True)
@@ -77,7 +90,8 @@ class Bases:
         """The engine that answers for this model, and the adapter that it is (None: the base model itself). A name that
         says nothing goes to the own engine, which refuses it.
 
-        Raises BaseModelLoading while its base model is being loaded, and BaseModelTooLarge where that does not fit.
+        Raises BaseModelLoading while its base model is being loaded, BaseModelTooLarge where that does not fit, and
+        BaseModelUnavailable where it cannot be had.
         """
         found = self._find_known(model)
         if found is None:
@@ -118,8 +132,8 @@ class Bases:
         with self._lock:
             refused = self._refused.get(key)
         self.look_soon()
-        if refused:
-            raise BaseModelTooLarge(refused)
+        if refused is not None:
+            raise type(refused)(str(refused))
         raise BaseModelLoading
 
     def _revision_of(self, engine: Engine) -> str:
@@ -167,8 +181,9 @@ class Bases:
         on meanwhile."""
         wanted = self._read_wanted()
         with self._lock:
-            gone = [key for key, engine in self._others.items() if key not in wanted and engine.is_idle]
+            unwanted = {key: engine for key, engine in self._others.items() if key not in wanted}
             missing = [key for key in sorted(wanted) if key not in self._others]
+        gone = [key for key, engine in unwanted.items() if engine.is_idle and self._may_go(engine)]
         for key in gone:
             self._drop(key)
         for key in missing:
@@ -183,13 +198,23 @@ class Bases:
         return wanted
 
     def _load(self, key: str, name: str) -> None:
+        if time.monotonic() < self._retried_at.get(key, 0.0):
+            return
         failpoints.visit("server.load_base")
         try:
             engine = self._make(name)
         except TrainerError as error:
-            if self._refused.get(key) != str(error):
+            if str(self._refused.get(key)) != str(error):
                 log.warning("base.refused", model=key, sentence=str(error))
-            self._refused[key] = str(error)
+            self._refused[key] = error
+            return
+        except Exception:  # the others go on, and whoever asks for it hears that it is not merely loading
+            log.exception("base.not_loaded", model=key)
+            self._refused[key] = BaseModelUnavailable(
+                f"The base model {key} did not load; the model server's log says why."
+            )
+            self._retried_at[key] = time.monotonic() + SECONDS_BEFORE_RETRY
+            gc.collect()  # what was loaded of it
             return
         with self._lock:
             self._others[key] = engine

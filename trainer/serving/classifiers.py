@@ -40,6 +40,12 @@ class Classifiers:
         """Is there a classifier of this name in the store?"""
         return is_classifier(self._store_url, name)
 
+    def let_go_of_withdrawn(self) -> None:
+        """Take out of memory what is no longer in the store."""
+        with self._lock:
+            for name in [name for name in self._loaded if not self.has(name)]:
+                del self._loaded[name]
+
     def score_choices(self, messages: ChatMessages, texts: Sequence[str], name: str) -> ScoredChoices:
         """The probability of those of these labels that the classifier knows, for the last message. Raises the
         AdapterErrors; AdapterUnknown also when it knows none of them."""

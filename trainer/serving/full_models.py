@@ -104,10 +104,16 @@ class FullModels:
                 loaded.users -= 1
                 loaded.last_used = self._clock()
 
+    @property
+    def is_idle(self) -> bool:
+        """Does none of them write, and is none asked for?"""
+        with self._count_lock:
+            return all(loaded.is_idle for loaded in self._loaded.values())
+
     def sweep(self) -> None:
         """Let go of what is no longer in the store, its copy on this disk included, and of what nobody asked for."""
         with self._load_lock:
-            for name in self._cached():
+            for name in {*self._cached(), *self.names()}:
                 if not self.has(name):
                     self._unload(name)
                     shutil.rmtree(self._source.cache_dir / name, ignore_errors=True)

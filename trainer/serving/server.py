@@ -48,6 +48,7 @@ from trainer.errors import (
 )
 from trainer.serving.bases import WantedBases
 from trainer.serving.requests import ChatRequest, EmbeddingRequest, RequestBody
+from trainer.serving.withdrawals import Withdrawals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from trainer.serving.engine import Engine, Event, Generation
     from trainer.serving.full_models import FullModels
     from trainer.serving.scoring import ScoredChoices
+    from trainer.serving.withdrawals import Holder
 
 Body = TypeVar("Body", bound=RequestBody)
 
@@ -69,6 +71,8 @@ log = structlog.get_logger()
 
 _MAX_BODY_BYTES = 4 << 20
 _SECONDS_TO_LOAD_WHILE_STOPPING = 2.0
+#: How often it is looked whether something was taken out of the store.
+_HEARTBEATS_BETWEEN_LOOKS = 3
 
 
 # ------------------------------------------------------------------------------------------------ errors
@@ -138,6 +142,10 @@ class _Server:
         self.engine = engine
         self.embedder = embedder
         self._wanted = WantedBases(settings)
+        self._withdrawals = Withdrawals(
+            settings.data_dir / "cache", settings.resolved_artifact_url, self._holders,
+            seconds_between_looks=_HEARTBEATS_BETWEEN_LOOKS * settings.heartbeat_seconds,
+        )  # fmt: skip
         self.bases = self._make_bases(engine) if engine else None
         self.state = "ready" if engine and embedder else "loading"
         self.reason = "" if engine and embedder else "The model is loading; this takes seconds."
@@ -159,6 +167,7 @@ class _Server:
         for full in list(self._full_models.values()):
             await run_in_threadpool(full.close)
         await run_in_threadpool(loader.join, _SECONDS_TO_LOAD_WHILE_STOPPING)
+        await run_in_threadpool(self._withdrawals.close)
         if self.bases is not None:
             await run_in_threadpool(self.bases.close)
             await run_in_threadpool(self._wanted.close)
@@ -185,6 +194,7 @@ class _Server:
         else:
             self.bases = self.bases or self._make_bases(self.engine)
             self.bases.start()
+            self._withdrawals.start()
             self.state, self.reason = "ready", ""
             log.info("serving.ready", model=self.engine.base_id)
 
@@ -195,8 +205,13 @@ class _Server:
         return Bases(
             own, settings.base_model, store_url=settings.resolved_artifact_url, wanted=self._wanted,
             make=lambda name: make_engine(settings, name), seconds_between_looks=settings.heartbeat_seconds,
-            on_gone=self._forget_full_models,
+            may_go=self._has_idle_full_models, on_gone=self._forget_full_models,
         )  # fmt: skip
+
+    def _holders(self) -> list[Holder]:
+        """Those of whole models let go by themselves (trainer/serving/full_models.py)."""
+        engines = self.bases.engines() if self.bases else []
+        return [*(engine.adapters for engine in engines), *([self._classifiers] if self._classifiers else [])]
 
     # -------------------------------------------------------------------------------------- routes
 
@@ -357,6 +372,11 @@ class _Server:
                     _source(self.settings, kind), base, idle_seconds=self.settings.full_idle_minutes * 60
                 )
             return self._full_models[base.base_id]
+
+    def _has_idle_full_models(self, base: Engine) -> bool:
+        with self._making:
+            models = self._full_models.get(base.base_id)
+        return models is None or models.is_idle
 
     def _forget_full_models(self, base: Engine) -> None:
         with self._making:

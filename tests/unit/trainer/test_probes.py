@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -142,6 +144,10 @@ def test_contrasts_fail_beyond_luck_and_beyond_the_margin(lost: int, gained: int
     assert result.has_failed == has_failed
     assert (result.figures["lost"], result.figures["gained"]) == (lost, gained)
     assert f"for {20 - lost + gained}" in str(result.why)
+
+
+def test_an_answer_without_a_likelihood_is_a_wrong_one() -> None:
+    assert judge_contrasts("refusal", [math.nan] * 30, [1.0] * 30, KNOBS).has_failed
 
 
 def test_what_was_stored_is_read_back() -> None:
