@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tests.benchmarks.ladder.pairs import Sides, draw_sides, load_records
 from tests.benchmarks.ladder.study import STORED, VALIDATION, measure
 from trainer.recipe import load_recipe
 
+WORK = Path(".huisstijl/forecast")
 #: The forecast is made on the first half of them; the second half are pairs that it has not seen either.
 UNSEEN = 400
 SIZES = [50, 100, 400]
@@ -32,6 +34,7 @@ def main() -> int:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--recipe", default="cpu-small")
     parser.add_argument("--stored", type=Path, default=STORED)
+    parser.add_argument("--work", type=Path, default=WORK)
     chosen = parser.parse_args()
     records = load_records(chosen.data)
     recipe = load_recipe(chosen.recipe)
@@ -47,11 +50,13 @@ def main() -> int:
             if str(size) in stored["points"]:
                 continue
             part = Sides(train=sides.train[:size], validation=sides.validation, unseen=sides.unseen)
-            result = measure(part, recipe, [Rung.LORA], seed)
+            work = chosen.work / f"{seed}-{size}"
+            result = measure(part, recipe, [Rung.LORA], seed, work)
             stored["points"][str(size)] = _point(result)
             stored |= {name: result[name] for name in ("base_model", "recipe", "recipe_digest", "unseen", "versions")}
             stored["reference_bytes"] = result["cards"]["lora"]["reference_bytes"]
             _write(target, stored)
+            shutil.rmtree(work)
             bits = sum(result["cards"]["lora"]["nll_nats"]) / 0.693147 / sum(stored["reference_bytes"])
             sys.stdout.write(f"{target.name}: {size} pairs, {bits:.4f} bits per byte, {result['seconds']} s\n")
             sys.stdout.flush()

@@ -22,13 +22,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoTokenizer
 
 from config.prompts import ChatMessages
 from config.rungs import Rung
 from tests.benchmarks.ladder.pairs import Record, load_records, without_repeats
+from tests.benchmarks.ladder.study import BASE, EMBEDDINGS, MODELS, STORED, read_cards, train_once
 from trainer.base_models import prepare_base_model, prepare_embedding_model
-from trainer.dataset import Pool, TrainingExample, prompt_for, to_trl
+from trainer.dataset import Pool, TrainingExample, prompt_for
 from trainer.evaluate import Candidate, UnseenPair, evaluate, to_json
 from trainer.label_metrics import label_figures
 from trainer.metrics import Scorecard
@@ -36,12 +36,10 @@ from trainer.recipe import Recipe, load_recipe
 from trainer.registry import Frozen, library_versions
 from trainer.run_labels import fit_logistic, known_labels, label_prompts, score_logistic, score_neighbours
 from trainer.serving.embedder import Embedder
-from trainer.train import PairRow, TrainedAdapter, train_adapter
-from trainer.workspace import read_value, write_value
+from trainer.train import TrainedAdapter
+from trainer.workspace import write_value
 
-STORED = Path(__file__).resolve().parents[3] / "docs" / "ladder"
-MODELS, WORK = Path(".huisstijl/models"), Path(".huisstijl/sections")
-BASE, EMBEDDINGS = "embedded:smollm2-135m-instruct", "embedded:all-minilm-l6-v2"
+WORK = Path(".huisstijl/sections")
 INSTRUCTIONS = "Name the section of the package archive that the described software package belongs to."
 VALIDATION = 60
 RUNGS = (
@@ -80,7 +78,7 @@ def main() -> int:
 def measure(frozen: Frozen, recipe: Recipe, work: Path) -> Json:
     """Train what has to be trained and score all on the unseen pairs, as a run does it. JSON values."""
     base = prepare_base_model(BASE, MODELS)
-    cards = {file.stem: Scorecard.from_json(read_value(file)) for file in sorted((work / "cards").glob("*.json"))}
+    cards = read_cards(work / "cards")
     (work / "cards").mkdir(exist_ok=True)
 
     def keep(card: Scorecard) -> None:
@@ -98,7 +96,9 @@ def measure(frozen: Frozen, recipe: Recipe, work: Path) -> Json:
     trained: dict[Rung, TrainedAdapter] = {}
     for rung in (one for one in RUNGS if not one.is_classifier):
         if rung.needs_adapter:
-            trained[rung] = _train(rung, frozen, recipe, base, work, trained.get(Rung.LORA))
+            trained[rung] = train_once(
+                rung, frozen.train, frozen.validation, INSTRUCTIONS, recipe, base, work, trained.get(Rung.LORA)
+            )  # fmt: skip
         evaluate(
             [_candidate(rung, frozen, recipe, trained)], unseen, base_path=base, knobs=recipe.evaluation,
             dtype=recipe.training.dtype, done=cards, on_scored=keep,
@@ -166,35 +166,6 @@ def draw_labelled(records: list[Record], *, train: int, unseen: int, seed: int) 
 
 def _labelled(record: Record) -> TrainingExample:
     return replace(record.as_example(), completion=record.section)
-
-
-def _train(
-    rung: Rung, frozen: Frozen, recipe: Recipe, base: Path, work: Path, lora: TrainedAdapter | None
-) -> TrainedAdapter:
-    """As a run does it: `lora` first, and `lora_retrieved` goes on from there."""
-    marker, folder = work / f"{rung.value}.json", work / "adapters" / rung.value
-    earlier = read_value(marker)
-    if earlier is not None:
-        return TrainedAdapter(**earlier | {"folder": folder})
-    tokenizer: Any = AutoTokenizer.from_pretrained(base)
-    pool = Pool(frozen.train, frozen.validation) if rung.uses_retrieval else None
-
-    def rows(side: list[TrainingExample]) -> list[PairRow]:
-        made, _ = to_trl(
-            side, instructions=INSTRUCTIONS, max_tokens=recipe.training.max_tokens, pool=pool,
-            choice=recipe.choice(Rung.LORA_RETRIEVED),
-            count_tokens=lambda messages: len(tokenizer.apply_chat_template(messages, return_dict=False)),
-        )  # fmt: skip
-        return [PairRow(prompt=row["prompt"], completion=row["completion"]) for row in made]
-
-    trained = train_adapter(
-        base_path=base, rows_train=rows(frozen.train), rows_validation=rows(frozen.validation), recipe=recipe,
-        rung="lora_retrieved" if rung.uses_retrieval else "lora", out_dir=folder,
-        checkpoint_dir=work / "checkpoints" / rung.value, warm_start=lora.folder if lora else None,
-        base_model_name=BASE,
-    )  # fmt: skip
-    write_value(marker, {name: value for name, value in asdict(trained).items() if name != "folder"})
-    return trained
 
 
 def _candidate(rung: Rung, frozen: Frozen, recipe: Recipe, trained: dict[Rung, TrainedAdapter]) -> Candidate:

@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks.ladder.study --data debian-packages.jsonl [--train 400] [--seeds 1 2 3] [--unseen 300]
 
-One file a seed under docs/ladder/; what is there is not measured again.
+One file a seed under docs/ladder/; what is there is not measured again. Killed at any moment, it goes on from what it
+has finished: checkpoints, adapters and each rung's scorecard are kept under .huisstijl/study/.
 `python -m tests.benchmarks.ladder.report` makes docs/ladder.md of them.
 """
 
@@ -11,8 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
-import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -25,15 +26,16 @@ from config.rungs import Rung
 from tests.benchmarks.ladder.pairs import INSTRUCTIONS, Sides, draw_sides, load_records
 from trainer.base_models import prepare_base_model, prepare_embedding_model
 from trainer.dataset import Pool, TrainingExample, prompt_for, to_trl
-from trainer.evaluate import Candidate, UnseenPair, evaluate
+from trainer.evaluate import Candidate, UnseenPair, evaluate, to_json
 from trainer.metrics import Scorecard
 from trainer.recipe import Recipe, load_recipe
 from trainer.registry import library_versions
 from trainer.serving.embedder import Embedder
 from trainer.train import PairRow, TrainedAdapter, train_adapter
+from trainer.workspace import read_value, write_value
 
 STORED = Path(__file__).resolve().parents[3] / "docs" / "ladder"
-MODELS = Path(".huisstijl/models")
+MODELS, WORK = Path(".huisstijl/models"), Path(".huisstijl/study")
 BASE, EMBEDDINGS = "embedded:smollm2-135m-instruct", "embedded:all-minilm-l6-v2"
 VALIDATION = 40
 #: `python -m tests.benchmarks.full` measures all weights.
@@ -52,6 +54,7 @@ def main() -> int:
     )
     parser.add_argument("--recipe", default="cpu-small")
     parser.add_argument("--stored", type=Path, default=STORED)
+    parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--name", default="synopsis", help="how the stored files' names begin; `truth` for the teams")
     chosen = parser.parse_args()
     records = load_records(chosen.data)
@@ -62,27 +65,34 @@ def main() -> int:
         if target.exists():
             continue
         sides = draw_sides(records, unseen=chosen.unseen, train=chosen.train, validation=VALIDATION, seed=seed)
-        result = measure(sides, recipe, [Rung(name) for name in chosen.rungs], seed)
+        work = chosen.work / f"{target.stem}-{chosen.unseen}-{chosen.drafts}"
+        result = measure(sides, recipe, [Rung(name) for name in chosen.rungs], seed, work)
         target.write_text(json.dumps(result, separators=(",", ":")), encoding="utf-8")
+        shutil.rmtree(work)
         sys.stdout.write(f"{target.name}: {json.dumps(_short(result))}\n")
         sys.stdout.flush()
     return 0
 
 
-def measure(sides: Sides, recipe: Recipe, rungs: list[Rung], seed: int) -> dict[str, Any]:
-    """Train what has to be trained and score all on the unseen pairs. JSON values."""
+def measure(sides: Sides, recipe: Recipe, rungs: list[Rung], seed: int, work: Path) -> dict[str, Any]:
+    """Train what has to be trained and score all on the unseen pairs. JSON values; `work` keeps what is finished."""
     began = time.monotonic()
     base = prepare_base_model(BASE, MODELS)
     sides = _embedded(sides)
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"seed": seed})})
-    with tempfile.TemporaryDirectory() as folder:
-        trained = _train(sides, recipe, [rung for rung in rungs if rung.needs_adapter], base, Path(folder))
-        cards = evaluate(
-            [make_candidate(rung, sides, recipe, _folder(trained, rung)) for rung in rungs],
-            [UnseenPair(example_id=one.example_id, completion=one.completion) for one in sides.unseen],
-            base_path=base, knobs=recipe.evaluation, dtype=recipe.training.dtype,
-            on_scored=_say,
-        )  # fmt: skip
+    (work / "cards").mkdir(parents=True, exist_ok=True)
+
+    def keep(card: Scorecard) -> None:
+        write_value(work / "cards" / f"{card.rung}.json", to_json(card))
+        sys.stderr.write(f"{card.rung} {card.bits_per_byte:.4f} n={card.n}\n")
+
+    trained = _train(sides, recipe, [rung for rung in rungs if rung.needs_adapter], base, work)
+    cards = evaluate(
+        [make_candidate(rung, sides, recipe, _folder(trained, rung)) for rung in rungs],
+        [UnseenPair(example_id=one.example_id, completion=one.completion) for one in sides.unseen],
+        base_path=base, knobs=recipe.evaluation, dtype=recipe.training.dtype,
+        done=read_cards(work / "cards"), on_scored=keep,
+    )  # fmt: skip
     return {
         "base_model": BASE, "recipe": recipe.name, "recipe_digest": recipe.digest, "seed": seed,
         "train": len(sides.train), "validation": len(sides.validation), "unseen": len(sides.unseen),
@@ -93,8 +103,9 @@ def measure(sides: Sides, recipe: Recipe, rungs: list[Rung], seed: int) -> dict[
     }  # fmt: skip
 
 
-def _say(card: Scorecard) -> None:
-    sys.stderr.write(f"{card.rung} {card.bits_per_byte:.4f} n={card.n}\n")
+def read_cards(folder: Path) -> dict[str, Scorecard]:
+    """The scorecards that an earlier attempt has finished, by rung."""
+    return {file.stem: Scorecard.from_json(read_value(file)) for file in sorted(folder.glob("*.json"))}
 
 
 def _recipe(name: str, unseen: int, drafts: int) -> Recipe:
@@ -119,29 +130,44 @@ def _embedded(sides: Sides) -> Sides:
     return Sides(train=embed(sides.train), validation=embed(sides.validation), unseen=embed(sides.unseen))
 
 
-def _train(sides: Sides, recipe: Recipe, rungs: list[Rung], base: Path, folder: Path) -> dict[Rung, TrainedAdapter]:
+def _train(sides: Sides, recipe: Recipe, rungs: list[Rung], base: Path, work: Path) -> dict[Rung, TrainedAdapter]:
     """As a run does it: `lora` first, and `lora_retrieved` goes on from there."""
     trained: dict[Rung, TrainedAdapter] = {}
-    tokenizer: Any = AutoTokenizer.from_pretrained(base)
+    for rung in (one for one in (Rung.LORA, Rung.LORA_RETRIEVED) if one in rungs):
+        trained[rung] = train_once(
+            rung, sides.train, sides.validation, INSTRUCTIONS, recipe, base, work, trained.get(Rung.LORA)
+        )  # fmt: skip
+    return trained
 
-    def rows(side: list[TrainingExample], pool: Pool | None) -> list[PairRow]:
+
+def train_once(
+    rung: Rung, train: list[TrainingExample], validation: list[TrainingExample], instructions: str, recipe: Recipe,
+    base: Path, work: Path, warm_start: TrainedAdapter | None,
+) -> TrainedAdapter:  # fmt: skip
+    """Train a rung's adapter, or read what an earlier attempt has finished."""
+    marker, folder = work / f"{rung.value}.json", work / "adapters" / rung.value
+    earlier = read_value(marker)
+    if earlier is not None:
+        return TrainedAdapter(**earlier | {"folder": folder})
+    tokenizer: Any = AutoTokenizer.from_pretrained(base)
+    pool = Pool(train, validation) if rung.uses_retrieval else None
+
+    def rows(side: list[TrainingExample]) -> list[PairRow]:
         made, _ = to_trl(
-            side, instructions=INSTRUCTIONS, max_tokens=recipe.training.max_tokens, pool=pool,
+            side, instructions=instructions, max_tokens=recipe.training.max_tokens, pool=pool,
             choice=recipe.choice(Rung.LORA_RETRIEVED),
             count_tokens=lambda messages: len(tokenizer.apply_chat_template(messages, return_dict=False)),
         )  # fmt: skip
         return [PairRow(prompt=row["prompt"], completion=row["completion"]) for row in made]
 
-    for rung in (one for one in (Rung.LORA, Rung.LORA_RETRIEVED) if one in rungs):
-        pool = Pool(sides.train, sides.validation) if rung.uses_retrieval else None
-        lora = trained.get(Rung.LORA)
-        trained[rung] = train_adapter(
-            base_path=base, rows_train=rows(sides.train, pool), rows_validation=rows(sides.validation, pool),
-            recipe=recipe, rung="lora_retrieved" if rung.uses_retrieval else "lora",
-            out_dir=folder / "adapters" / rung.value, checkpoint_dir=folder / "checkpoints" / rung.value,
-            warm_start=lora.folder if lora else None, base_model_name=BASE,
-        )  # fmt: skip
-    return trained
+    adapter = train_adapter(
+        base_path=base, rows_train=rows(train), rows_validation=rows(validation), recipe=recipe,
+        rung="lora_retrieved" if rung.uses_retrieval else "lora", out_dir=folder,
+        checkpoint_dir=work / "checkpoints" / rung.value, warm_start=warm_start.folder if warm_start else None,
+        base_model_name=BASE,
+    )  # fmt: skip
+    write_value(marker, {name: value for name, value in asdict(adapter).items() if name != "folder"})
+    return adapter
 
 
 def make_candidate(rung: Rung, sides: Sides, recipe: Recipe, adapter: Path | None) -> Candidate:
