@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from config.rungs import Rung
 from db.base import ID, Base, insert_new, new_id, now_in_database, words
 from db.promotions import Promotion
-from db.runs import Run
+from db.runs import Run, RunStatus
 from db.styles import Style
 
 
@@ -101,9 +101,11 @@ def end_base_change(session: Session, change_id: str, status: BaseChangeStatus) 
     return bool(ended.rowcount == 1)  # type: ignore[attr-defined]
 
 
-def find_run_of_change(session: Session, change: BaseChange, style_id: str) -> Run | None:
-    """The newest run that this change has made of the style."""
+def find_run_of_change(session: Session, change: BaseChange, style_id: str, *statuses: RunStatus) -> Run | None:
+    """The newest run that this change has made of the style, among those statuses (any, when none is named)."""
     query = select(Run).where(Run.style_id == style_id, Run.slot.startswith(f"{change.slot}:", autoescape=True))
+    if statuses:
+        query = query.where(Run.status.in_(statuses))
     return session.scalars(query.order_by(Run.queued_at.desc(), Run.run_id.desc())).first()
 
 

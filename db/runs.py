@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, func, select, update
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, UniqueConstraint, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config.run_kinds import RunCause, RunKind
@@ -132,9 +132,13 @@ def find_active_run(session: Session, style_id: str) -> Run | None:
 
 
 def find_latest_run(
-    session: Session, style_id: str, *statuses: RunStatus, kind: RunKind | None = None, base_model: str | None = None
-) -> Run | None:
-    """The run queued last, among those statuses, of that kind and on that base model (any, where none is named)."""
+    session: Session, style_id: str, *statuses: RunStatus, kind: RunKind | None = None, base_model: str | None = None,
+    for_other_base: bool | None = None,
+) -> Run | None:  # fmt: skip
+    """The run queued last, among those statuses, of that kind and on that base model (any, where none is named).
+
+    `for_other_base`: among those that a change of the base model has made, or (False) among all others.
+    """
     query = select(Run).where(Run.style_id == style_id)
     if statuses:
         query = query.where(Run.status.in_(statuses))
@@ -142,7 +146,14 @@ def find_latest_run(
         query = query.where(Run.kind == kind)
     if base_model is not None:
         query = query.where(Run.base_model == base_model)
+    if for_other_base is not None:
+        query = query.where(_made_by_change(for_other_base))
     return session.scalars(query.order_by(Run.queued_at.desc(), Run.run_id.desc())).first()
+
+
+def _made_by_change(is_made: bool) -> ColumnElement[bool]:
+    changed = RunCause.CHANGED_BASE
+    return Run.cause == changed if is_made else Run.cause.is_distinct_from(changed)
 
 
 def find_run_in_slot(session: Session, style_id: str, slot: str) -> Run | None:
@@ -168,14 +179,14 @@ def list_newest_runs(session: Session, style_id: str, *statuses: RunStatus, kind
     return list(session.scalars(query.order_by(Run.queued_at.desc(), Run.run_id.desc()).limit(limit)))
 
 
-def count_failures_in_a_row(session: Session, style_id: str, *, on_other_base: bool = False) -> int:
-    """Failed runs since the last one that ended in another way. Those for another base model than serves count by
-    themselves: what fails there says nothing about the style's own runs."""
-    query = select(Run.status).where(Run.style_id == style_id, Run.status.in_(ENDED))
-    if on_other_base:
-        query = query.where(Run.cause == RunCause.CHANGED_BASE)
-    else:
-        query = query.where(Run.cause.is_distinct_from(RunCause.CHANGED_BASE))
+def count_failures_in_a_row(
+    session: Session, style_id: str, *, for_other_base: bool = False, since: datetime | None = None
+) -> int:
+    """Failed runs since the last one that ended in another way, of those queued since then. Those for another base
+    model than serves count by themselves: what fails there says nothing about the style's own runs."""
+    query = select(Run.status).where(Run.style_id == style_id, Run.status.in_(ENDED), _made_by_change(for_other_base))
+    if since is not None:
+        query = query.where(Run.queued_at >= since)
     count = 0
     for status in session.scalars(query.order_by(Run.queued_at.desc(), Run.run_id.desc()).limit(20)):
         if status is not RunStatus.FAILED:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from config.base_names import base_model_id
 from config.choosing import NEUTRAL_QUALITY
 from config.prompts import prompt_hash
-from config.run_kinds import RunKind
+from config.run_kinds import RunCause, RunKind
 from config.rungs import Rung
 from config.style_terms import StyleTerms
 from db import audit, promotions
@@ -38,7 +38,7 @@ from db.datasets import (
 )
 from db.examples import Example, ExampleStatus, list_approved_examples
 from db.knowledge import freeze_documents
-from db.measurements import settle_measurement
+from db.measurements import owe_measurement, settle_measurement
 from db.preferences import Preference, list_approved_pairs
 from db.promotions import ChampionMoved, PromotionKind
 from db.quality import list_qualities
@@ -464,10 +464,14 @@ def settle_withdrawals(session: Session, style: Style) -> None:
 
 def settle_measurements(session: Session, run: Run, style: Style) -> None:
     """This run measured what serves, under the instructions of its freeze: if they still stand, no measurement is owed
-    for what happened before."""
+    for what happened before; else one is, also where nothing had been measured when they were changed."""
     dataset = find_dataset_of_run(session, run.run_id)
-    if dataset is not None and dataset.instructions == style.full_instructions:
+    if dataset is None:
+        return
+    if dataset.instructions == style.full_instructions:
         settle_measurement(session, style.style_id, up_to=dataset.frozen_at)
+    elif style.measurement_owed_at is None:
+        owe_measurement(session, style.style_id, RunCause.CHANGED_INSTRUCTIONS)
 
 
 def record_end(session: Session, run: Run, action: str, **detail: Any) -> None:

@@ -170,45 +170,55 @@ class _Run:
     def freeze(self) -> Frozen:
         """Fix ids, sides, instructions and versions in one transaction; from here on only withdrawals matter."""
         self._enter(RunStatus.FREEZING, 0.0)
+        while not self._try_to_freeze():
+            log.info("freeze.again", why="the instructions were changed meanwhile")
+        self._embed_missing()
+        return self._load_frozen()
+
+    def _try_to_freeze(self) -> bool:
+        """False when the instructions were changed between choosing the sides and writing them down."""
         model, knobs = self.settings.embedding_model, self.recipe.splits
         with self.database.read() as session:
+            self.style = get_style(session, self.style.style_id)  # since the run began, an admin may have changed it
             is_frozen = registry.load_frozen(session, self.run.run_id, self.scope, model) is not None
             trainable = registry.list_trainable(session, self.style, self.scope, model)
             taught = registry.list_taught(session, self.style, self.scope)
             preferred = registry.list_preferences(session, self.style, self.scope)
             now = now_in_database(session)
-        if not is_frozen:
-            fitting, skipped = self._without_too_long(trainable)
-            split = freeze_split(
-                fitting, seed=self.recipe.training.seed, instructions=self.style.full_instructions, taught=taught,
-                not_after=now, embed=self._embed, **knobs.model_dump(),
+        if is_frozen:
+            return True
+        fitting, skipped = self._without_too_long(trainable)
+        split = freeze_split(
+            fitting, seed=self.recipe.training.seed, instructions=self.style.full_instructions, taught=taught,
+            not_after=now, embed=self._embed, **knobs.model_dump(),
+        )  # fmt: skip
+        if isinstance(split, NotEnough):
+            raise NotEnoughExamples(split.why)
+        skipped += [
+            {"example_id": repeat, "reason": f"says the same as {kept}"} for repeat, kept in split.repeats.items()
+        ]
+        skipped += [
+            {"example_id": one, "reason": "is linked to examples on two sides of the split"} for one in split.torn
+        ]
+        contents = {example.example_id: example.content_hash for example in fitting}
+        preferences = choose_preferences(
+            preferred if self.run.kind is RunKind.TRAIN else (),
+            split,
+            fitting,
+            self._fitted(len(split.train)),
+            has_labels=self.has_labels,
+            is_short=self._is_short,
+            embed=self._embed,
+        )
+        with self.hold.write() as session:
+            if lock_style(session, self.style.style_id).full_instructions != self.style.full_instructions:
+                return False
+            registry.save_frozen(
+                session, self.run, self.style, split, contents,
+                seed=self.recipe.training.seed, skipped=skipped, is_free=self._is_free, preferences=preferences,
             )  # fmt: skip
-            if isinstance(split, NotEnough):
-                raise NotEnoughExamples(split.why)
-            skipped += [
-                {"example_id": repeat, "reason": f"says the same as {kept}"} for repeat, kept in split.repeats.items()
-            ]
-            skipped += [
-                {"example_id": one, "reason": "is linked to examples on two sides of the split"} for one in split.torn
-            ]
-            contents = {example.example_id: example.content_hash for example in fitting}
-            preferences = choose_preferences(
-                preferred if self.run.kind is RunKind.TRAIN else (),
-                split,
-                fitting,
-                self._fitted(len(split.train)),
-                has_labels=self.has_labels,
-                is_short=self._is_short,
-                embed=self._embed,
-            )
-            with self.hold.write() as session:
-                registry.save_frozen(
-                    session, self.run, self.style, split, contents,
-                    seed=self.recipe.training.seed, skipped=skipped, is_free=self._is_free, preferences=preferences,
-                )  # fmt: skip
-                failpoints.visit("snapshot.half")
-        self._embed_missing()
-        return self._load_frozen()
+            failpoints.visit("snapshot.half")
+        return True
 
     def _fitted(self, pairs: int) -> Recipe:
         return self.recipe.fitted(pairs, count_parameters(self.base_path))

@@ -17,7 +17,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from bot.language import speaking
-from bot.operations.base_change import notice_base_setting
+from bot.operations.base_change import end_finished_change, notice_base_setting
 from bot.operations.digest import queue_due_digests
 from bot.operations.drift import watch_for_drift
 from bot.operations.runs import queue_due_runs
@@ -84,6 +84,7 @@ class Clock:
             with speaking(self._settings.language, workspace=self._settings.language):
                 self._look_for_drift()
                 notice_base_setting(self._database, self._settings)
+                end_finished_change(self._database)
                 queued = queue_due_runs(self._database, self._settings, now)
                 queue_due_digests(self._database, self._settings, now)
                 end_due_trials(self._database, now)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from bot.domain.quote import Quote
 from bot.operations.languages import speaking_in_channel
-from bot.operations.owed import is_judged_against
+from bot.operations.owed import is_current, is_judged_against, may_serve
 from bot.operations.promotions import Candidate, candidate_of, find_earlier, find_serving
 from bot.operations.runs import foresee, has_enough_examples, home_channel, look_at_policy
 from bot.operations.transfer import OPERATOR
@@ -29,7 +29,7 @@ from config.run_kinds import RunKind
 from config.rungs import Rung
 from config.settings import Settings
 from db import audit
-from db.adapters import AdapterStatus, find_adapter_by_name
+from db.adapters import find_adapter_by_name
 from db.base import now_in_database
 from db.base_changes import (
     BaseChange,
@@ -50,7 +50,6 @@ from db.promotions import Promotion, PromotionKind, find_promotion, promote
 from db.runs import ENDED, Run, RunStatus, request_cancel
 from db.session import Database
 from db.styles import Style, list_all_styles, lock_style
-from db.taint import is_tainted
 
 log = structlog.get_logger()
 
@@ -89,6 +88,8 @@ def plan_change(database: Database, settings: Settings, base_model: str) -> list
         planned = [_plan_style(session, settings, style, base_model) for style in list_all_styles(session)]
     if not planned:
         raise BaseChangeRefused(words.NO_STYLE_TO_CHANGE)
+    if all(one.left_out in (words.STANDS_THERE_ALREADY, words.STANDS_ON_NONE) for one in planned):
+        raise BaseChangeRefused(words.nothing_to_change(base_model))
     return planned
 
 
@@ -164,7 +165,7 @@ class StyleState(StrEnum):
     WAITING = "waiting"  #: Its run has not been queued; the sentence says what for.
     RUNNING = "running"  #: Its run is under way.
     MEASURED = "measured"  #: The verdict is there: sign it off or leave it.
-    OVERTAKEN = "overtaken"  #: Something else serves by now than was measured; it is measured again.
+    OVERTAKEN = "overtaken"  #: Something else serves by now, or the new adapter is out of use; it is measured again.
     FAILED = "failed"  #: Its last run failed; the clock tries again.
     CANCELLED = "cancelled"  #: Somebody cancelled its run; asking for the change again tries again.
 
@@ -209,8 +210,8 @@ def _progress_of(session: Session, settings: Settings, change: BaseChange, style
     elif run is not None and run.status is RunStatus.CANCELLED:
         state, said = StyleState.CANCELLED, words.ASK_AGAIN
     elif run is not None:
-        is_current = is_judged_against(session, run, style, _get_champion(session, style))
-        state = StyleState.MEASURED if is_current else StyleState.OVERTAKEN
+        has_held = is_current(session, run, style, _get_champion(session, style))
+        state = StyleState.MEASURED if has_held else StyleState.OVERTAKEN
         said, standing = verdict_said(run.verdict, run.receipt), _standing(run)
     if state is StyleState.WAITING:
         said = look_at_policy(session, settings, style, now_in_database(session)).reason
@@ -257,7 +258,7 @@ def sign_off(
         before = find_serving(session, style, settings)
         if before.base_model == change.base_model:
             raise BaseChangeRefused(words.signed_off_already(style.name))
-        run = find_run_of_change(session, change, style_id)
+        run = find_run_of_change(session, change, style_id, RunStatus.SUCCEEDED)
         now = _find_new_pair(session, change, style, before, run, is_anyway=is_anyway)
         missing = [name for name in (base_model_id(now.base_model), now.adapter_name) if name and name not in offered]
         if missing:
@@ -278,7 +279,7 @@ def _find_new_pair(
 ) -> Candidate:
     if before.rung.is_classifier or style.champion_promotion_id is None:
         raise BaseChangeRefused(words.nothing_to_sign_off(style.name))
-    pair = (run.verdict or {}).get("pair") if run is not None and run.status is RunStatus.SUCCEEDED else None
+    pair = (run.verdict or {}).get("pair") if run is not None else None
     if run is None or not pair:
         if before.adapter_id is not None:
             raise BaseChangeRefused(words.not_measured(style.name, has_adapter=True))
@@ -293,7 +294,7 @@ def _find_new_pair(
     if not name:
         return Candidate(rung=rung, base_model=change.base_model, adapter_id=None, adapter_name="", run_id=run.run_id)
     adapter = find_adapter_by_name(session, name, style.scope)
-    if adapter is None or adapter.status is not AdapterStatus.PUBLISHED or is_tainted(session, adapter):
+    if adapter is None or not may_serve(session, style, name):
         raise BaseChangeRefused(words.adapter_gone(style.name, name))
     return candidate_of(adapter)
 
@@ -325,6 +326,25 @@ def _move(
 
 def _named(candidate: Candidate) -> str:
     return f"{candidate.adapter_name or candidate.rung.value} on {base_model_id(candidate.base_model)}"
+
+
+def end_finished_change(database: Database) -> bool:
+    """End a change that nothing is left to do for, because the last style got onto its base model in another way than
+    by a sign-off: an admin promoted what was trained there, or a classifier. Any number of clocks may do this at once.
+    """
+    with database.read() as session:
+        change = find_open_change(session)
+        if change is None or not _is_last(session, change):
+            return False
+    with database.write() as session:
+        change = lock_open_change(session)
+        if change is None or not _is_last(session, change):
+            return False
+        end_base_change(session, change.change_id, BaseChangeStatus.DONE)
+        _record_for_teams(session, "clock", "base.change_done", change)
+        base_model = change.base_model
+    log.info("base.change_done", base_model=base_model)
+    return True
 
 
 def _is_last(session: Session, change: BaseChange) -> bool:
@@ -385,5 +405,6 @@ def find_style_ids(database: Database, style_name: str) -> list[str]:
 
 __all__ = [
     "BaseChangeRefused", "PlannedStyle", "SignedOff", "StyleProgress", "StyleState", "abandon_change",
-    "ask_for_change", "find_style_ids", "notice_base_setting", "plan_change", "read_progress", "sign_off",
+    "ask_for_change", "end_finished_change", "find_style_ids", "notice_base_setting", "plan_change", "read_progress",
+    "sign_off",
 ]  # fmt: skip

@@ -6,11 +6,12 @@ from sqlalchemy.orm import Session
 
 from bot.domain.policy import BACK_OFF, Owed
 from config.run_kinds import RunCause, RunKind
-from db.adapters import get_adapter
+from db.adapters import AdapterStatus, find_adapter_by_name, get_adapter
 from db.base_changes import BaseChange, BaseChangeOrigin, find_open_change, find_run_of_change
 from db.promotions import Promotion, find_promotion
 from db.runs import Run, RunStatus, count_failures_in_a_row, find_latest_run
 from db.styles import Style
+from db.taint import is_tainted
 
 
 def find_owed(session: Session, style: Style) -> Owed | None:
@@ -40,21 +41,35 @@ def _owed_to_change(session: Session, change: BaseChange, style: Style) -> Owed 
     run = find_run_of_change(session, change, style.style_id)
     is_trained = champion.rung.needs_adapter and change.origin is BaseChangeOrigin.COMMAND
     kind, since = RunKind.TRAIN if is_trained else RunKind.MEASURE, change.asked_at
-    if run is not None and run.ended_at is not None and run.ended_at > since and _is_given_up(session, run):
+    if run is not None and run.ended_at is not None and run.ended_at > since and _is_given_up(session, run, change):
         return None  # until it is asked for again
-    if run is not None and run.status is RunStatus.SUCCEEDED and is_judged_against(session, run, style, champion):
-        if run.kind is not RunKind.MEASURE or not pays(run) or run.ended_at is None:
+    # What a later run failed at does not undo a measurement: else it would be made again between any two tries.
+    answered = find_run_of_change(session, change, style.style_id, RunStatus.SUCCEEDED)
+    if answered is not None and is_current(session, answered, style, champion):
+        if answered.kind is not RunKind.MEASURE or not pays(answered) or answered.ended_at is None:
             return None
         if style.train_after_examples <= 0 and change.origin is BaseChangeOrigin.SETTING:
             return None
-        kind, since = RunKind.TRAIN, run.ended_at
+        kind, since = RunKind.TRAIN, max(answered.ended_at, since)
     return Owed(kind=kind, cause=RunCause.CHANGED_BASE, since=since, base_model=change.base_model, slot=change.slot)
 
 
-def _is_given_up(session: Session, run: Run) -> bool:
-    """Somebody cancelled it, or it failed as often as the clock tries."""
-    failures = count_failures_in_a_row(session, run.style_id, on_other_base=True)
+def _is_given_up(session: Session, run: Run, change: BaseChange) -> bool:
+    """Somebody cancelled it, or it failed as often as the clock tries, since it was asked for."""
+    failures = count_failures_in_a_row(session, run.style_id, for_other_base=True, since=change.asked_at)
     return run.status is RunStatus.CANCELLED or (run.status is RunStatus.FAILED and failures > len(BACK_OFF))
+
+
+def is_current(session: Session, run: Run, style: Style, champion: Promotion) -> bool:
+    """Does the verdict of a run on another base model still hold: against what serves now, of something that could?"""
+    name = str(((run.verdict or {}).get("pair") or {}).get("adapter_name") or "")
+    return is_judged_against(session, run, style, champion) and (not name or may_serve(session, style, name))
+
+
+def may_serve(session: Session, style: Style, adapter_name: str) -> bool:
+    """Is this adapter published, and clean of what was withdrawn?"""
+    adapter = find_adapter_by_name(session, adapter_name, style.scope)
+    return adapter is not None and adapter.status is AdapterStatus.PUBLISHED and not is_tainted(session, adapter)
 
 
 def is_judged_against(session: Session, run: Run, style: Style, champion: Promotion) -> bool:

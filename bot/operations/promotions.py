@@ -159,7 +159,8 @@ def _move(
 
 
 def find_candidate(session: Session, settings: Settings, style: Style, wanted: str) -> Candidate:
-    """By the name of an adapter, or by rung: a prompt as the last run measured it, an adapter's rung as its newest."""
+    """By the name of an adapter, or by rung, on the base model that serves: a prompt as the last run measured it, an
+    adapter's rung as its newest there."""
     name = wanted.strip().strip("`*").casefold()
     adapters = list_adapters(session, style.style_id, style.scope)
     base_model = base_model_of(session, settings, style)  # a measurement on another one is no reason to move there
@@ -177,12 +178,11 @@ def find_candidate(session: Session, settings: Settings, style: Style, wanted: s
             run_id=run.run_id if run else None,
         )  # fmt: skip
     tainted = {adapter.adapter_id for adapter in list_tainted_adapters(session, style.style_id)}
+    here = [one for one in adapters if one.rung.is_classifier or one.base_model == base_model]
     serving = [
-        adapter
-        for adapter in adapters
-        if adapter.status is AdapterStatus.PUBLISHED and adapter.adapter_id not in tainted
+        adapter for adapter in here if adapter.status is AdapterStatus.PUBLISHED and adapter.adapter_id not in tainted
     ]
-    for adapter in [*serving, *adapters]:
+    for adapter in [*serving, *here]:
         if name == adapter.rung.value:
             return _checked(session, adapter)
     known = [*prompts, *dict.fromkeys(one.rung.value for one in serving), *(one.name for one in serving)]

@@ -114,11 +114,16 @@ def _queue_if_due(database: Database, settings: Settings, style_id: str, now: da
 def look_at_policy(session: Session, settings: Settings, style: Style, now: datetime) -> Due | NotDue:
     """Is a run of this style due, as its policy has it and the database shows it?"""
     last = find_latest_run(session, style.style_id)
-    has_failed = last is not None and last.status is RunStatus.FAILED
     approved = count_examples(session, style.style_id, style.scope)[ExampleStatus.APPROVED]
     is_by_gain = style.train_on_gain_bits is not None
     owed = find_owed(session, style)
-    is_on_other_base = owed is not None and owed.cause is RunCause.CHANGED_BASE
+    is_clean_owed = style.clean_retrain_owed_at is not None  # it comes before everything else
+    is_for_change = owed is not None and owed.cause is RunCause.CHANGED_BASE and not is_clean_owed
+    # Only a run that would have answered what is owed says by its end that somebody did not want it, or that it fails.
+    answering = find_latest_run(
+        session, style.style_id, kind=RunKind.TRAIN if is_clean_owed else None, for_other_base=is_for_change
+    )
+    ended = (answering.status, answering.ended_at) if answering else (None, None)
     situation = Situation(
         approved=approved,
         approved_new=count_new_examples(session, style),
@@ -130,9 +135,11 @@ def look_at_policy(session: Session, settings: Settings, style: Style, now: date
         minimum=recipe_facts(settings, style).minimum_examples,
         last_run_id=last.run_id if last else None,
         is_run_active=find_active_run(session, style.style_id) is not None,
-        failures_in_a_row=count_failures_in_a_row(session, style.style_id, on_other_base=is_on_other_base),
-        last_failed_at=last.ended_at if last and has_failed else None,
-        last_cancelled_at=last.ended_at if last and last.status is RunStatus.CANCELLED else None,
+        failures_in_a_row=count_failures_in_a_row(
+            session, style.style_id, for_other_base=is_for_change, since=owed.since if owed and is_for_change else None
+        ),
+        last_failed_at=ended[1] if ended[0] is RunStatus.FAILED else None,
+        last_cancelled_at=ended[1] if ended[0] is RunStatus.CANCELLED else None,
         clean_retrain_owed_at=style.clean_retrain_owed_at,
         owed=owed,
         is_terms_accepted=has_accepted_terms(session, style.team_id),

@@ -86,6 +86,13 @@ TOO_FEW_TO_MEASURE = "too few approved examples to measure with; `accept --anywa
 ASK_AGAIN = "Its run was cancelled. `huisstijl base change` with the same name asks for it again."
 
 
+def nothing_to_change(base_model: str) -> str:
+    return (
+        f"No style would be moved: each stands on {base_model} already, or on no language model. Set "
+        f"HUISSTIJL_BASE_MODEL={base_model} for every process and restart them; new styles start there then."
+    )
+
+
 def other_change_open(base_model: str) -> str:
     return (
         f"A change to {base_model} is open. `huisstijl base status` shows how far it is; accept or abandon it, then "
@@ -193,7 +200,7 @@ def not_as_good(style: str, said: str) -> str:
 def adapter_gone(style: str, name: str) -> str:
     return (
         f"{style} was not signed off: the adapter {name} learnt from something that was withdrawn since, or is out of "
-        f"use. Ask for the change again with `huisstijl base change`, and it is trained anew."
+        f"use. The clock has one trained anew; `huisstijl base status` says how far that is."
     )
 
 

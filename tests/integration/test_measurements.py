@@ -16,6 +16,7 @@ from bot.operations.overview import read_overview
 from bot.operations.runs import count_new_examples, look_at_policy, message_key, queue_due_runs
 from bot.operations.status import get_status
 from bot.operations.styles import StyleForm, change_style
+from config.prompts import prompt_hash
 from config.run_kinds import RunCause, RunKind
 from config.rungs import Rung
 from config.settings import Settings
@@ -23,6 +24,7 @@ from config.style_terms import StyleTerms
 from db import runs
 from db.adapters import Adapter, list_adapters
 from db.base import now_in_database
+from db.datasets import find_dataset_of_run
 from db.examples import ExampleStatus
 from db.measurements import owe_measurement
 from db.outbox import find_by_dedupe_key
@@ -266,6 +268,51 @@ def test_instructions_changed_while_it_measures_leave_it_owed(
     assert execute_here(database, tiny, meanwhile=meanwhile).status is RunStatus.SUCCEEDED
     with database.read() as session:
         assert get_style(session, style_id).measurement_owed_at is not None
+
+
+@pytest.mark.training
+def test_instructions_changed_before_it_freezes_are_what_it_measures(
+    database: Database, settings: Settings, base: Path
+) -> None:
+    tiny = run_settings(settings, database, base)
+    with database.write() as session:
+        style_id = prepare_run(session, tiny, kind=RunKind.MEASURE).style_id
+        owe_measurement(session, style_id, RunCause.CHANGED_INSTRUCTIONS)
+    changes = iter(["Answer at length.", "Answer at great length."])
+
+    def meanwhile(stage: str, fraction: float) -> None:
+        if stage == "freezing":
+            change(database, style_id, next(changes))
+
+    run = execute_here(database, tiny, meanwhile=meanwhile)
+    assert (run.status, run.error) == (RunStatus.SUCCEEDED, None)
+    assert next(changes) == "Answer at great length.", "it was changed once"
+    with database.read() as session:
+        dataset = find_dataset_of_run(session, run.run_id)
+        assert dataset is not None and dataset.instructions == "Answer at length."
+        assert dataset.prompt_hash == prompt_hash("Answer at length.")
+        assert get_style(session, style_id).measurement_owed_at is None, "and nothing is owed for them any more"
+
+
+@pytest.mark.training
+def test_instructions_changed_while_the_first_run_goes_on_owe_a_measurement(
+    database: Database, settings: Settings, base: Path
+) -> None:
+    tiny = run_settings(settings, database, base)
+    with database.write() as session:
+        style_id = prepare_run(session, tiny, kind=RunKind.MEASURE).style_id
+        lock_style(session, style_id).train_after_examples = 0
+    stages: list[str] = []
+
+    def meanwhile(stage: str, fraction: float) -> None:
+        if stage == "evaluating" and stage not in stages:
+            change(database, style_id, "Answer at length.")
+        stages.append(stage)
+
+    assert execute_here(database, tiny, meanwhile=meanwhile).status is RunStatus.SUCCEEDED
+    (run_id,) = queue_due_runs(database, tiny, NOON)
+    run = newest(database)
+    assert (run.run_id, run.kind, run.cause) == (run_id, RunKind.MEASURE, RunCause.CHANGED_INSTRUCTIONS)
 
 
 @pytest.mark.training
