@@ -65,13 +65,16 @@ def change(settings: Settings, new: str, *, is_sure: bool, say: Say, ask: Callab
     return 0
 
 
-def check_base_model(settings: Settings, new: str) -> dict[str, Any]:
+def check_base_model(settings: Settings, new: str, *, seconds: float = CHECK_SECONDS) -> dict[str, Any]:
     """What the trainer finds out about a base model on this host: `{gib, needed_gib, free_gib, context_tokens}`, or
     `{problem}`. In a process of its own, since it asks torch."""
-    done = subprocess.run(
-        [sys.executable, "-m", "trainer.base_check", new], capture_output=True, text=True, check=False,
-        timeout=CHECK_SECONDS, env=child_environment(settings),
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "trainer.base_check", new], capture_output=True, text=True, check=False,
+            timeout=seconds, env=child_environment(settings),
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return {"problem": words.check_took_too_long(seconds)}
     try:
         found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):

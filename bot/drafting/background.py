@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 
 import structlog
 
-from bot.errors import ModelError
+from bot.errors import ModelError, SlackError
 from bot.workers import Bell
 from db.session import DatabaseUnavailable
 
@@ -31,7 +31,7 @@ class Background(ABC):
 
     @abstractmethod
     def work_once(self) -> bool:
-        """Do one piece of work; False when there is none. Raises ModelError, DatabaseUnavailable."""
+        """Do one piece of work; False when there is none. Raises ModelError, SlackError, DatabaseUnavailable."""
 
     def start(self) -> None:
         self._thread.start()
@@ -49,10 +49,11 @@ class Background(ABC):
                 if failures:
                     log.info("background.resumed", work=self._name, after_failures=failures)
                 failures = 0
-            except (ModelError, DatabaseUnavailable) as error:
+            except (ModelError, SlackError, DatabaseUnavailable) as error:
                 failures += 1
                 if failures == 1:  # once, not at every try
-                    log.warning("background.waiting", work=self._name, error=type(error).__name__)
+                    cause = type(error.__cause__).__name__ if error.__cause__ else None
+                    log.warning("background.waiting", work=self._name, error=type(error).__name__, cause=cause)
                 self._stopping.wait(min(self._poll_seconds * 2 ** min(failures, 10), LONGEST_PAUSE_SECONDS))
                 continue
             except Exception:

@@ -2,7 +2,7 @@
 unless the operator names one (`HUISSTIJL_JUDGE_URL`, `…_MODEL`); it decides nothing.
 
 It is another machine: whatever is sent there leaves this one. So nothing of a style that is for one private channel is
-ever sent, nor a draft that only its requester saw.
+ever sent, nor a draft that not everybody in the workspace could have seen.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bot.services import Services
 from bot.workers import Bell
 from config.prompts import Pair, build_judge_prompt
 from db.base import now_in_database
-from db.drafts import Draft, lock_draft
+from db.drafts import Draft, list_family, lock_draft
 from db.judgements import count_judged_since, find_draft_to_judge, list_styles_to_judge, save_judgement
 from db.styles import Style, get_style
 
@@ -54,8 +54,8 @@ class Judge(Background):
     def start(self) -> None:
         log.warning(
             "judge.on", url=self._services.settings.judge_url, model=self._services.settings.judge_model,
-            sends="instructions, three approved examples, request and draft of what people decided about, of styles "
-            "that are for the whole workspace",
+            sends="instructions, three approved examples, request and draft of what people decided about in public "
+            "channels, of styles that are for the whole workspace",
         )  # fmt: skip
         super().start()
 
@@ -64,14 +64,16 @@ class Judge(Background):
         self._client.close()
 
     def work_once(self) -> bool:
-        """Have one draft graded; False when there is none. Raises ModelDown."""
+        """Have one draft graded, or put it away ungraded; False when there is none. Raises ModelDown, SlackError."""
         found = self._find()
         if found is None:
             return False
         style, draft, examples = found
-        grade = read_grade(self._ask(style, draft, examples))
-        if grade is None:
-            log.info("judge.no_grade", draft_id=draft.draft_id)
+        grade = None
+        if self._may_leave(draft):
+            grade = read_grade(self._ask(style, draft, examples))
+            if grade is None:
+                log.info("judge.no_grade", draft_id=draft.draft_id)
         with self._services.database.write() as session:
             now = lock_draft(session, draft.draft_id)
             if not now.is_erased:
@@ -92,14 +94,22 @@ class Judge(Background):
                     session, style, style.scope, embedding_model=self._services.settings.embedding_model,
                     k=DEMONSTRATIONS,
                 )  # fmt: skip
-                # Its own example would show the judge what people made of it.
+                # Its own example, or that of a variant of it, would show the judge what people made of it.
+                family = {one.draft_id for one in list_family(session, draft.family_id)}
                 examples = [
-                    Pair(prompt=one.prompt, completion=one.completion)
-                    for one in shown
-                    if one.draft_id != draft.draft_id
+                    Pair(prompt=one.prompt, completion=one.completion) for one in shown if one.draft_id not in family
                 ]
                 return style, draft, examples
         return None
+
+    def _may_leave(self, draft: Draft) -> bool:
+        """Was it asked for where everybody in the workspace can read? Asked at this moment: a channel may have become
+        private. Raises SlackError."""
+        channel = self._services.slack.get_channel(draft.channel_id, fresh=True)
+        is_open = not (channel.is_private or channel.is_direct or channel.is_external)
+        if not is_open:
+            log.info("judge.not_sent", draft_id=draft.draft_id, why="asked for in a private place")
+        return is_open
 
     def _ask(self, style: Style, draft: Draft, examples: list[Pair]) -> str:
         try:
@@ -108,6 +118,9 @@ class Judge(Background):
                 messages=build_judge_prompt(style.full_instructions, draft.request, draft.completion, examples),  # type: ignore[arg-type]
                 max_tokens=ANSWER_TOKENS, temperature=0, timeout=Timeout(ANSWER_SECONDS),
             )  # fmt: skip
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:  # this draft, and no other
+            log.warning("judge.refused", draft_id=draft.draft_id, status=error.status_code, code=error.code)
+            return ""
         except (openai.OpenAIError, ValueError) as error:
             raise ModelDown from error
         return (answer.choices[0].message.content or "") if answer.choices else ""

@@ -17,7 +17,7 @@ import structlog
 
 from bot.drafting.background import Background
 from bot.drafting.rung import Plan, make_plan_for_example
-from bot.errors import AdapterUnavailable, ModelBroke, ModelSlow, NotYet, PromptTooLong
+from bot.errors import AdapterUnavailable, ModelBroke, ModelError, ModelSlow, NotYet, PromptTooLong
 from bot.services import Services
 from config.labels import choose_label, label_cost
 from config.likeness import normalise
@@ -61,6 +61,9 @@ class Measurer(Background):
         self._services = services
         #: Tries of examples that were not to be had so far.
         self._tries: Counter[str] = Counter()
+        #: Failures in a row of a style's examples: what keeps failing, because its base model is not served or does not
+        #: fit, comes after the others.
+        self._failures: Counter[str] = Counter()
 
     def work_once(self) -> bool:
         """Have one example predicted; False when there is none. Raises ModelError."""
@@ -77,10 +80,15 @@ class Measurer(Background):
         except (ModelSlow, ModelBroke):
             self._tries[example.example_id] += 1
             if self._tries[example.example_id] < MOST_TRIES:
+                self._failures[style.style_id] += 1
                 raise
             log.warning("example.not_predicted", example_id=example.example_id, tries=MOST_TRIES)
             plan, prediction = None, Prediction()
+        except ModelError:
+            self._failures[style.style_id] += 1
+            raise
         self._tries.pop(example.example_id, None)
+        self._failures.pop(style.style_id, None)
         self._save(champion, example, plan, prediction)
         return True
 
@@ -88,7 +96,8 @@ class Measurer(Background):
         name = self._services.settings.embedding_model
         with self._services.database.read() as session:
             since = now_in_database(session) - WINDOW
-            for style_id in list_styles_to_score(session, name, since):
+            waiting = list_styles_to_score(session, name, since)
+            for style_id in sorted(waiting, key=lambda one: (self._failures[one], one)):
                 style = get_style(session, style_id)
                 champion = find_promotion(session, style.champion_promotion_id)
                 if champion is None or champion.scope_key != style.scope_key:

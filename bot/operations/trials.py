@@ -27,7 +27,7 @@ from bot.errors import (
     TrialQuoteGone,
     TrialRunning,
 )  # fmt: skip
-from bot.operations.ladder import read_ladder
+from bot.operations.ladder import find_ladder_of_run
 from bot.operations.languages import speaking_in_channel
 from bot.operations.people import require_admin
 from bot.operations.probes import check_may_be_tried, find_failed
@@ -41,6 +41,7 @@ from db.adapters import Adapter, AdapterStatus, get_adapter
 from db.base import new_id, now_in_database
 from db.outbox import owe
 from db.promotions import Promotion, PromotionKind, find_promotion, promote
+from db.runs import RunStatus, find_latest_run
 from db.session import Database, DatabaseUnavailable
 from db.styles import Style, StyleKind, lock_style
 from db.taint import is_tainted
@@ -156,9 +157,13 @@ def _check_may_start(session: Session, settings: Settings, style: Style, wanted:
 
 
 def _find_best(session: Session, settings: Settings, style: Style, champion: Candidate) -> Candidate:
-    """The best of the last measurement that does not serve and could."""
-    ranks = read_ladder(session, settings, style).ranks
-    for rank in sorted(ranks, key=lambda rank: rank.bits_per_byte):
+    """The best of the last measurement on the base model that serves, which does not serve and could. Another base
+    model is for the operator to sign off."""
+    run = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, base_model=champion.base_model)
+    ladder = find_ladder_of_run(session, settings, style, run) if run else None
+    if ladder is None:
+        raise NotMeasuredYet
+    for rank in sorted(ladder.ranks, key=lambda rank: rank.bits_per_byte):
         try:
             found = find_candidate(session, settings, style, rank.name)
         except AdapterWithdrawn:

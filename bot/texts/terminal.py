@@ -232,6 +232,13 @@ def change_abandoned(base_model: str, setting: str) -> str:
 NAME_OR_ALL = "Name a style, or say --all."
 
 
+def check_took_too_long(seconds: float) -> str:
+    return (
+        f"it could not be looked at within {seconds:.0f} seconds. Look whether the disk that it lies on answers, then "
+        f"try again."
+    )
+
+
 def check_failed(last: Sequence[str]) -> str:
     return (
         f"it could not be looked at on this host ({' '.join(last)}). Run this where the model server runs, with the "

@@ -243,6 +243,19 @@ def test_a_prompt_that_does_not_fit_is_cut_as_a_drafts_is_and_one_that_never_fit
     assert tried == [4, 2], "with the example, and without"
 
 
+def test_a_style_whose_base_model_is_not_served_does_not_keep_the_others_waiting(
+    bot: Bot, model: ScriptedModel, style: Style
+) -> None:
+    model.adapters = set()  # so that it knows the names of what it serves
+    with bot.services.database.write() as session:
+        lost = make_style(session, style_id="sty_0", team_id=TEAM_ID, scope_key=TEAM_ID, channel_id=BRAND, name="lost")
+        make_promotion(session, lost, rung=Rung.RETRIEVED, base_model="/models/gone")
+    waiting = approve(bot, lost, "Request", "On a base model that went.")
+    score = wait_for_score(bot, approve(bot, style, "Request", "On the one that serves."))
+    assert score.nll_nats == float(len("On the one that serves."))
+    assert waiting not in scores(bot), "it waits for its base model"
+
+
 def test_of_a_label_it_is_kept_whether_it_was_right_and_a_new_label_was_not(bot: Bot, model: ScriptedModel) -> None:
     style = prepare_style(bot, rung=Rung.NEIGHBOURS, name="tickets", kind=StyleKind.CLASSIFY)
     for number in range(2):

@@ -63,8 +63,8 @@ def prepare_style(bot: Bot, **different: Any) -> Style:
 
 def decided(bot: Bot, style: Style, **different: Any) -> str:
     values = {
-        "team_id": TEAM_ID, "status": DraftStatus.KEPT, "rung": Rung.RETRIEVED, "request": "Say that we close early",
-        "completion": "We close at noon.",
+        "team_id": TEAM_ID, "channel_id": BRAND, "status": DraftStatus.KEPT, "rung": Rung.RETRIEVED,
+        "request": "Say that we close early", "completion": "We close at noon.",
     } | different  # fmt: skip
     with bot.services.database.write() as session:
         return make_draft(session, style, **values).draft_id
@@ -140,6 +140,58 @@ def test_an_answer_that_is_no_grade_is_not_asked_for_again_and_a_judge_that_is_a
     other = decided(bot, style)
     wait_until(lambda: judgements(bot).get(other) == 2, what="the next one")
     assert len(judge.history) == 4
+
+
+@pytest.mark.parametrize("place", ["private", "direct"])
+def test_what_was_asked_for_in_a_private_place_is_never_sent_also_of_a_style_for_all(
+    place: str, bot: Bot, workspace: Workspace, judge: ScriptedModel, style: Style
+) -> None:
+    channel_id = (
+        LEADS if place == "private" else bot.services.slack.client.conversations_open(users=MIA)["channel"]["id"]
+    )
+    kept_here = decided(bot, style, channel_id=channel_id, request="Tell nobody that we merge")
+    sent = decided(bot, style)
+    wait_until(lambda: sent in judgements(bot), what="the public one is graded")
+    assert judgements(bot)[kept_here] is None
+    (request,) = judge.history
+    assert "merge" not in str(request)
+
+
+def test_a_draft_that_the_judge_refuses_does_not_keep_the_others_waiting(
+    bot: Bot, judge: ScriptedModel, style: Style
+) -> None:
+    judge.fail(400, code="context_length_exceeded", times=1)
+    judge.enqueue("4")
+    refused = decided(bot, style)
+    wait_until(lambda: refused in judgements(bot), what="it is put away")
+    other = decided(bot, style)
+    wait_until(lambda: judgements(bot).get(other) == 4, what="the next one is graded")
+    assert judgements(bot)[refused] is None
+
+
+def test_the_judge_is_not_shown_what_people_made_of_a_variant_of_the_draft(
+    bot: Bot, judge: ScriptedModel, style: Style
+) -> None:
+    first = decided(bot, style, status=DraftStatus.SHOWN)
+    with bot.services.database.write() as session:
+        style = get_style(session, style.style_id)
+        kept = make_draft(
+            session,
+            style,
+            team_id=TEAM_ID,
+            channel_id=BRAND,
+            root_id=first,
+            parent_id=first,
+            completion="Shut at noon.",
+        )
+        make_example(
+            session, style, prompt="Say that we close early", completion="Shut at noon. Bye!", draft_id=kept.draft_id,
+            status=ExampleStatus.APPROVED,
+        )  # fmt: skip
+        session.get_one(Draft, first).status = DraftStatus.DISCARDED
+    wait_until(lambda: first in judgements(bot), what="it is graded")
+    (request,) = judge.history
+    assert "Sleep in" in str(request) and "Bye!" not in str(request)
 
 
 def grade_all(bot: Bot, style: Style, grades: list[tuple[DraftStatus, int]]) -> None:

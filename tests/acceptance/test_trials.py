@@ -25,7 +25,7 @@ from db.trials import Comparison, ComparisonStatus, Trial, TrialStatus
 from tests.acceptance.test_drafting import answers_in
 from tests.support.factories import make_draft, make_promotion
 from tests.support.model_server import Answer, ScriptedModel
-from tests.support.trials import ADAPTER, make_answers, make_measured_style, make_trial
+from tests.support.trials import ADAPTER, make_answers, make_measured_style, make_measurement, make_trial
 from tests.support.wait import wait_until
 
 Json = dict[str, Any]
@@ -141,6 +141,15 @@ def test_an_admin_starts_a_trial_after_a_quote_against_the_best_that_does_not_se
     assert "0 of at most 150 comparisons" in progress
     actions = [entry.action for entry in rows(bot, AuditEntry)]
     assert actions.count("trial.quoted") == 1 and actions.count("trial.started") == 1
+
+
+def test_a_trial_does_not_lead_to_another_base_model_whatever_was_measured_there(
+    bot: Bot, ana: Person, style: Style
+) -> None:
+    with bot.services.database.write() as session:
+        make_measurement(session, get_style(session, style.style_id), base_model="/models/other", name="brand-voice-v2")
+    quote = command(ana, "trial brand-voice")
+    assert ADAPTER in quote["text"] and "brand-voice-v2" not in str(quote)
 
 
 @pytest.mark.parametrize(

@@ -28,30 +28,35 @@ def make_measured_style(session: Session, **different: Any) -> Style:
     values = {"team_id": TEAM_ID, "scope_key": TEAM_ID, "channel_id": BRAND, "name": "brand-voice"}
     style = factories.make_style(session, **(values | {"created_by": ANA, "recipe": "tiny-test"} | different))
     factories.make_promotion(session, style, kind=PromotionKind.INITIAL, rung=Rung.RETRIEVED, actor=ANA)
+    make_measurement(session, style)
+    return style
+
+
+def make_measurement(session: Session, style: Style, *, name: str = ADAPTER, **different: Any) -> None:
+    """A run that found its adapter, called `name`, best, and `zero_shot` worst."""
     now = now_in_database(session)
-    run = factories.make_run(session, style, status=RunStatus.SUCCEEDED, ended_at=now, verdict={})
+    run = factories.make_run(session, style, status=RunStatus.SUCCEEDED, ended_at=now, verdict={}, **different)
     dataset = Dataset(
         dataset_id=new_id("dat"), run_id=run.run_id, style_id=style.style_id, scope_key=style.scope_key,
         content_hash="sha256:0", seed=1, instructions="", prompt_hash="sha256:0", versions={}, skipped=[],
         frozen_at=now,
     )  # fmt: skip
     adapter = Adapter(
-        adapter_id=new_id("ada"), name=ADAPTER, version=1, team_id=style.team_id, style_id=style.style_id,
+        adapter_id=new_id("ada"), name=name, version=1, team_id=style.team_id, style_id=style.style_id,
         scope_key=style.scope_key, run_id=run.run_id, rung=Rung.LORA, base_model=run.base_model,
         manifest_digest="sha256:0", published_at=now,
     )  # fmt: skip
     session.add_all([dataset, adapter])
     session.flush()
-    for rung, name, nats in ((Rung.ZERO_SHOT, "", 60.0), (Rung.RETRIEVED, "", 40.0), (Rung.LORA, ADAPTER, 30.0)):
+    for rung, adapter_name, nats in ((Rung.ZERO_SHOT, "", 60.0), (Rung.RETRIEVED, "", 40.0), (Rung.LORA, name, 30.0)):
         pairs = [{"example_id": f"ex{n}", "nll_nats": nats + n % 7, "reference_bytes": 50} for n in range(30)]
         session.add(
             ScorecardRow(
                 scorecard_id=new_id("sco"), run_id=run.run_id, style_id=style.style_id, scope_key=style.scope_key,
-                dataset_id=dataset.dataset_id, rung=rung, base_model=run.base_model, adapter_name=name,
+                dataset_id=dataset.dataset_id, rung=rung, base_model=run.base_model, adapter_name=adapter_name,
                 card={"pairs": pairs, "summary": {}}, scored_at=now,
             )
         )  # fmt: skip
-    return style
 
 
 def learn_from(session: Session, style: Style) -> Example:

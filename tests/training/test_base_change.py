@@ -54,6 +54,7 @@ def test_a_base_model_is_checked_before_anything_is_asked(settings: Settings, ba
     found = check_base_model(settings, str(bases.new))
     assert found["gib"] > 0 and found["context_tokens"] == 1024 and found["needed_gib"] < found["free_gib"]
     assert "neither a local folder nor reachable" in check_base_model(settings, str(tmp_path / "nothing"))["problem"]
+    assert "within 0 seconds" in check_base_model(settings, str(bases.new), seconds=0.01)["problem"]
     broken = tmp_path / "broken"
     broken.mkdir()
     config = json.loads((bases.new / "config.json").read_text())
