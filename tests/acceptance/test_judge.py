@@ -44,7 +44,7 @@ def bot_settings(bot_settings: Settings, judge: ScriptedModel) -> Settings:
 
 @pytest.fixture
 def style(bot: Bot) -> Style:
-    return prepare_style(bot)
+    return prepare_style(bot, forbidden_terms=["login"])
 
 
 def prepare_style(bot: Bot, **different: Any) -> Style:
@@ -102,7 +102,7 @@ def test_a_draft_that_somebody_decided_about_is_graded_once_by_the_rubric_of_its
     (request,) = judge.history
     assert (request["model"], request["temperature"]) == (JUDGE, 0)
     assert json.loads(request["messages"][-1]["content"]) == {
-        "instructions": style.instructions,
+        "instructions": f"{style.instructions}\nNever use these terms: “login”.",
         "approved": [{"request": "Say that we open late", "text": "Sleep in: we open at ten."}],
         "request": "Say that we close early",
         "draft": "We close at noon. See you!",

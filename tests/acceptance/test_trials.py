@@ -219,14 +219,18 @@ def test_a_command_opens_one_thread_for_both(bot: Bot, workspace: Workspace, tri
 def test_the_first_tap_makes_the_chosen_text_the_draft_and_still_tells_nobody_what_made_it(
     bot: Bot, workspace: Workspace, trial: Trial, text: str
 ) -> None:
+    with bot.services.database.write() as session:
+        get_style(session, trial.style_id).forbidden_terms = ["dance"]
     question, other = ask(workspace), THEIRS if text == OURS else OURS
     side = side_of(bot, text)
+    assert "never says" not in str(question), "both are compared as they are"
     assert "Your tap counts" in tap(workspace.person(NOOR), question, side)
     chosen = now_reads(workspace, question, "chose this one of two drafts")
     assert texts_of(chosen) == [text] and other not in str(chosen)
     assert "noor" in str(chosen).lower()
     assert action_ids(chosen) == ["use_draft", "keep_draft", "edit_draft", "discard_draft", "more_draft"]
     assert ADAPTER not in str(chosen) and "retrieved" not in str(chosen)
+    assert "Holds “dance”, which" in str(chosen)
     with bot.services.database.read() as session:
         kept = session.query(Draft).filter_by(status=DraftStatus.SHOWN).one()
         gone = session.query(Draft).filter_by(status=DraftStatus.PASSED_OVER).one()

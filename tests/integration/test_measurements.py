@@ -220,7 +220,7 @@ def test_a_measurement_trains_and_publishes_nothing_and_says_whether_the_adapter
         get_team(session, "T1").terms_accepted_at = now_in_database(session)
         lock_style(session, style_id).recipe = tiny.recipe
         before = get_style(session, style_id).champion_promotion_id
-    change(database, style_id, "Answer very briefly.")
+    change(database, style_id, "Answer very briefly.", StyleTerms(forbidden=("login",)))
     (run_id,) = queue_due_runs(database, tiny, NOON)
 
     run = execute_here(database, tiny)
@@ -252,8 +252,9 @@ def test_a_measurement_trains_and_publishes_nothing_and_says_whether_the_adapter
 
 
 @pytest.mark.training
-def test_instructions_changed_while_it_measures_leave_it_owed(
-    sqlite_database: Database, settings: Settings, base: Path
+@pytest.mark.parametrize("changed", [{"instructions": "Answer at length."}, {"forbidden_terms": ["login"]}])
+def test_instructions_or_terms_changed_while_it_measures_leave_it_owed(
+    sqlite_database: Database, settings: Settings, base: Path, changed: dict[str, Any]
 ) -> None:
     database, tiny = sqlite_database, run_settings(settings, sqlite_database, base)
     with database.write() as session:
@@ -262,7 +263,9 @@ def test_instructions_changed_while_it_measures_leave_it_owed(
     def meanwhile(stage: str, fraction: float) -> None:
         if stage == "evaluating":
             with database.write() as session:
-                lock_style(session, style_id).instructions = "Answer at length."
+                style = lock_style(session, style_id)
+                for name, value in changed.items():
+                    setattr(style, name, value)
                 owe_measurement(session, style_id, RunCause.CHANGED_INSTRUCTIONS)
 
     assert execute_here(database, tiny, meanwhile=meanwhile).status is RunStatus.SUCCEEDED
