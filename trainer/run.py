@@ -243,7 +243,7 @@ class _Run:
 
     def _is_short(self, pair: PreferencePair) -> bool:
         """Can both texts be trained on? What is too long is left out, never cut."""
-        prompt = build_prompt(self.style.instructions, pair.prompt)
+        prompt = build_prompt(self.style.full_instructions, pair.prompt)
         rows: list[ChatMessages] = [
             [*prompt, {"role": "assistant", "content": text}] for text in (pair.chosen, pair.rejected)
         ]
