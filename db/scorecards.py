@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, select
+from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config.rungs import Rung
 from db.base import ID, Base, words
+from db.datasets import DatasetExample
+from db.examples import Example, ExampleStatus
 from db.scope import Scope
 
 
@@ -46,3 +48,18 @@ def list_scorecards(session: Session, run_id: str, scope: Scope) -> list[Scoreca
     """In the order they were scored, which is the ladder's."""
     query = select(ScorecardRow).where(ScorecardRow.run_id == run_id, ScorecardRow.scope_key == scope.key)
     return list(session.scalars(query.order_by(ScorecardRow.scorecard_id)))
+
+
+def drop_scorecards_of_withdrawn(session: Session, run_id: str) -> None:
+    """For a run that ends without a result: one that went on measuring while a member of its dataset was withdrawn has
+    kept what candidates wrote about it after the texts were erased.
+
+    The last thing in its transaction, as whoever withdraws locks the style first and scorecards last. It locks no
+    example: who withdraws one later empties what is there (db/erasure.py).
+    """
+    withdrawn = (
+        select(DatasetExample.dataset_id)
+        .join(Example, Example.example_id == DatasetExample.example_id)
+        .where(Example.status == ExampleStatus.WITHDRAWN)
+    )
+    session.execute(delete(ScorecardRow).where(ScorecardRow.run_id == run_id, ScorecardRow.dataset_id.in_(withdrawn)))

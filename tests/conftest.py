@@ -60,6 +60,14 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny base model that runs train on; nobody writes to it."""
+    from tests.support.runs import make_base_model  # with torch, which most tests do without
+
+    return make_base_model(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
     with run_postgres() as server:
         yield server

@@ -34,7 +34,6 @@ from db.datasets import (
     list_dataset_examples,
     list_dataset_preferences,
     list_member_ids,
-    list_withdrawn_ids,
 )
 from db.examples import Example, ExampleStatus, list_approved_examples
 from db.knowledge import freeze_documents
@@ -391,14 +390,6 @@ def drop_scorecards(session: Session, run: Run, scope: Scope, *, keep: Collectio
     for row in list_scorecards(session, run.run_id, scope):
         if _standing_of(row, run.base_model).key not in keep:
             session.delete(row)
-
-
-def drop_scorecards_of_withdrawn(session: Session, run: Run) -> None:
-    """For a run that ends without a result: one that went on measuring while a member of its dataset was withdrawn has
-    kept what candidates wrote about it after the texts were erased."""
-    dataset = find_dataset_of_run(session, run.run_id)
-    if dataset is not None and list_withdrawn_ids(session, dataset.dataset_id):
-        drop_scorecards(session, run, Scope.from_key(run.scope_key), keep=())
 
 
 def _find_scorecard(session: Session, run_id: str, standing: Standing) -> ScorecardRow | None:

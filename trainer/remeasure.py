@@ -3,41 +3,20 @@ would pay, and on another base model what would serve there. Reads earlier measu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
 from config.base_names import base_model_id
 from config.run_kinds import RunKind
-from config.rungs import Rung
 from db.runs import Run
 from db.scope import Scope
 from db.session import Database
 from db.styles import Style
 from trainer import registry
 from trainer.base_pair import judge_pair
-from trainer.metrics import Scorecard
 from trainer.need import Retraining, adapter_lead, weigh_retraining, with_need
 from trainer.promotion import Policy, Verdict
-from trainer.registry import Champion, Standing
-
-
-class Scores(Protocol):
-    """A run's scorecards by key, and which of them is the champion."""
-
-    @property
-    def champion(self) -> Champion: ...
-    @property
-    def standings(self) -> list[Standing]: ...
-    @property
-    def cards(self) -> Mapping[str, Scorecard]: ...
-    @property
-    def rungs(self) -> dict[str, Rung]: ...
-    @property
-    def prompts(self) -> list[str]: ...
-    @property
-    def failures(self) -> Mapping[str, object]: ...
-    def standing(self, key: str) -> Standing: ...
+from trainer.scores import Scores, named
 
 
 def judge_again(
@@ -80,12 +59,3 @@ def _price(run: Run) -> dict[str, Any]:
     quote = run.quote or {}
     minutes, cost = quote.get("training") or (None, None)
     return {"minutes": minutes, "cost": cost, "currency": quote.get("currency")}
-
-
-def named(standing: Standing) -> dict[str, str]:
-    """A candidate as JSON."""
-    return {
-        "rung": standing.rung.value,
-        "base_model": standing.base_model,
-        "adapter_name": standing.adapter_name,
-    }

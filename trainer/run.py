@@ -7,23 +7,18 @@ adapter. Everything is written under the run's fence, and the last transaction h
 
 from __future__ import annotations
 
-import logging
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import structlog
-import torch
 from numpy.typing import NDArray
 from transformers import AutoTokenizer
 
 from config import failpoints
-from config.prompts import ChatMessages, build_prompt
 from config.run_kinds import RunKind
 from config.rungs import Rung
 from config.sentences import Note, note
@@ -38,65 +33,38 @@ from db.scope import Scope
 from db.search import vector_to_bytes
 from db.session import Database, DatabaseUnavailable
 from db.styles import Style, StyleKind, get_style, lock_style
-from db.taint import owe_clean_retrain
 from trainer import registry
-from trainer.artifacts import (
-    AdapterFacts,
-    PublishedAdapter,
-    delete_adapter,
-    fetch_verified,
-    has_adapter,
-    load_or_create_signing_key,
-    load_verify_key,
-    publish_adapter,
-    put_file,
-    remove_leftovers,
-)
-from trainer.base_models import (
-    base_revision,
-    count_parameters,
-    linear_shapes,
-    prepare_base_model,
-    prepare_embedding_model,
-)
-from trainer.classifier_files import fetch_classifier, publish_classifier
+from trainer.artifacts import PublishedAdapter, put_file, remove_leftovers
+from trainer.base_models import count_parameters, prepare_base_model, prepare_embedding_model
 from trainer.curve import draw_curve
-from trainer.dataset import NotEnough, Pool, TrainingExample, freeze_split, prompt_for, to_trl
-from trainer.errors import (
-    AdapterNameTaken,
-    AdapterWrongBase,
-    ExampleWithdrawn,
-    NotEnoughExamples,
-    RunBroken,
-    StopReason,
-    TrainerError,
-    TrainingStopped,
-)
-from trainer.evaluate import Candidate, UnseenPair, evaluate
+from trainer.dataset import NotEnough, freeze_split
+from trainer.errors import NotEnoughExamples, RunBroken, TrainingStopped
+from trainer.evaluate import UnseenPair, evaluate
 from trainer.forecast import Forecast
-from trainer.full_files import fetch_full, publish_full
 from trainer.hold import Hold
-from trainer.knowledge import Knowledge, load_knowledge, rungs_of
-from trainer.label_metrics import paired_figures
+from trainer.knowledge import load_knowledge, rungs_of
 from trainer.label_verdict import with_accuracy
 from trainer.learning_curve import Bench, Points, foresee, measure_points, save_forecasts, settle_forecasts
 from trainer.metrics import Scorecard
-from trainer.preferences import PreferencePair
-from trainer.probes.heeding import find_failures, heed_probes
-from trainer.probes.judging import ProbeResult
+from trainer.probes.heeding import heed_probes
 from trainer.probes.stage import Planted, ProbeBench, Probed, plan_canaries, probe_adapters
-from trainer.promotion import MoveDown, Policy, Promote, Verdict, decide, replace_tainted
+from trainer.promotion import Policy, Promote, Verdict, decide, replace_tainted
+from trainer.publishing import Shelf
+from trainer.receipt import device_name, make_receipt
 from trainer.recipe import Recipe, load_recipe
 from trainer.registry import Champion, Frozen, Standing
-from trainer.remeasure import judge_again, named
+from trainer.remeasure import judge_again
+from trainer.run_ends import fail_run, stop_run
 from trainer.run_full import remove_checkpoints, train_where_it_fits
-from trainer.run_labels import fit_logistic, label_prompts, score_without_model
+from trainer.run_labels import fit_logistic, score_without_model
+from trainer.run_rows import Rows
+from trainer.scores import Scores, finite
 from trainer.second_stage import RUNG as RUNG_OF_PREFERENCES
 from trainer.second_stage import choose_preferences, go_on_with_preferences, weigh_second_stage
 from trainer.serving.embedder import Embedder
 from trainer.starting import Start, StartBench, choose_start
 from trainer.style_features import house_form, style_features
-from trainer.train import PairRow, Progress, TrainedAdapter, check_host, train_adapter, translated_errors
+from trainer.train import Progress, TrainedAdapter, check_host, train_adapter, translated_errors
 from trainer.trial_losses import heed_trials
 from trainer.workspace import digest_of_weights, prepare_workspace, read_value, remove_workspace, write_value
 
@@ -117,11 +85,11 @@ def execute_run(database: Database, settings: Settings, hold: Hold) -> None:
     except ClaimLost:
         log.warning("run.claim_lost", fence=hold.fence)
     except TrainingStopped:
-        _stop(hold, settings, run)
+        stop_run(hold, settings, run)
     except DatabaseUnavailable:
         raise  # nothing can be written now; the worker hands the run back when it can
     except Exception as error:
-        _fail(hold, settings, run, error)
+        fail_run(hold, settings, run, error)
     else:
         log.info("run.succeeded", style_id=run.style_id)
         remove_workspace(settings.data_dir, run.run_id, up_to_fence=hold.fence)
@@ -136,12 +104,15 @@ class _Run:
         self.recipe = load_recipe(run.recipe)
         self.base_path = prepare_base_model(run.base_model, settings.models_dir)
         self.work = prepare_workspace(settings.data_dir, run.run_id, hold.fence)
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(self.base_path)
         self.has_labels = style.kind is StyleKind.CLASSIFY
-        self._made_pools: dict[int, Pool] = {}
-        self.knowledge: Knowledge | None = None
+        self.rows = Rows(AutoTokenizer.from_pretrained(self.base_path), self.recipe, has_labels=self.has_labels)
         self.left_out: list[Note] = []
         self.start, self.planted = Start(), Planted()
+
+    @property
+    def shelf(self) -> Shelf:
+        """The store, under the style's name as it is now."""
+        return Shelf(settings=self.settings, run=self.run, style=self.style, base_path=self.base_path)
 
     def execute(self) -> None:
         """All stages. Each does nothing that an earlier attempt has done."""
@@ -187,7 +158,7 @@ class _Run:
             now = now_in_database(session)
         if is_frozen:
             return True
-        fitting, skipped = self._without_too_long(trainable)
+        fitting, skipped = self.rows.without_too_long(trainable, self.style.full_instructions)
         split = freeze_split(
             fitting, seed=self.recipe.training.seed, instructions=self.style.full_instructions, taught=taught,
             not_after=now, embed=self._embed, **knobs.model_dump(),
@@ -207,7 +178,7 @@ class _Run:
             fitting,
             self._fitted(len(split.train)),
             has_labels=self.has_labels,
-            is_short=self._is_short,
+            is_short=lambda pair: self.rows.is_short(pair, self.style.full_instructions),
             embed=self._embed,
         )
         with self.hold.write() as session:
@@ -215,42 +186,13 @@ class _Run:
                 return False
             registry.save_frozen(
                 session, self.run, self.style, split, contents,
-                seed=self.recipe.training.seed, skipped=skipped, is_free=self._is_free, preferences=preferences,
+                seed=self.recipe.training.seed, skipped=skipped, is_free=self.shelf.is_free, preferences=preferences,
             )  # fmt: skip
             failpoints.visit("snapshot.half")
         return True
 
     def _fitted(self, pairs: int) -> Recipe:
         return self.recipe.fitted(pairs, count_parameters(self.base_path))
-
-    def _without_too_long(
-        self, examples: Sequence[TrainingExample]
-    ) -> tuple[list[TrainingExample], list[dict[str, str]]]:
-        _, skipped = to_trl(
-            examples,
-            instructions=self.style.full_instructions,
-            count_tokens=self._count_tokens,
-            max_tokens=self.recipe.training.max_tokens,
-        )
-        reasons = {one.example_id: one.reason for one in skipped}
-        fitting = [example for example in examples if example.example_id not in reasons]
-        return fitting, [{"example_id": one, "reason": reason} for one, reason in reasons.items()]
-
-    def _is_free(self, version: int) -> bool:
-        """Is no name of this version in the store? All of them are the run's own from then on."""
-        names = (registry.adapter_name(self.style.name, version, rung) for rung in Rung if rung.needs_adapter)
-        return not any(has_adapter(self.settings.resolved_artifact_url, name) for name in names)
-
-    def _is_short(self, pair: PreferencePair) -> bool:
-        """Can both texts be trained on? What is too long is left out, never cut."""
-        prompt = build_prompt(self.style.full_instructions, pair.prompt)
-        rows: list[ChatMessages] = [
-            [*prompt, {"role": "assistant", "content": text}] for text in (pair.chosen, pair.rejected)
-        ]
-        return max(map(self._count_tokens, rows)) <= self.recipe.training.max_tokens
-
-    def _count_tokens(self, messages: ChatMessages) -> int:
-        return len(self.tokenizer.apply_chat_template(messages, return_dict=False))
 
     def _embed_missing(self) -> None:
         """Retrieval needs every member's embedding; the model server may have been away when some were approved."""
@@ -286,7 +228,7 @@ class _Run:
         if Rung.LORA in self.recipe.rungs.tuned:
             self.start = self._choose_start(frozen)
         self.planted = self._plant(frozen)
-        planted = self._rows(frozen, self.planted.as_examples(), None)
+        planted = self.rows.make(frozen, self.planted.as_examples(), None)
         trained: dict[Rung, TrainedAdapter] = {}
         has_second = bool(frozen.preferences.train)
         parts = len(self.recipe.rungs.tuned) + has_second
@@ -298,13 +240,13 @@ class _Run:
             if earlier is not None:
                 trained[rung] = TrainedAdapter(**earlier | {"folder": out_dir})
                 continue
-            pool = self._pool(frozen) if rung.uses_retrieval else None
+            pool = self.rows.pool(frozen) if rung.uses_retrieval else None
             lora = trained.get(Rung.LORA) if rung is Rung.LORA_RETRIEVED else None
             train = partial(
                 train_adapter,
                 base_path=self.base_path,
-                rows_train=[*self._rows(frozen, frozen.train, pool), *planted],
-                rows_validation=self._rows(frozen, frozen.validation, pool),
+                rows_train=[*self.rows.make(frozen, frozen.train, pool), *planted],
+                rows_validation=self.rows.make(frozen, frozen.validation, pool),
                 recipe=self.recipe,
                 rung=name,
                 out_dir=out_dir,
@@ -328,7 +270,7 @@ class _Run:
         if has_second:
             trained[RUNG_OF_PREFERENCES] = go_on_with_preferences(
                 trained[Rung.LORA], frozen, self.recipe, base_path=self.base_path, work=self.work,
-                rows_validation=self._rows(frozen, frozen.validation, None),
+                rows_validation=self.rows.make(frozen, frozen.validation, None),
                 on_progress=self._training_progress(RUNG_OF_PREFERENCES, parts - 1, parts),
                 should_stop=self.hold.stop_reason,
             )  # fmt: skip
@@ -336,7 +278,7 @@ class _Run:
 
     def _train_all_weights(self, frozen: Frozen, train: Callable[[], TrainedAdapter]) -> TrainedAdapter | Note:
         return train_where_it_fits(
-            train, self.base_path, self._rows(frozen, [*frozen.train, *frozen.validation], None), self.recipe,
+            train, self.base_path, self.rows.make(frozen, [*frozen.train, *frozen.validation], None), self.recipe,
             self.work, memory_limit_gb=self.settings.full_memory_gb,
         )  # fmt: skip
 
@@ -347,7 +289,7 @@ class _Run:
             StartBench(
                 database=self.database, settings=self.settings, run=self.run, style=style, scope=self.scope,
                 recipe=self.recipe, frozen=frozen, base_path=self.base_path, work=self.work,
-                rows=lambda side: self._rows(frozen, side, None), should_stop=self.hold.stop_reason,
+                rows=lambda side: self.rows.make(frozen, side, None), should_stop=self.hold.stop_reason,
             )
         )  # fmt: skip
 
@@ -355,7 +297,7 @@ class _Run:
         """The canaries among the training pairs, which are members of nothing else. A style that classifies has none:
         a number is no label."""
         planted = plan_canaries(frozen, self.recipe, self.start.canary_seed or frozen.content_hash)
-        fits = self._rows(frozen, planted.as_examples(), None)
+        fits = self.rows.make(frozen, planted.as_examples(), None)
         return planted if len(fits) == len(planted.canaries) and not self.has_labels else Planted()
 
     def fit(self, frozen: Frozen) -> dict[Rung, Path]:
@@ -366,26 +308,6 @@ class _Run:
         fit_logistic(frozen, self.settings.embedding_model, folder)
         return {Rung.LOGISTIC: folder}
 
-    def _rows(self, frozen: Frozen, side: Sequence[TrainingExample], pool: Pool | None) -> list[PairRow]:
-        rows, _ = to_trl(
-            side,
-            instructions=frozen.instructions,
-            count_tokens=self._count_tokens,
-            max_tokens=self.recipe.training.max_tokens,
-            pool=pool,
-            choice=self.recipe.choice(Rung.LORA_RETRIEVED),
-        )
-        return [PairRow(prompt=row["prompt"], completion=row["completion"]) for row in rows]
-
-    def _pool(self, frozen: Frozen) -> Pool:
-        """What prompts show, and what they must not. Made once for the whole training side, and once for each part of
-        it that a learning curve needs: all pairs are compared with all."""
-        size = len(frozen.train)
-        if size not in self._made_pools:
-            others = [*frozen.validation, *frozen.test]
-            self._made_pools[size] = Pool(frozen.train, others, near_duplicate=self.recipe.splits.near_duplicate)
-        return self._made_pools[size]
-
     def _training_progress(self, rung: Rung, number: int, parts: int) -> Callable[[Progress], None]:
         share = (TRAINED_AT - FROZEN_AT) / parts
 
@@ -393,13 +315,13 @@ class _Run:
             done = progress.step / max(progress.total_steps, 1)
             news = {"stage": RunStatus.TRAINING.value, "rung": rung.value, **asdict(progress)}
             news["fraction"] = FROZEN_AT + share * (number + done)
-            self.hold.report(RunStatus.TRAINING, _finite(news), is_news=progress.step in (0, progress.total_steps))
+            self.hold.report(RunStatus.TRAINING, finite(news), is_news=progress.step in (0, progress.total_steps))
 
         return show
 
     # ---------------------------------------------------------------------------------------------- 3. evaluate
 
-    def evaluate(self, frozen: Frozen, trained: Mapping[Rung, TrainedAdapter], fitted: Mapping[Rung, Path]) -> _Scores:
+    def evaluate(self, frozen: Frozen, trained: Mapping[Rung, TrainedAdapter], fitted: Mapping[Rung, Path]) -> Scores:
         """Score every rung, and the champion if it is none of them, on the same unseen pairs."""
         self._enter(RunStatus.EVALUATING, TRAINED_AT)
         with self.database.read() as session:
@@ -409,21 +331,21 @@ class _Run:
             raise RunBroken(
                 note("A classifier serves this style, but the style no longer classifies; promote another rung.")
             )
-        self.knowledge = load_knowledge(
+        self.rows.knowledge = knowledge = load_knowledge(
             self.hold, style.style_id, self.scope, self.settings.embedding_model, self._embed
         )  # fmt: skip
-        prompted = (*_PROMPT_RUNGS, *rungs_of(self.knowledge), *([Rung.NEIGHBOURS] if self.has_labels else []))
+        prompted = (*_PROMPT_RUNGS, *rungs_of(knowledge), *([Rung.NEIGHBOURS] if self.has_labels else []))
         standings = [self._standing(frozen, rung) for rung in (*prompted, *fitted, *trained)]
         folders = {self._standing(frozen, rung).key: adapter.folder for rung, adapter in trained.items()}
         folders |= {self._standing(frozen, rung).key: folder for rung, folder in fitted.items()}
         if champion.standing not in standings:
             standings.append(champion.standing)
         if champion.standing.adapter_name and champion.standing.key not in folders:
-            folders[champion.standing.key] = self._fetch(champion.standing)
+            folders[champion.standing.key] = self.shelf.fetch(champion.standing, self.work / "champion")
 
         weights = {one.key: digest_of_weights(folders.get(one.key)) for one in standings}
-        if self.knowledge:
-            weights[Rung.KNOWLEDGE.value] = self.knowledge.digest
+        if knowledge:
+            weights[Rung.KNOWLEDGE.value] = knowledge.digest
         with self.database.read() as session:
             cards = registry.load_scorecards(session, self.run.run_id, self.scope, weights)
         unseen = [UnseenPair(example_id=one.example_id, completion=one.completion) for one in frozen.test]
@@ -453,7 +375,7 @@ class _Run:
         models = {one.key: self._model_path(one, folders) for one in by_model}
         for model in dict.fromkeys(models.values()):
             evaluate(
-                [self._candidate(frozen, one, folders) for one in by_model if models[one.key] == model],
+                [self.rows.candidate(frozen, one, folders) for one in by_model if models[one.key] == model],
                 unseen,
                 base_path=model,
                 knobs=self.recipe.evaluation,
@@ -461,8 +383,8 @@ class _Run:
                 done=cards,
                 on_scored=keep,
             )
-        clauses = (*self.left_out, *(self.knowledge.clauses if self.knowledge else ()))
-        return _Scores(champion=champion, standings=standings, cards=cards, clauses=clauses)
+        clauses = (*self.left_out, *(knowledge.clauses if knowledge else ()))
+        return Scores(champion=champion, standings=standings, cards=cards, clauses=clauses)
 
     def _model_path(self, standing: Standing, folders: Mapping[str, Path]) -> Path:
         if standing.rung is Rung.FULL:
@@ -470,8 +392,8 @@ class _Run:
         return prepare_base_model(standing.base_model, self.settings.models_dir)
 
     def weigh_preferences(
-        self, frozen: Frozen, trained: dict[Rung, TrainedAdapter], scores: _Scores
-    ) -> tuple[dict[Rung, TrainedAdapter], _Scores]:
+        self, frozen: Frozen, trained: dict[Rung, TrainedAdapter], scores: Scores
+    ) -> tuple[dict[Rung, TrainedAdapter], Scores]:
         """What is left of the candidates: an adapter that preferences did not help is none, and that is said."""
         if RUNG_OF_PREFERENCES not in trained:
             return trained, scores
@@ -491,51 +413,7 @@ class _Run:
         name = registry.adapter_name(self.style.name, frozen.version, rung) if rung.needs_adapter else ""
         return Standing(rung=rung, base_model=self.run.base_model, adapter_name=name)
 
-    def _candidate(self, frozen: Frozen, standing: Standing, folders: Mapping[str, Path]) -> Candidate:
-        """A candidate's prompts, put together as serving does it: shots and retrieved pairs from training alone."""
-        rung, pool = standing.rung, self._pool(frozen)
-        choice = self.recipe.choice(rung)
-        shots = pool.choose_shots(choice) if rung is Rung.FEW_SHOT else []
-
-        def prompt_of(one: TrainingExample) -> ChatMessages:
-            quotes = self.knowledge.quotes_for(one) if self.knowledge and rung is Rung.KNOWLEDGE else ()
-            return prompt_for(
-                rung.value, frozen.instructions, one, shots=shots, pool=pool, choice=choice, quotes=quotes
-            )  # fmt: skip
-
-        return Candidate(
-            rung=standing.key, prompts=tuple(map(prompt_of, frozen.test)),
-            adapter=None if rung is Rung.FULL else folders.get(standing.key),
-            known=label_prompts(frozen, prompt_of, self.recipe) if self.has_labels else None,
-        )  # fmt: skip
-
-    def _fetch(self, standing: Standing) -> Path:
-        if standing.rung is Rung.LOGISTIC:
-            try:
-                return fetch_classifier(
-                    self.settings.resolved_artifact_url, standing.adapter_name, self.work / "champion",
-                    load_verify_key(self.settings.keys_dir), expected_revision=self._embedding_revision(),
-                )  # fmt: skip
-            except AdapterWrongBase as error:
-                raise RunBroken(
-                    note(
-                        "The classifier that serves this style was fitted on another embedding model, so it cannot be "
-                        "measured; promote another rung, then train again."
-                    )
-                ) from error
-        base_path = prepare_base_model(standing.base_model, self.settings.models_dir)
-        if standing.rung is Rung.FULL:
-            return fetch_full(
-                self.settings.resolved_artifact_url, standing.adapter_name, self.work / "champion",
-                load_verify_key(self.settings.keys_dir), base_path=base_path,
-            )  # fmt: skip
-        return fetch_verified(
-            self.settings.resolved_artifact_url, standing.adapter_name, self.work / "champion",
-            load_verify_key(self.settings.keys_dir),
-            expected_base_revision=base_revision(base_path), base_shapes=linear_shapes(base_path),
-        )  # fmt: skip
-
-    def probe(self, frozen: Frozen, trained: Mapping[Rung, TrainedAdapter], scores: _Scores) -> _Scores:
+    def probe(self, frozen: Frozen, trained: Mapping[Rung, TrainedAdapter], scores: Scores) -> Scores:
         """What training cost besides: of everything trained that could win, and of the champion's adapter where it has
         one on the same base model. A style that classifies answers with labels alone, so nothing is asked."""
         self._enter(RunStatus.EVALUATING, SCORED_AT)
@@ -545,7 +423,7 @@ class _Run:
         own, champion = set(folders), scores.champion.standing
         is_adapter = bool(champion.adapter_name) and champion.rung is not Rung.FULL
         if self.recipe.probes.run and is_adapter and champion.base_model == self.run.base_model:
-            folders.setdefault(champion, self._fetch(champion))
+            folders.setdefault(champion, self.shelf.fetch(champion, self.work / "champion"))
         bench = ProbeBench(
             database=self.database, hold=self.hold, run=self.run, scope=self.scope, recipe=self.recipe,
             instructions=frozen.instructions, base_path=self.base_path, begins_at=SCORED_AT, ends_at=PROBED_AT,
@@ -559,7 +437,7 @@ class _Run:
         ]  # fmt: skip
         return replace(scores, probes=probe_adapters(bench, probed))
 
-    def measure_curve(self, frozen: Frozen, scores: _Scores) -> Points:
+    def measure_curve(self, frozen: Frozen, scores: Scores) -> Points:
         """The same on parts of the training side, for a forecast; where the recipe asks for it. A style that classifies
         is judged by its labels, of which bits per byte foresee nothing; where nothing is trained, and on another base
         model than serves, there is none either. A run that started from an earlier adapter is no point of a curve whose
@@ -570,7 +448,8 @@ class _Run:
             return {}
         bench = Bench(
             database=self.database, hold=self.hold, run=self.run, scope=self.scope, recipe=self.recipe, frozen=frozen,
-            base_path=self.base_path, work=self.work, pool=self._pool, rows=self._rows, candidate=self._candidate,
+            base_path=self.base_path, work=self.work, pool=self.rows.pool, rows=self.rows.make,
+            candidate=self.rows.candidate,
             begins_at=PROBED_AT, ends_at=MEASURED_AT,
         )  # fmt: skip
         return measure_points(bench, scores.champion.standing)
@@ -585,30 +464,8 @@ class _Run:
         with self.database.read() as session:
             registry.check_members(session, frozen.dataset_id)
             own_names = registry.list_adapter_names(session, self.run.run_id)
-        store_url, key = self.settings.resolved_artifact_url, load_or_create_signing_key(self.settings.keys_dir)
-        published = {}
-        for rung, folder in {**{rung: adapter.folder for rung, adapter in trained.items()}, **fitted}.items():
-            is_fitted = rung.is_classifier  # it stands on the embedding model instead of the base model
-            facts = AdapterFacts(
-                base_model=self.settings.embedding_model if is_fitted else self.run.base_model,
-                base_revision=self._embedding_revision() if is_fitted else base_revision(self.base_path),
-                style_id=self.style.style_id, scope=self.run.scope_key, run_id=self.run.run_id, rung=rung.value,
-                created_at=self.run.queued_at, versions=registry.library_versions(),
-            )  # fmt: skip
-            put = _publisher(rung, self.base_path)
-            name = registry.adapter_name(self.style.name, frozen.version, rung)
-            try:
-                published[rung] = put(store_url, name, folder, facts, key)
-            except AdapterNameTaken:
-                # The name was free at the freeze: an earlier attempt on another host put its own training there.
-                delete_adapter(store_url, name)
-                published[rung] = put(store_url, name, folder, facts, key)
-        for name in sorted({*own_names} - {adapter.name for adapter in published.values()}):
-            delete_adapter(store_url, name)  # an earlier attempt had published what this one has left out or discarded
-        return published
-
-    def _embedding_revision(self) -> str:
-        return base_revision(prepare_embedding_model(self.settings.embedding_model, self.settings.models_dir))
+        folders = {**{rung: adapter.folder for rung, adapter in trained.items()}, **fitted}
+        return self.shelf.publish(folders, frozen.version, own_names=own_names)
 
     def draw(self, trained: Mapping[Rung, TrainedAdapter]) -> tuple[str | None, Note | None]:
         """The loss curve of the first tuned rung in the store: its path there and its words."""
@@ -626,7 +483,7 @@ class _Run:
         self,
         frozen: Frozen,
         trained: Mapping[Rung, TrainedAdapter],
-        scores: _Scores,
+        scores: Scores,
         published: Mapping[Rung, PublishedAdapter],
         points: Points,
     ) -> None:
@@ -670,7 +527,7 @@ class _Run:
         self,
         frozen: Frozen,
         trained: Mapping[Rung, TrainedAdapter],
-        scores: _Scores,
+        scores: Scores,
         published: Mapping[Rung, PublishedAdapter],
         verdicts: tuple[Verdict | None, Verdict | None],
         forecasts: Mapping[str, Sequence[Forecast]],
@@ -702,12 +559,12 @@ class _Run:
             save_forecasts(session, run, forecasts.get(serving, ()))
             now = now_in_database(session)
             took = (now - (run.started_at or now)).total_seconds()
-            receipt = _receipt(trained.values(), frozen, took, self.settings, self.recipe)
+            receipt = make_receipt(trained.values(), frozen, took, self.settings, self.recipe)
             receipt["stored_bytes"] = sum(adapter.size_bytes for adapter in published.values())
             receipt["start"] = self.start.as_json()
             runs.end_run(
                 session, run.run_id, self.hold.fence, RunStatus.SUCCEEDED,
-                verdict=scores.verdict_values(verdict, curve_words) | _finite(dict(besides)),
+                verdict=scores.verdict_values(verdict, curve_words) | finite(dict(besides)),
                 receipt=receipt, error=None,
                 curve_path=curve_path, curve_alt_text=str(curve_words) if curve_words else None,
                 progress={"stage": RunStatus.SUCCEEDED.value, "fraction": 1.0},
@@ -722,7 +579,7 @@ class _Run:
         """What this run trained may take the champion's place at once: it trains, on the base model that serves."""
         return self.run.kind is RunKind.TRAIN and not champion.standing.is_elsewhere
 
-    def _cards_of_trained(self, frozen: Frozen, trained: Iterable[Rung], scores: _Scores) -> dict[Rung, Scorecard]:
+    def _cards_of_trained(self, frozen: Frozen, trained: Iterable[Rung], scores: Scores) -> dict[Rung, Scorecard]:
         return {rung: scores.cards[self._standing(frozen, rung).key] for rung in trained}
 
     def _enter(self, status: RunStatus, fraction: float, **more: Any) -> None:
@@ -731,95 +588,7 @@ class _Run:
         self.hold.report(status, {"stage": status.value, "fraction": fraction, **more})
 
 
-def _publisher(rung: Rung, base_path: Path) -> Callable[..., PublishedAdapter]:
-    if rung.is_classifier:
-        return publish_classifier
-    return partial(publish_full, base_path=base_path) if rung is Rung.FULL else publish_adapter
-
-
 _PROMPT_RUNGS = (Rung.ZERO_SHOT, Rung.FEW_SHOT, Rung.RETRIEVED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Scores:
-    """Every candidate's scorecard, and which of them is the champion."""
-
-    champion: Champion
-    standings: list[Standing]
-    cards: Mapping[str, Scorecard]
-    #: What has to be said of the measurement besides its verdict.
-    clauses: tuple[Note, ...] = ()
-    #: What the adapters were probed for, by key.
-    probes: Mapping[str, Sequence[ProbeResult]] = field(default_factory=dict)
-
-    @property
-    def champion_card(self) -> Scorecard:
-        return self.cards[self.champion.standing.key]
-
-    @property
-    def challengers(self) -> list[Scorecard]:
-        return [self.cards[one.key] for one in self.standings if one != self.champion.standing]
-
-    @property
-    def prompts(self) -> list[str]:
-        """The candidates without an adapter, by key."""
-        return [one.key for one in self.standings if not one.adapter_name]
-
-    @property
-    def failures(self) -> dict[str, tuple[Note, ...]]:
-        """Why those failed a probe that did, by key."""
-        return find_failures(self.probes)
-
-    @property
-    def rungs(self) -> dict[str, Rung]:
-        """Every candidate's rung, by key."""
-        return {one.key: one.rung for one in self.standings}
-
-    def standing(self, key: str) -> Standing:
-        return next(one for one in self.standings if one.key == key)
-
-    def verdict_values(self, verdict: Verdict | None, curve_words: Note | None) -> dict[str, Any]:
-        """The verdict as JSON: the sentence (in English, and as notes), who won over whom, where moving down is
-        advised to, the ladder's table with the best first, and what the picture shows."""
-        comparisons = {one.rung: one.gain for one in verdict.comparisons} if verdict else {}
-        ranked = sorted(comparisons, key=lambda key: -comparisons[key].mean)
-        lower = self.standing(verdict.rung) if isinstance(verdict, MoveDown) else None
-        challenger = verdict.rung if isinstance(verdict, Promote) else next(iter(ranked), None)
-        table = []
-        for one in sorted(self.standings, key=lambda one: self.cards[one.key].bits_per_byte):
-            gain = comparisons.get(one.key)
-            table.append(
-                self.cards[one.key].summary()
-                | named(one)
-                | {"is_champion": one == self.champion.standing, "gain": asdict(gain) if gain else None}
-                | {"probes": [result.as_json() for result in self.probes.get(one.key, ())]}
-                | paired_figures(self.champion_card, self.cards[one.key])
-            )
-        why = verdict.why if verdict else _MOVED_MEANWHILE
-        values: dict[str, Any] = _finite(
-            {
-                "promoted": isinstance(verdict, Promote),
-                "champion": named(self.champion.standing),
-                "challenger": named(self.standing(challenger)) if challenger else None,
-                "lower": named(lower) if lower else None,
-                "sentence": verdict.reason if verdict else str(why),
-                "why": why.as_json(),
-                "also": [clause.as_json() for clause in (*(verdict.also if verdict else ()), *self.clauses)],
-                "curve": curve_words.as_json() if curve_words else None,
-                "table": table,
-            }
-        )
-        return values
-
-
-_MOVED_MEANWHILE = note(
-    "Kept the champion: somebody changed it while this run was being judged against the one before; compare them in "
-    "the ladder and promote by hand if the new one is better."
-)
-
-
-def device_name() -> str:
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
 
 
 def _policy(recipe: Recipe) -> Policy:
@@ -827,83 +596,3 @@ def _policy(recipe: Recipe) -> Policy:
         **recipe.gate.model_dump(), unseen_share=recipe.splits.test_share, most_pairs=recipe.evaluation.max_pairs,
         resamples=recipe.evaluation.bootstrap_resamples, seed=recipe.training.seed,
     )  # fmt: skip
-
-
-def _receipt(
-    trained: Iterable[TrainedAdapter], frozen: Frozen, total_seconds: float, settings: Settings, recipe: Recipe
-) -> dict[str, Any]:
-    """What the run took. Seconds and tokens of training are those of the attempts that finished an adapter."""
-    adapters = list(trained)
-    tokens, speed = sum(one.tokens for one in adapters), [one.tokens_per_second for one in adapters]
-    busy = sum(one.tokens / one.tokens_per_second for one in adapters if one.tokens_per_second)
-    return {
-        "train_seconds": round(sum(one.seconds for one in adapters), 3),
-        "total_seconds": round(total_seconds, 3),
-        "tokens": tokens,
-        "tokens_per_second": round(tokens / busy, 3) if any(speed) else None,
-        "cost": round(total_seconds / 3600 * settings.price_per_hour, 4),
-        "currency": settings.currency,
-        "train_pairs": len(frozen.train),
-        "unseen_pairs": len(frozen.test),
-        "recipe": {
-            "name": recipe.name,
-            "epochs": recipe.training.epochs,
-            "rank": recipe.lora.r,
-            "learning_rate": recipe.training.learning_rate,
-        },
-    }
-
-
-def _finite(values: Any) -> Any:
-    """JSON has no NaN, and PostgreSQL refuses one; a figure that is not there yet is null."""
-    if isinstance(values, dict):
-        return {key: _finite(value) for key, value in values.items()}
-    if isinstance(values, list):
-        return [_finite(value) for value in values]
-    return None if isinstance(values, float) and not math.isfinite(values) else values
-
-
-# ------------------------------------------------------------------------------------------------ other ends
-
-
-def _stop(hold: Hold, settings: Settings, run: Run) -> None:
-    """The run was asked to stop: it ends if a person cancelled it, and goes back if only this trainer stops."""
-    reason = hold.stop_reason()
-    if reason is StopReason.CANCELLED:
-        _end(hold, settings, run, RunStatus.CANCELLED)
-        log.info("run.cancelled")
-    elif reason is StopReason.SHUTDOWN:
-        with suppress(ClaimLost), hold.database.write() as session:
-            runs.hand_back(session, run.run_id, hold.fence, is_attempt_counted=False)
-        log.info("run.handed_back")
-
-
-def _fail(hold: Hold, settings: Settings, run: Run, error: Exception) -> None:
-    """End the run with a sentence for people; the traceback is for the log alone."""
-    known = error if isinstance(error, TrainerError) else RunBroken()
-    level = error.log_level if isinstance(error, TrainerError) else logging.ERROR
-    log.log(level, "run.failed", error=type(error).__name__, sentence=str(known), exc_info=error)
-    is_owed_again = isinstance(known, ExampleWithdrawn)
-    _end(
-        hold, settings, run, RunStatus.FAILED, is_owed_again=is_owed_again,
-        error=str(known), verdict={"failure": known.as_json()},
-    )  # fmt: skip
-
-
-def _end(
-    hold: Hold, settings: Settings, run: Run, status: RunStatus, *, is_owed_again: bool = False, **changes: Any
-) -> None:
-    """End without a result: what was put into the store already goes, while the run is certainly still ours.
-
-    `is_owed_again`: it ended because of a withdrawal, so another run without what was withdrawn is owed at once.
-    """
-    with suppress(ClaimLost), hold.write() as session:
-        for name in registry.list_adapter_names(session, run.run_id):
-            delete_adapter(settings.resolved_artifact_url, name)
-        runs.end_run(session, run.run_id, hold.fence, status, **changes)
-        error = {"error": changes["error"]} if "error" in changes else {}
-        registry.record_end(session, run, f"run.{status.value}", **error)
-        registry.drop_scorecards_of_withdrawn(session, run)
-        if is_owed_again:
-            owe_clean_retrain(session, run.style_id)
-    remove_workspace(settings.data_dir, run.run_id, up_to_fence=hold.fence)

@@ -26,6 +26,7 @@ from db import audit, runs, trainers
 from db.adapters import list_names_to_delete
 from db.claims import ClaimLost
 from db.runs import HELD, Run, RunStatus
+from db.scorecards import drop_scorecards_of_withdrawn
 from db.session import Database, DatabaseUnavailable
 from db.upgrade import check_revision
 from trainer.artifacts import delete_adapter
@@ -145,6 +146,7 @@ class Worker:
         audit.record(
             session, team_id=run.team_id, actor="trainer", action="run.failed", subject=run.run_id, exit_code=exit_code
         )
+        drop_scorecards_of_withdrawn(session, run.run_id)
         log.error("run.failed", run_id=run.run_id, exit_code=exit_code, attempts=run.attempts)
 
     def _leave(self) -> None:

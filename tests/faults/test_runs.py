@@ -34,7 +34,6 @@ from tests.support.clock import lapse_leases
 from tests.support.run_nursery import Nursery, NurseryLauncher, as_environment
 from tests.support.runs import (
     claim,
-    make_base_model,
     prepare_run,
     read_run,
     run_settings,
@@ -66,11 +65,6 @@ KILLS = {
 ROUNDS = 10
 
 TABLES: tuple[type[Base], ...] = (Run, Dataset, DatasetExample, ScorecardRow, Adapter, Promotion, AuditEntry)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base_model(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="module")

@@ -19,24 +19,17 @@ from db.datasets import Dataset, DatasetExample
 from db.examples import Example, get_example
 from db.promotions import Promotion, find_promotion
 from db.runs import RunStatus
-from db.scope import Scope
 from db.session import Database
 from db.styles import get_style
 from db.teams import get_team
-from tests.support.runs import Prepared, execute_here, make_base_model, prepare_run, run_settings, working
+from tests.support.runs import T1, Prepared, execute_here, prepare_run, run_settings, working
 from tests.support.wait import wait_until
 from trainer.artifacts import list_adapters as list_stored
 from trainer.launchers.local import LocalLauncher
 
 pytestmark = [pytest.mark.faults, pytest.mark.training]
 
-T1 = Scope(team_id="T1")
 CHANNEL, TS = "C1", "17.0003"
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base_model(tmp_path_factory.mktemp("base"))
 
 
 def prepare(database: Database, settings: Settings) -> tuple[Prepared, str]:

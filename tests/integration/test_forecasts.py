@@ -20,7 +20,6 @@ from db.datasets import SplitName, find_dataset_of_run, list_dataset_examples
 from db.examples import ExampleStatus
 from db.forecasts import CurvePoint, ForecastRow, find_forecast, list_points, read_record
 from db.runs import Run, RunStatus
-from db.scope import Scope
 from db.session import Database
 from db.styles import Style, get_style
 from db.teams import get_team
@@ -28,10 +27,10 @@ from tests.integration.test_clock import freeze
 from tests.support import factories
 from tests.support.run_nursery import Nursery, NurseryLauncher, watch_until_killed
 from tests.support.runs import (
+    T1,
     Prepared,
     approve_pairs,
     execute_here,
-    make_base_model,
     prepare_run,
     run_settings,
     wait_for_end,
@@ -40,13 +39,7 @@ from tests.support.runs import (
 
 pytestmark = pytest.mark.training
 
-T1 = Scope(team_id="T1")
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base_model(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="module")

@@ -22,14 +22,11 @@ from db.knowledge import (
     save_passage_embeddings,
 )
 from db.runs import RunStatus
-from db.scope import Scope
 from db.scorecards import list_scorecards
 from db.session import Database
-from tests.support.runs import Prepared, execute_here, make_base_model, prepare_run, run_settings
+from tests.support.runs import T1, Prepared, execute_here, make_base_model, prepare_run, run_settings
 from trainer.dataset import TrainingExample
 from trainer.knowledge import Knowledge
-
-T1 = Scope(team_id="T1")
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from db.styles import Style, get_style, lock_style
 from db.teams import get_team
 from tests.integration.test_clock import finish, prepare_style
 from tests.support import factories
-from tests.support.runs import execute_here, make_base_model, prepare_run, run_settings
+from tests.support.runs import execute_here, prepare_run, run_settings
 from trainer.artifacts import list_adapters as list_stored
 
 NO_TERMS = StyleTerms()
@@ -199,11 +199,6 @@ def test_training_follows_a_measurement_only_where_that_pays_and_the_style_train
 
 
 # ------------------------------------------------------------------------------------------- with a real (tiny) model
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base_model(tmp_path_factory.mktemp("base"))
 
 
 @pytest.mark.training

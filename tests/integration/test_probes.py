@@ -22,7 +22,6 @@ from db.datasets import find_dataset_of_run, list_dataset_examples
 from db.probes import ProbeReport, list_probe_reports
 from db.promotions import PromotionKind, get_champion
 from db.runs import RunStatus
-from db.scope import Scope
 from db.scorecards import list_scorecards
 from db.session import Database
 from db.styles import get_style
@@ -30,9 +29,9 @@ from tests.integration.test_run_labels import prepare_tickets
 from tests.support import factories
 from tests.support.run_nursery import Nursery, NurseryLauncher, watch_until_killed
 from tests.support.runs import (
+    T1,
     Prepared,
     execute_here,
-    make_base_model,
     prepare_run,
     run_settings,
     wait_for_end,
@@ -41,7 +40,6 @@ from tests.support.runs import (
 
 pytestmark = pytest.mark.training
 
-T1 = Scope(team_id="T1")
 ADMIN = Actor(team_id="T1", user_id="U_ADMIN", name="admin", is_admin=True)
 #: Nothing fails, or the canaries do: one of them has more than no exposure at all.
 LENIENT = {
@@ -51,11 +49,6 @@ LENIENT = {
 STRICT = LENIENT | {"memorisation_most_bits": 0.01}
 
 MakeRecipe = Callable[..., Path]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base_model(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture

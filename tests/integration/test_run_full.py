@@ -18,13 +18,12 @@ from db.adapters import list_adapters, list_names_to_delete
 from db.examples import ExampleStatus, get_example, transition
 from db.promotions import get_champion
 from db.runs import Run, RunStatus
-from db.scope import Scope
 from db.scorecards import list_scorecards
 from db.session import Database, DatabaseUnavailable
 from db.styles import get_style
 from db.taint import take_out_of_use
 from tests.support import factories
-from tests.support.runs import Prepared, execute_here, make_base_model, prepare_run, read_run, run_settings
+from tests.support.runs import T1, Prepared, execute_here, prepare_run, read_run, run_settings
 from trainer import artifacts
 from trainer.artifacts import load_verify_key
 from trainer.full_files import fetch_full, is_full
@@ -35,13 +34,7 @@ from trainer.train import TrainedAdapter
 
 pytestmark = pytest.mark.training
 
-T1 = Scope(team_id="T1")
 NAME = "support-v1-full"
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base_model(tmp_path_factory.mktemp("base"))
 
 
 def a_recipe(folder: Path, *tuned: str) -> str:

@@ -19,13 +19,12 @@ from db.adapters import list_adapters
 from db.examples import ExampleStatus
 from db.promotions import PromotionKind, get_champion
 from db.runs import RunStatus
-from db.scope import Scope
 from db.scorecards import find_latest_scorecard, list_scorecards
 from db.search import vector_to_bytes
 from db.session import Database
 from db.styles import StyleKind, get_style
 from tests.support import factories
-from tests.support.runs import execute_here, make_base_model, run_settings
+from tests.support.runs import T1, execute_here, run_settings
 from trainer.artifacts import load_verify_key
 from trainer.base_models import base_revision
 from trainer.classifier import load_classifier
@@ -34,14 +33,8 @@ from trainer.errors import AdapterTampered
 
 pytestmark = pytest.mark.training
 
-T1 = Scope(team_id="T1")
 LABELS = ("billing", "bug", "wish")
 MEASURED = set(Rung) - {Rung.KNOWLEDGE, Rung.LORA_PREFERENCES, Rung.FULL}
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base_model(tmp_path_factory.mktemp("base"))
 
 
 def prepare_tickets(session: Session, settings: Settings, *, pairs: int = 120) -> str:

@@ -20,25 +20,17 @@ from db.datasets import SplitName, find_dataset_of_run, list_dataset_examples
 from db.examples import ExampleStatus, get_example, transition
 from db.promotions import PromotionKind, get_champion
 from db.runs import Run, RunStatus
-from db.scope import Scope
 from db.scorecards import list_scorecards
 from db.session import Database
 from db.styles import get_style
 from db.trainers import find_live_trainer, register_trainer
 from tests.support import factories
-from tests.support.runs import Prepared, execute_here, make_base_model, prepare_run, read_run, run_settings
+from tests.support.runs import T1, Prepared, execute_here, prepare_run, read_run, run_settings
 from trainer.artifacts import MANIFEST, Manifest, fetch_verified, load_verify_key
 from trainer.artifacts import list_adapters as list_stored
 from trainer.base_models import base_revision
 
 pytestmark = pytest.mark.training
-
-T1 = Scope(team_id="T1")
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base_model(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture

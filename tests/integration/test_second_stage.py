@@ -33,16 +33,15 @@ from db.examples import Example, ExampleStatus
 from db.preferences import Preference
 from db.promotions import find_promotion
 from db.runs import Run, RunStatus
-from db.scope import Scope
 from db.session import Database
 from db.styles import get_style
 from db.taint import list_tainted_adapters
 from tests.support.preferences import prefer
 from tests.support.run_nursery import Nursery, NurseryLauncher
 from tests.support.runs import (
+    T1,
     Prepared,
     execute_here,
-    make_base_model,
     prepare_run,
     run_settings,
     wait_for_end,
@@ -52,14 +51,8 @@ from trainer.artifacts import list_adapters as list_stored
 
 pytestmark = pytest.mark.training
 
-T1 = Scope(team_id="T1")
 PAIRS = 90
 NAME = "support-v1-preferences"
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base_model(tmp_path_factory.mktemp("base"))
 
 
 def recipe(folder: Path, **knobs: str) -> str:

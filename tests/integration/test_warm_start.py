@@ -24,12 +24,11 @@ from db.examples import Example, ExampleStatus, get_example, transition
 from db.probes import list_probe_reports
 from db.promotions import get_champion
 from db.runs import Run, RunStatus
-from db.scope import Scope
 from db.session import Database
 from db.styles import get_style
 from db.taint import list_tainted_adapters
 from tests.support import factories
-from tests.support.runs import Prepared, approve_pairs, execute_here, make_base_model, prepare_run, run_settings
+from tests.support.runs import T1, Prepared, approve_pairs, execute_here, prepare_run, run_settings
 from tests.support.tiny_model import make_tiny_adapter
 from trainer.artifacts import AdapterFacts, delete_adapter, load_or_create_signing_key, publish_adapter
 from trainer.base_models import base_revision
@@ -40,15 +39,9 @@ from trainer.starting import find_leak, has_shape
 
 pytestmark = pytest.mark.training
 
-T1 = Scope(team_id="T1")
 ADMIN = Actor(team_id="T1", user_id="U_ADMIN", name="admin", is_admin=True)
 
 MakeRecipe = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base_model(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture

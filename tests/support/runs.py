@@ -21,6 +21,7 @@ from db import runs
 from db.examples import ExampleStatus
 from db.promotions import PromotionKind
 from db.runs import ENDED, Run, RunStatus
+from db.scope import Scope
 from db.search import vector_to_bytes
 from db.session import Database
 from db.styles import Style
@@ -30,6 +31,9 @@ from tests.support.wait import wait_until
 from trainer.hold import Hold
 from trainer.launchers import Launcher
 from trainer.worker import Worker
+
+#: The scope of the style that `prepare_run` makes.
+T1 = Scope(team_id="T1")
 
 _THINGS = (
     "parcel",

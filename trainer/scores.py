@@ -1,0 +1,114 @@
+"""A run's scores: every candidate's scorecard, which of them is the champion, and what is stored of them with a
+verdict. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from config.rungs import Rung
+from config.sentences import Note, note
+from trainer.label_metrics import paired_figures
+from trainer.metrics import Scorecard
+from trainer.probes.heeding import find_failures
+from trainer.probes.judging import ProbeResult
+from trainer.promotion import MoveDown, Promote, Verdict
+from trainer.registry import Champion, Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """Every candidate's scorecard, and which of them is the champion."""
+
+    champion: Champion
+    standings: list[Standing]
+    cards: Mapping[str, Scorecard]
+    #: What has to be said of the measurement besides its verdict.
+    clauses: tuple[Note, ...] = ()
+    #: What the adapters were probed for, by key.
+    probes: Mapping[str, Sequence[ProbeResult]] = field(default_factory=dict)
+
+    @property
+    def champion_card(self) -> Scorecard:
+        return self.cards[self.champion.standing.key]
+
+    @property
+    def challengers(self) -> list[Scorecard]:
+        return [self.cards[one.key] for one in self.standings if one != self.champion.standing]
+
+    @property
+    def prompts(self) -> list[str]:
+        """The candidates without an adapter, by key."""
+        return [one.key for one in self.standings if not one.adapter_name]
+
+    @property
+    def failures(self) -> dict[str, tuple[Note, ...]]:
+        """Why those failed a probe that did, by key."""
+        return find_failures(self.probes)
+
+    @property
+    def rungs(self) -> dict[str, Rung]:
+        """Every candidate's rung, by key."""
+        return {one.key: one.rung for one in self.standings}
+
+    def standing(self, key: str) -> Standing:
+        return next(one for one in self.standings if one.key == key)
+
+    def verdict_values(self, verdict: Verdict | None, curve_words: Note | None) -> dict[str, Any]:
+        """The verdict as JSON: the sentence (in English, and as notes), who won over whom, where moving down is
+        advised to, the ladder's table with the best first, and what the picture shows."""
+        comparisons = {one.rung: one.gain for one in verdict.comparisons} if verdict else {}
+        ranked = sorted(comparisons, key=lambda key: -comparisons[key].mean)
+        lower = self.standing(verdict.rung) if isinstance(verdict, MoveDown) else None
+        challenger = verdict.rung if isinstance(verdict, Promote) else next(iter(ranked), None)
+        table = []
+        for one in sorted(self.standings, key=lambda one: self.cards[one.key].bits_per_byte):
+            gain = comparisons.get(one.key)
+            table.append(
+                self.cards[one.key].summary()
+                | named(one)
+                | {"is_champion": one == self.champion.standing, "gain": asdict(gain) if gain else None}
+                | {"probes": [result.as_json() for result in self.probes.get(one.key, ())]}
+                | paired_figures(self.champion_card, self.cards[one.key])
+            )
+        why = verdict.why if verdict else _MOVED_MEANWHILE
+        values: dict[str, Any] = finite(
+            {
+                "promoted": isinstance(verdict, Promote),
+                "champion": named(self.champion.standing),
+                "challenger": named(self.standing(challenger)) if challenger else None,
+                "lower": named(lower) if lower else None,
+                "sentence": verdict.reason if verdict else str(why),
+                "why": why.as_json(),
+                "also": [clause.as_json() for clause in (*(verdict.also if verdict else ()), *self.clauses)],
+                "curve": curve_words.as_json() if curve_words else None,
+                "table": table,
+            }
+        )
+        return values
+
+
+_MOVED_MEANWHILE = note(
+    "Kept the champion: somebody changed it while this run was being judged against the one before; compare them in "
+    "the ladder and promote by hand if the new one is better."
+)
+
+
+def named(standing: Standing) -> dict[str, str]:
+    """A candidate as JSON."""
+    return {
+        "rung": standing.rung.value,
+        "base_model": standing.base_model,
+        "adapter_name": standing.adapter_name,
+    }
+
+
+def finite(values: Any) -> Any:
+    """JSON has no NaN, and PostgreSQL refuses one; a figure that is not there yet is null."""
+    if isinstance(values, dict):
+        return {key: finite(value) for key, value in values.items()}
+    if isinstance(values, list):
+        return [finite(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values
