@@ -40,13 +40,14 @@ def list_styles_to_judge(session: Session, since: datetime) -> list[str]:
     return sorted(session.scalars(query))
 
 
-def find_draft_to_judge(session: Session, style_id: str, since: datetime) -> Draft | None:
-    """The oldest such draft of a style."""
+def find_draft_to_judge(session: Session, style_id: str, scope: Scope, since: datetime) -> Draft | None:
+    """The oldest such draft of a style, while the style has this scope."""
     query = (
         select(Draft)
+        .join(Style, Style.style_id == Draft.style_id)
         .outerjoin(Judgement, Judgement.draft_id == Draft.draft_id)
         .where(
-            Draft.style_id == style_id, Draft.status.in_(DECIDED), Draft.requested_at >= since,
+            Draft.style_id == style_id, Style.scope_key == scope.key, Draft.status.in_(DECIDED), Draft.requested_at >= since,
             Draft.completion != "", Draft.request != "", ~Draft.is_private, Judgement.draft_id.is_(None),
         )
         .order_by(Draft.draft_id)

@@ -87,7 +87,7 @@ class Judge(Background):
                 style = get_style(session, style_id)
                 if count_judged_since(session, style_id, style.scope, now - timedelta(days=1)) >= MOST_A_DAY:
                     continue
-                draft = find_draft_to_judge(session, style_id, now - WINDOW)
+                draft = find_draft_to_judge(session, style_id, style.scope, now - WINDOW)
                 if draft is None:
                     continue
                 shown = choose_demonstrations(
