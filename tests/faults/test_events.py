@@ -107,7 +107,7 @@ KILLS, EVENTS = 200, 5_000
 BACK_SECONDS = 5.0
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_nothing_acknowledged_is_lost_when_bots_are_killed_around_the_commit(
     http_settings: Settings, workspace: Workspace, database: Database
 ) -> None:

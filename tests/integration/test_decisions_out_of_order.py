@@ -9,6 +9,8 @@ import random
 from contextlib import suppress
 from dataclasses import dataclass
 
+import pytest
+
 from bot.domain.values import Actor
 from bot.errors import HuisstijlError
 from bot.operations.examples import withdraw_example, withdraw_examples_of_message
@@ -64,6 +66,7 @@ def arrive(
             approve_example(database, reviewer, example_id, place=CHANNEL, seen_version=1)
 
 
+@pytest.mark.long
 def test_a_thousand_shuffled_histories_end_where_the_oracle_says(sqlite_database: Database, settings: Settings) -> None:
     database, chance = sqlite_database, random.Random(2)
     with database.write() as session:

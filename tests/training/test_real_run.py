@@ -50,6 +50,7 @@ THINGS = ["kettle", "lamp", "tent", "chair", "drill", "radio", "scarf", "boat", 
 PLACES = ["garden", "harbour", "attic"]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_the_embedded_model_learns_from_a_few_pairs_and_wins_the_gate(
     sqlite_database: Database, settings: Settings, embedded_models: Path, tmp_path: Path

@@ -1,6 +1,6 @@
 """The gate's chances, by simulation: how often it promotes what is not better, and how often it finds what is.
 
-    python -m tests.benchmarks.ladder.gate [--simulations 1000]
+    python -m tests.benchmarks.ladder.gate [--simulations 1000] [--families "real pairs"]
 
 Every simulated evaluation goes through the gate itself (`trainer.promotion.decide`). Writes docs/ladder/gate.json;
 `python -m tests.benchmarks.ladder.report` makes docs/gate.md of it.
@@ -197,14 +197,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--simulations", type=int, default=1000)
     parser.add_argument("--stored", type=Path, default=STORED)
+    parser.add_argument("--families", nargs="+", help="measure these alone, and keep what is stored of the others")
     chosen = parser.parse_args()
     study = find_study(chosen.stored)
     real = real_family(study) if study else None
     if real is None:
         sys.stderr.write(f"No study with an adapter is stored in {chosen.stored}: made-up differences only.\n")
-    rows = measure([*MADE_UP, *([real] if real else [])], chosen.simulations)
+    known = [*MADE_UP, *([real] if real else [])]
+    wanted = [one for one in known if one.name in (chosen.families or [one.name])]
+    target = chosen.stored / "gate.json"
+    stored = json.loads(target.read_text(encoding="utf-8"))["rows"] if target.exists() else []
+    rows = [row for row in stored if row["family"] not in {one.name for one in wanted}]
+    rows += measure(wanted, chosen.simulations)
     chosen.stored.mkdir(parents=True, exist_ok=True)
-    (chosen.stored / "gate.json").write_text(json.dumps({"rows": rows}, indent=1), encoding="utf-8")
+    target.write_text(json.dumps({"rows": rows}, indent=1), encoding="utf-8")
     sys.stdout.write("gate.json is written.\n")
     return 0
 

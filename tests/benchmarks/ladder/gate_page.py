@@ -63,7 +63,8 @@ largest gain. Fewer than {policy.min_pairs} pairs never promote anything.
   (non-inferiority): the verdict says so, and a person may move down. The gate itself promotes only what is better.
 - **After a failed probe** the gate decides once more among the candidates that fail none. Probes never look at the
   unseen pairs, so which candidates those are tells nothing of their luck on them; and whatever is promoted in either
-  round stands out of this smaller set by that set's own bound. So both rounds together have one round's chance of error.
+  round stands out of this smaller set by that set's own bound. So both rounds together have one round's chance of
+  error.
 - **How many more pairs would settle it**: n · ((q + 0.84) · s / g)² − n, where g ± s is the gain with its standard
   error on n pairs and q · s is how far the interval reaches below g. On so many pairs a gain as large as g is found
   in 8 of 10 cases.
