@@ -38,8 +38,8 @@ STORED = Path(__file__).resolve().parents[3] / "docs" / "ladder"
 MODELS, WORK = Path(".huisstijl/models"), Path(".huisstijl/study")
 BASE, EMBEDDINGS = "embedded:smollm2-135m-instruct", "embedded:all-minilm-l6-v2"
 VALIDATION = 40
-#: `python -m tests.benchmarks.full` measures all weights.
-MEASURED = [one for one in Rung if one not in (Rung.KNOWLEDGE, Rung.FULL) and not one.is_classifier]
+#: All weights and the second stage have measurements of their own: `tests.benchmarks.full`, `…ladder.preferences`.
+MEASURED = (Rung.ZERO_SHOT, Rung.FEW_SHOT, Rung.RETRIEVED, Rung.LORA, Rung.LORA_RETRIEVED)
 
 
 def main() -> int:
