@@ -23,6 +23,7 @@ from config.labels import choose_label, label_cost
 from config.likeness import normalise
 from db.adapters import list_adapters_trained_on
 from db.base import now_in_database
+from db.drafts import count_open_drafts
 from db.examples import Example, ExampleStatus, lock_example
 from db.prequential import count_scored_since, find_example_to_score, list_styles_to_score, save_score
 from db.promotions import Promotion, find_promotion
@@ -37,6 +38,8 @@ MOST_A_DAY = 200
 SCORING_SECONDS = 60.0
 #: Nobody waits, so it looks for what another process embedded so many times less often than others look.
 POLLS = 30
+#: A draft that somebody waits for comes first; so long at most, where there is always one.
+GIVES_WAY_SECONDS = 600.0
 #: So many times a server may be slow with an example, or answer nonsense, before it is left out.
 MOST_TRIES = 6
 
@@ -59,6 +62,8 @@ class Measurer(Background):
             idle_polls=POLLS,
         )  # fmt: skip
         self._services = services
+        #: Since when there has always been a draft that somebody waited for.
+        self._gave_way_at: float | None = None
         #: Tries of examples that were not to be had so far.
         self._tries: Counter[str] = Counter()
         #: Failures in a row of a style's examples: what keeps failing, because its base model is not served or does not
@@ -66,9 +71,9 @@ class Measurer(Background):
         self._failures: Counter[str] = Counter()
 
     def work_once(self) -> bool:
-        """Have one example predicted; False when there is none. Raises ModelError."""
+        """Have one example predicted; False when there is none, or a draft is waited for. Raises ModelError."""
         found = self._find()
-        if found is None:
+        if found is None or self._gives_way(found[0].team_id):
             return False
         style, champion, example = found
         try:
@@ -91,6 +96,17 @@ class Measurer(Background):
         self._failures.pop(style.style_id, None)
         self._save(champion, example, plan, prediction)
         return True
+
+    def _gives_way(self, team_id: str) -> bool:
+        with self._services.database.read() as session:
+            is_busy = count_open_drafts(session, team_id) > 0
+        if not is_busy:
+            self._gave_way_at = None
+            return False
+        now = time.monotonic()
+        if self._gave_way_at is None:
+            self._gave_way_at = now
+        return now - self._gave_way_at < GIVES_WAY_SECONDS
 
     def _find(self) -> tuple[Style, Promotion, Example] | None:
         name = self._services.settings.embedding_model

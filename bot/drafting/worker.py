@@ -129,6 +129,7 @@ class DraftWorkers(Workers):
         finally:
             with self._held_lock:
                 self._held.pop(work.draft.draft_id, None)
+        self._services.wakeups.measuring.ring()  # what gave way to it goes on
         return True
 
     def _speaking_to_requester(self, draft: Draft) -> AbstractContextManager[None]:

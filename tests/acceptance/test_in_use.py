@@ -19,7 +19,7 @@ from config.rungs import Rung
 from db.adapters import Adapter
 from db.base import new_id, now_in_database
 from db.datasets import DatasetExample, SplitName
-from db.drafts import DraftStatus
+from db.drafts import Draft, DraftStatus
 from db.examples import ExampleSource, ExampleStatus
 from db.prequential import PrequentialScore
 from db.runs import RunStatus
@@ -149,6 +149,23 @@ def test_an_approval_waits_for_no_prediction_and_is_predicted_once_when_the_serv
     wait_for_score(bot, approve(bot, style, "Something else", "Quite another text."))
     assert [measured_text(body) for body in model.measured[tried:]] == ["Quite another text."], "once is enough"
     assert score.nll_nats == len(HEADS_UP)
+
+
+def test_a_prediction_gives_way_to_a_draft_that_somebody_waits_for(
+    bot: Bot, workspace: Workspace, model: ScriptedModel, style: Style
+) -> None:
+    model.enqueue("", chunks=["Word "] * 15, delay=0.1)
+    workspace.person(MIA).mention_bot(BRAND, "Say that we close early")
+    wait_until(lambda: model.history, what="a draft is under way")
+    approved = approve(bot, style, "Tell them about the party", "Come and dance with us!")
+    wait_until(lambda: drafts(bot) == [DraftStatus.SHOWN] or model.measured, what="either is first")
+    assert not model.measured
+    wait_for_score(bot, approved)
+
+
+def drafts(bot: Bot) -> list[DraftStatus]:
+    with bot.services.database.read() as session:
+        return list(session.scalars(select(Draft.status)))
 
 
 def test_status_and_ladder_say_the_figure_where_too_few_pairs_are_unseen(
