@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -149,21 +148,23 @@ def _teams(judged: Json | None) -> str:
         )
     said = (
         f"{judged['teams']} simulated teams for each number of pairs draw theirs from the {judged['unseen']:,} unseen "
-        f"pairs of a stored study ({judged['seeds']} seeds; `python -m tests.benchmarks.ladder.teams`). All of these "
+        f"pairs of stored studies ({judged['seeds']} of them; `python -m tests.benchmarks.ladder.teams`). All of these "
         "pairs are taken as the truth. A team's champion is one of the rungs in turn. **Right** is strict: the rung "
         f"that the verdict names is not worse than the truly best one by more than {judged['margin']} bits per byte. "
-        "**Undecided** stays for want of pairs and says so, with how many more it takes. **Wrong** is everything else."
+        "**Undecided** stays for want of pairs and says so, with how many more it takes. **Wrong** is everything else. "
+        "The last column asks for more than a verdict promises: the truly best rung itself, however near the next one."
     )
     lines = [
         said,
         "",
-        "| unseen pairs | right | undecided, and said so | wrong |",
-        "|---|---|---|---|",
+        "| unseen pairs | right | undecided, and said so | wrong | the very best is named |",
+        "|---|---|---|---|---|",
     ]
     for pairs in dict.fromkeys(row["pairs"] for row in judged["rows"]):
-        outcomes = Counter(row["outcome"] for row in judged["rows"] if row["pairs"] == pairs)
-        cells = " | ".join(_share(outcomes[one.value], judged["teams"]) for one in Outcome)
-        lines.append(f"| {pairs} | {cells} |")
+        mine = [row for row in judged["rows"] if row["pairs"] == pairs]
+        counts = [sum(row["outcome"] == one.value for row in mine) for one in Outcome]
+        counts.append(sum(row["named"] == row["best"] for row in mine))
+        lines.append(f"| {pairs} | {' | '.join(_share(count, len(mine)) for count in counts)} |")
     truths = "; ".join(", ".join(f"`{rung}` {bits:.3f}" for rung, bits in one.items()) for one in judged["truth"])
     return "\n".join([*lines, "", f"The truth in bits per byte, seed by seed: {truths}."])
 

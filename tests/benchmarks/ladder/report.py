@@ -90,17 +90,17 @@ def main() -> int:
             f"No study is stored in {STORED}: run `python -m tests.benchmarks.ladder.study` for ladder.md.\n"
         )
         return 0
-    PAGE.write_text(page(sizes), encoding="utf-8")
+    PAGE.write_text(page(sizes, load(STORED, "truth")), encoding="utf-8")
     draw_curve(sizes, STORED / "curve.png")
     draw_cost(sizes[-1], STORED / "cost.png")
     sys.stdout.write(f"{PAGE.name} and two pictures are written.\n")
     return 0
 
 
-def load(folder: Path) -> list[Size]:
-    """By size, ascending."""
+def load(folder: Path, name: str = "synopsis") -> list[Size]:
+    """The studies of this name by size, ascending."""
     found: dict[int, list[Json]] = defaultdict(list)
-    for file in sorted(folder.glob("synopsis-*.json")):
+    for file in sorted(folder.glob(f"{name}-*.json")):
         result = json.loads(file.read_text(encoding="utf-8"))
         found[result["train"]].append(result)
     return [Size(train=train, seeds=seeds) for train, seeds in sorted(found.items())]
@@ -109,7 +109,7 @@ def load(folder: Path) -> list[Size]:
 # ------------------------------------------------------------------------------------------------ the page
 
 
-def page(sizes: list[Size]) -> str:
+def page(sizes: list[Size], truths: list[Size]) -> str:
     largest = sizes[-1]
     one = largest.seeds[0]
     versions = ", ".join(f"{name} {version}" for name, version in sorted(one["versions"].items()))
@@ -135,7 +135,7 @@ the one above it in this table.
 
 {_order(largest)}
 
-{_drafts_table(largest)}
+{_truth_part(truths)}{_drafts_table(largest)}
 
 ![Bits per byte against prompt tokens](ladder/cost.png)
 
@@ -186,6 +186,18 @@ def _order(size: Size) -> str:
             verdict = "cannot be told from"
         said.append(f"- `{upper}` {verdict} `{lower}`: {_signed(gain)}.")
     return "\n".join(said)
+
+
+def _truth_part(truths: list[Size]) -> str:
+    """The same on many more pairs, without drafts: what the simulated teams of the gate's page draw theirs from."""
+    parts = []
+    for size in truths:
+        drawn = "one draw" if len(size.seeds) == 1 else f"{len(size.seeds)} draws"
+        parts.append(
+            f"And on {size.seeds[0]['unseen']:,} unseen pairs, which {drawn} of {size.train} training pairs left:\n\n"
+            f"{_table(size)}\n\n{_order(size)}\n\n"
+        )
+    return "".join(parts)
 
 
 def _drafts_table(size: Size) -> str:
