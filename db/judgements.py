@@ -47,8 +47,9 @@ def find_draft_to_judge(session: Session, style_id: str, scope: Scope, since: da
         .join(Style, Style.style_id == Draft.style_id)
         .outerjoin(Judgement, Judgement.draft_id == Draft.draft_id)
         .where(
-            Draft.style_id == style_id, Style.scope_key == scope.key, Draft.status.in_(DECIDED), Draft.requested_at >= since,
-            Draft.completion != "", Draft.request != "", ~Draft.is_private, Judgement.draft_id.is_(None),
+            Draft.style_id == style_id, Style.scope_key == scope.key, Draft.status.in_(DECIDED),
+            Draft.requested_at >= since, Draft.completion != "", Draft.request != "", ~Draft.is_private,
+            Judgement.draft_id.is_(None),
         )
         .order_by(Draft.draft_id)
     )  # fmt: skip
