@@ -186,7 +186,7 @@ def ladder(style: Annotated[str, typer.Argument(help="Name of the style.")]) -> 
     from bot.errors import NotMeasuredYet, explain
     from bot.operations.ladder import list_ladders
     from bot.texts import labels
-    from bot.texts.training import LADDER_COLUMNS, ladder_says
+    from bot.texts.ladder import LADDER_COLUMNS, ladder_says
     from db.session import Database
     from db.styles import StyleNotFound
 

@@ -16,7 +16,7 @@ HuisstijlError
 ├── NotYet                       right, but too early or too late
 │   ├── TooFewExamples  RunAlreadyActive  TermsNotAccepted  NothingToRollBackTo  NotMeasuredYet  AlreadyDecided
 │   ├── OverBudget  TrialRunning  TrialNotRunning  NoChallenger  LostTrial  TrialQuoteGone  FailedProbe
-│   └── MessageGone  QuoteGone  ForgetQuoteGone  RunHasEnded  AdapterWithdrawn  AlreadyChampion
+│   └── MessageGone  QuoteGone  ForgetQuoteGone  RunHasEnded  AdapterWithdrawn  OnOtherBase  AlreadyChampion
 ├── ModelError                   the model server did not deliver
 │   ├── ModelDown  ModelSlow  ModelBusy  ModelLoading  AdapterUnavailable  PromptTooLong  ModelBroke
 │   └── SuggestionUseless
@@ -239,6 +239,11 @@ class RunHasEnded(NotYet):
 
 class AdapterWithdrawn(NotYet):
     """This adapter was withdrawn and must not serve any more. `/huisstijl ladder` shows what else there is."""
+
+
+class OnOtherBase(NotYet):
+    """This adapter was trained on another base model than the one that serves the style. An operator can ask for a
+    change of the base model with `huisstijl base change`."""
 
 
 class AlreadyChampion(NotYet):

@@ -12,9 +12,9 @@ import structlog
 from slack_bolt import App, BoltRequest
 from sqlalchemy.orm import Session
 
+from bot.deliveries import sender_of
 from bot.ingress import FROM_INBOX, RightOfWay
 from bot.operations.languages import speaking_to
-from bot.slack import sender_of
 from bot.texts import failures as texts
 from bot.workers import Bell, Workers
 from config.settings import Settings

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from slack_bolt import BoltRequest, BoltResponse
 
-from bot import slack
+from bot import deliveries
 from config import failpoints
 from db.base import new_id, now_in_database
 from db.inbox import InboxStatus, store_events
@@ -146,9 +146,9 @@ def _is_delivery(body: dict[str, Any]) -> bool:
 def _as_row(body: dict[str, Any], *, at_once: bool) -> dict[str, Any]:
     return {
         "inbox_id": new_id("in"),
-        "event_key": slack.event_key(body),
-        "team_id": slack.team_of(body),
-        "kind": slack.kind_of(body),
+        "event_key": deliveries.event_key(body),
+        "team_id": deliveries.team_of(body),
+        "kind": deliveries.kind_of(body),
         # What is answered at once is not worked off from here, so its texts need not be kept.
         "body": {} if at_once else {key: value for key, value in body.items() if key != "token"},
         "status": InboxStatus.DONE if at_once else InboxStatus.PENDING,

@@ -14,8 +14,8 @@ from typing import Any
 import structlog
 from slack_bolt import Ack, App, BoltResponse
 
-from bot import slack
-from bot.domain.values import ChannelJoined, Delivery, Message, MessageDeleted, SessionStopped
+from bot import deliveries
+from bot.domain.values import Delivery, Message, MessageDeleted, SessionStopped
 from bot.errors import TRANSIENT, explain
 from bot.language import speaking
 from bot.services import Services
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 #: Errors by block_id, shown beside the modal's inputs; None closes the modal.
 FieldErrors = dict[str, str]
 Listener = Callable[[Services, Any], Any]
-Read = Callable[[slack.Body, Services], Delivery | None]
+Read = Callable[[deliveries.Body, Services], Delivery | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +47,13 @@ HOME_OPENED = "app_home_opened"
 
 def command(trigger: str, listener: Listener) -> Route:
     return Route(
-        surface="command", trigger=trigger, listener=listener, read=lambda body, services: slack.read_command(body)
+        surface="command", trigger=trigger, listener=listener, read=lambda body, services: deliveries.read_command(body)
     )
 
 
 def action(trigger: str, listener: Listener) -> Route:
     return Route(
-        surface="action", trigger=trigger, listener=listener, read=lambda body, services: slack.read_click(body)
+        surface="action", trigger=trigger, listener=listener, read=lambda body, services: deliveries.read_click(body)
     )
 
 
@@ -62,13 +62,13 @@ def shortcut(trigger: str, listener: Listener) -> Route:
         surface="shortcut",
         trigger=trigger,
         listener=listener,
-        read=lambda body, services: slack.read_shortcut(body, services.slack.bot_user_id),
+        read=lambda body, services: deliveries.read_shortcut(body, services.slack.bot_user_id),
     )
 
 
 def view(trigger: str, listener: Listener) -> Route:
     return Route(
-        surface="view", trigger=trigger, listener=listener, read=lambda body, services: slack.read_submission(body)
+        surface="view", trigger=trigger, listener=listener, read=lambda body, services: deliveries.read_submission(body)
     )
 
 
@@ -76,8 +76,8 @@ def event(trigger: str, listener: Listener, read: Read) -> Route:
     return Route(surface="event", trigger=trigger, listener=listener, read=read)
 
 
-def read_message(body: slack.Body, services: Services) -> Delivery | None:
-    return slack.read_message(body, services.slack.bot_user_id)
+def read_message(body: deliveries.Body, services: Services) -> Delivery | None:
+    return deliveries.read_message(body, services.slack.bot_user_id)
 
 
 def attach(app: App, routes: tuple[Route, ...], services: Services) -> None:
@@ -134,7 +134,7 @@ def _bolt_listener(route: Route, services: Services) -> Callable[..., None]:
 
 def _locale_of(services: Services, delivery: Delivery) -> str:
     """What this person is spoken to in; where Slack does not say, the installation's language."""
-    is_asking = not isinstance(delivery, MessageDeleted | SessionStopped | ChannelJoined)
+    is_asking = not isinstance(delivery, MessageDeleted | SessionStopped)
     known = services.people.find_locale(delivery.team_id, delivery.user_id, may_ask=is_asking)
     return known or services.settings.language
 

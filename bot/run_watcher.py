@@ -22,9 +22,10 @@ from bot.language import speaking
 from bot.operations.ladder import find_ladder_of_run
 from bot.operations.languages import speaking_in_channel, speaking_to
 from bot.operations.runs import message_key, owe_progress_message, trainer_silence_seconds
+from bot.operations.verdicts import say_verdict
 from bot.services import Services
 from bot.texts import training as texts
-from bot.texts.results import curve_said, failure_said, verdict_said
+from bot.texts.results import curve_said, failure_said
 from db.base import now_in_database
 from db.outbox import OutboxMessage, OutboxStatus, find_by_dedupe_key, owe
 from db.runs import ENDED, Run, RunStatus, get_run, list_runs_to_watch, save_shown, take_end
@@ -223,7 +224,7 @@ class RunWatcher:
                 kind=run.kind,
                 reason=run.reason,
                 is_promoted=bool(verdict.get("promoted")),
-                sentence=verdict_said(verdict, run.receipt) if has_succeeded else failure_said(run.error, verdict),
+                sentence=say_verdict(session, run) if has_succeeded else failure_said(run.error, verdict),
                 ladder=find_ladder_of_run(session, self._services.settings, style, run) if has_succeeded else None,
                 receipt=run.receipt,
                 quote=run.quote,

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
+from config.style_terms import find_terms
 from config.words import Bag, WordIndex, bag_of, jaccard
 
 #: (dimensions,) float32.
@@ -53,13 +54,17 @@ class Choice:
     may_repeat: bool = False
     #: Below this similarity an example is about something else and only costs tokens.
     min_similarity: float = 0.1
+    #: Terms that the style never uses: what stands in a prompt is imitated, so no completion that holds one is shown.
+    forbidden: tuple[str, ...] = ()
+
+    def may_show(self, example: Choosable) -> bool:
+        """Is it free of forbidden terms? Its request may hold one: people ask in their own words."""
+        return not self.forbidden or not find_terms(example.completion, self.forbidden)
 
 
-class Choosable(Protocol):
-    """What a choice needs to know of an example."""
+class Texts(Protocol):
+    """What comparing examples needs to know of one."""
 
-    @property
-    def example_id(self) -> str: ...
     @property
     def prompt(self) -> str: ...
     @property
@@ -68,6 +73,12 @@ class Choosable(Protocol):
     def embedding(self) -> Vector | None:
         """Of the prompt; None until it is computed."""
 
+
+class Choosable(Texts, Protocol):
+    """What a choice needs to know of an example."""
+
+    @property
+    def example_id(self) -> str: ...
     @property
     def quality(self) -> float:
         """What people did with it, 0 to 1 (db/quality.py)."""
@@ -156,7 +167,9 @@ class Retriever(Generic[T]):
         if not self._entries or choice.k < 1:
             return []
         scores = self.similarities(request, embedding, choice.lexical_weight)
-        near = np.array(self._short_list(scores, choice, is_barred), dtype=np.int64)
+        near = np.array(
+            self._short_list(scores, choice, lambda one: is_barred(one) or not choice.may_show(one)), dtype=np.int64
+        )
         is_left = np.ones(len(near), dtype=bool)
         likeness = np.zeros(len(near))  # to the most similar one that is chosen
         chosen: list[int] = []
@@ -238,7 +251,8 @@ def choose_covering(examples: Sequence[T], choice: Choice) -> list[T]:
     (more than LENGTH_SPREADS robust deviations from the median, in logarithms) none is shown, nor a near-copy of one
     that is shown already. The tokens are bounded. The one that stands for most comes last, next to the request.
     """
-    pool = _evenly(sorted(examples, key=lambda one: one.example_id), MOST_COVERED)
+    shown = [one for one in examples if choice.may_show(one)]
+    pool = _evenly(sorted(shown, key=lambda one: one.example_id), MOST_COVERED)
     if not pool:
         return []
     distances = _length_distances([len(one.completion) for one in pool])

@@ -19,11 +19,6 @@ class PromptSource(StrEnum):
         """The same source after a person corrected the request."""
         return _EDITED.get(self, self)
 
-    @property
-    def is_from_model(self) -> bool:
-        """Were these words a model's, at least at first?"""
-        return self in (PromptSource.SUGGESTED, PromptSource.SUGGESTED_EDITED)
-
 
 _EDITED = {
     PromptSource.SUGGESTED: PromptSource.SUGGESTED_EDITED,

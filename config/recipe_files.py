@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -80,10 +80,12 @@ DEFAULT_EXAMPLES_TOKENS = 1024
 _AS = {Rung.KNOWLEDGE: Rung.RETRIEVED}
 
 
-def choice_of(rungs: Mapping[str, Any], rung: Rung) -> Choice:
-    """How a prompt of this rung gets its examples, by a recipe's `[rungs]`; the trainer and the bot both ask here."""
+def choice_of(rungs: Mapping[str, Any], rung: Rung, *, forbidden: Sequence[str]) -> Choice:
+    """How a prompt of this rung gets its examples, by a recipe's `[rungs]` and the style's forbidden terms; the trainer
+    and the bot both ask here."""
     rung = _AS.get(rung, rung)
     k = int(rungs.get(f"{rung.value}_k", DEFAULT_K[rung])) if rung in DEFAULT_K else 0
     if rung is Rung.NEIGHBOURS:  # they vote by how near they are, and stand in no prompt
         return Choice(k=k, lexical_weight=0.0, diversity=0.0, may_repeat=True)
-    return Choice(k=k, max_tokens=int(rungs.get("examples_max_tokens", DEFAULT_EXAMPLES_TOKENS)))
+    max_tokens = int(rungs.get("examples_max_tokens", DEFAULT_EXAMPLES_TOKENS))
+    return Choice(k=k, max_tokens=max_tokens, forbidden=tuple(forbidden))

@@ -86,7 +86,8 @@ class Settings(BaseSettings):
     #: Requests that share one batch in the model server.
     max_batch_requests: int = Field(16, ge=1)
 
-    #: A draft that has not finished after this long ends in a clear sentence instead.
+    #: A draft that has not finished after this long ends in a clear sentence instead. One that may be longer than
+    #: `draft_max_tokens` has as much more time.
     draft_deadline_seconds: float = Field(60.0, gt=0)
     #: A suggestion for what was asked that is not there after this long is left out, and the modal says so.
     suggestion_deadline_seconds: float = Field(20.0, gt=0)
@@ -97,6 +98,8 @@ class Settings(BaseSettings):
     max_request_chars: int = Field(6000, gt=0)
     #: Tokens of a thread's earlier requests and drafts that a follow-up carries.
     history_max_tokens: int = Field(1000, ge=0)
+    #: Tokens at which a draft is cut. Where the style's approved texts are long, so that its last measurement allowed
+    #: drafts more than its recipe's `max_new_tokens`, at what that allowed, if that is more.
     draft_max_tokens: int = Field(256, gt=0)
 
     #: A file for every prompt of a draft or a suggestion, as it was sent. Empty: none is kept. `huisstijl up` sets it

@@ -8,14 +8,17 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import String, select, update
+from sqlalchemy import ColumnElement, String, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config.rungs import Rung
 from db.base import ID, Base, insert_new, new_id, now_in_database, words
 from db.promotions import Promotion
-from db.runs import Run, RunStatus
+from db.runs import ACTIVE, Run, RunStatus
 from db.styles import Style
+
+#: What the slots of every change's runs begin with.
+SLOT_KIND = "base"
 
 
 class BaseChangeStatus(StrEnum):
@@ -46,7 +49,7 @@ class BaseChange(Base):
     @property
     def slot(self) -> str:
         """What the slots of its runs begin with."""
-        return f"base:{self.change_id}"
+        return f"{SLOT_KIND}:{self.change_id}"
 
 
 class NotedSetting(Base):
@@ -103,10 +106,26 @@ def end_base_change(session: Session, change_id: str, status: BaseChangeStatus) 
 
 def find_run_of_change(session: Session, change: BaseChange, style_id: str, *statuses: RunStatus) -> Run | None:
     """The newest run that this change has made of the style, among those statuses (any, when none is named)."""
-    query = select(Run).where(Run.style_id == style_id, Run.slot.startswith(f"{change.slot}:", autoescape=True))
+    query = select(Run).where(Run.style_id == style_id, _is_made_by(change))
     if statuses:
         query = query.where(Run.status.in_(statuses))
     return session.scalars(query.order_by(Run.queued_at.desc(), Run.run_id.desc())).first()
+
+
+def find_change_of_run(session: Session, run: Run) -> BaseChange | None:
+    """The change that has made this run; None for other runs."""
+    kind, _, rest = run.slot.partition(":")
+    return session.get(BaseChange, rest.partition(":")[0]) if kind == SLOT_KIND else None
+
+
+def list_active_run_ids(session: Session, change: BaseChange) -> list[str]:
+    """The runs that this change has made and that have not ended, by id."""
+    query = select(Run.run_id).where(_is_made_by(change), Run.status.in_(ACTIVE))
+    return list(session.scalars(query.order_by(Run.run_id)))
+
+
+def _is_made_by(change: BaseChange) -> ColumnElement[bool]:
+    return Run.slot.startswith(f"{change.slot}:", autoescape=True)
 
 
 def list_serving_base_models(session: Session) -> list[str]:

@@ -56,6 +56,9 @@ class DatasetExample(Base):
     position: Mapped[int]
     #: The example's content at the freeze, so a later change shows.
     content_hash: Mapped[str] = mapped_column(String(80))
+    #: Of the test side: examples with the same number tell about one another, and count once. None on the other sides,
+    #: and where it was frozen before this was kept.
+    kin_group: Mapped[int | None] = mapped_column(default=None)
 
 
 class DatasetPreference(Base):
@@ -103,8 +106,9 @@ def has_lost_preferences(session: Session, dataset_id: str) -> bool:
         DatasetPreference.dataset_id == dataset_id, DatasetPreference.split == SplitName.TRAIN
     )
     ids = set(session.scalars(taught))
-    there = select(Preference.preference_id).where(Preference.preference_id.in_(taught)).with_for_update(read=True)
-    return bool(ids - set(session.scalars(there)))
+    there = select(Preference.preference_id).where(Preference.preference_id.in_(taught))
+    locked = there.order_by(Preference.preference_id).with_for_update(read=True)
+    return bool(ids - set(session.scalars(locked)))
 
 
 def list_members(session: Session, run_id: str, scope: Scope) -> list[DatasetExample]:

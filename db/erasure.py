@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import ColumnElement, Select, Text, and_, cast, delete, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
+from db.base import in_batches
 from db.datasets import DatasetExample
 from db.drafts import Draft
 from db.example_versions import ExampleVersion
@@ -31,8 +32,6 @@ from db.styles import Style
 
 #: In the place of a hash, which would tell whoever guesses the text that they were right.
 ERASED = "erased"
-#: Ids in one statement: SQLite takes 32,766 variables, and a lock is held meanwhile.
-_BATCH = 500
 
 
 # ------------------------------------------------------------------------------------------------ what is a person's
@@ -47,15 +46,6 @@ def list_examples_of_person(session: Session, team_id: str, user_id: str) -> lis
         Example.content_hash != ERASED,
     )
     return list(session.scalars(query.order_by(Example.style_id, Example.example_id)))
-
-
-def lock_examples(session: Session, example_ids: Collection[str]) -> list[Example]:
-    """As they are now, locked in the order of their ids, as the gate locks them (trainer/registry.py)."""
-    found: list[Example] = []
-    for batch in _batches(sorted(example_ids)):
-        query = select(Example).where(Example.example_id.in_(batch)).order_by(Example.example_id).with_for_update()
-        found += session.scalars(query.execution_options(populate_existing=True))
-    return found
 
 
 def _of_person(team_id: str, user_id: str) -> ColumnElement[bool]:
@@ -76,7 +66,7 @@ def count_drafts_of_person(session: Session, team_id: str, user_id: str) -> int:
 
 def withdraw_in_any_state(session: Session, examples: Collection[Example], *, decided_by: str) -> None:
     """A person's right comes before every state. The caller holds the rows' locks."""
-    for batch in _batches([example.example_id for example in examples]):
+    for batch in in_batches([example.example_id for example in examples]):
         session.execute(
             update(Example)
             .where(Example.example_id.in_(batch), Example.status != ExampleStatus.WITHDRAWN)
@@ -91,7 +81,7 @@ def erase_examples(session: Session, examples: Collection[Example]) -> None:
     """Take out of these examples everything that was said in them. The caller holds the rows' locks."""
     ids = [example.example_id for example in examples]
     preferences = list_preferences_of_examples(session, examples)
-    for batch in _batches(ids):
+    for batch in in_batches(ids):
         session.execute(
             update(Example)
             .where(Example.example_id.in_(batch))
@@ -125,7 +115,7 @@ def _empty_scorecards(session: Session, example_ids: Collection[str]) -> None:
 def list_preferences_about(session: Session, draft_ids: Iterable[str], texts: Collection[str]) -> list[str]:
     """Ids of the pairs about these drafts, and of those of their variants that were given the same text."""
     found: set[str] = set()
-    for batch in _batches(sorted(set(draft_ids))):
+    for batch in in_batches(sorted(set(draft_ids))):
         own = select(Draft).where(Draft.draft_id.in_(batch))
         families = {draft.family_id for draft in session.scalars(own)}
         members = select(Draft.draft_id).where(or_(Draft.draft_id.in_(families), Draft.root_id.in_(families)))
@@ -154,7 +144,7 @@ def list_preferences_of_person(session: Session, team_id: str, user_id: str) -> 
         .where(Preference.given_by == user_id, Style.team_id == team_id)
     )
     found: dict[str, list[str]] = {}
-    for batch in _batches(sorted({*about, *session.scalars(given)})):
+    for batch in in_batches(sorted({*about, *session.scalars(given)})):
         query = select(Preference.style_id, Preference.preference_id).where(Preference.preference_id.in_(batch))
         for style_id, preference_id in session.execute(query):
             found.setdefault(style_id, []).append(preference_id)
@@ -163,7 +153,7 @@ def list_preferences_of_person(session: Session, team_id: str, user_id: str) -> 
 
 def drop_preferences(session: Session, preference_ids: Collection[str]) -> None:
     """Gone for good; what learnt from them is tainted from now on (db/taint.py)."""
-    for batch in _batches(sorted(preference_ids)):
+    for batch in in_batches(sorted(preference_ids)):
         session.execute(
             delete(Preference)
             .where(Preference.preference_id.in_(batch))
@@ -180,9 +170,8 @@ def erase_drafts_of_person(session: Session, team_id: str, user_id: str) -> list
     None of theirs is being written any more: see `stop_drafts_of_person`. Returns the drafts' ids.
     """
     ids = list(session.scalars(select(Draft.draft_id).where(_of_person(team_id, user_id))))
-    for preference_ids in list_preferences_of_person(session, team_id, user_id).values():
-        drop_preferences(session, preference_ids)
-    for batch in _batches(ids):
+    said = list_preferences_of_person(session, team_id, user_id).values()  # found by the texts that are emptied below
+    for batch in in_batches(sorted(ids)):
         emptied = update(Draft).where(Draft.draft_id.in_(batch))
         session.execute(
             emptied.values(
@@ -191,6 +180,7 @@ def erase_drafts_of_person(session: Session, team_id: str, user_id: str) -> list
             .execution_options(synchronize_session=False)
         )  # fmt: skip
         session.execute(delete(Judgement).where(Judgement.draft_id.in_(batch)))
+    drop_preferences(session, [one for of_style in said for one in of_style])
     return ids
 
 
@@ -206,9 +196,9 @@ def erase_failed_payloads(session: Session, team_id: str, marks: Collection[str]
     refused = select(OutboxMessage.outbox_id, arguments).where(
         OutboxMessage.team_id == team_id, OutboxMessage.status == OutboxStatus.FAILED
     )
-    for batch in _batches(_naming(_pairs(session, given_up), marks)):
+    for batch in in_batches(_naming(_pairs(session, given_up), marks)):
         session.execute(update(InboxEvent).where(InboxEvent.inbox_id.in_(batch)).values(body={}))
-    for batch in _batches(_naming(_pairs(session, refused), marks)):
+    for batch in in_batches(_naming(_pairs(session, refused), marks)):
         session.execute(update(OutboxMessage).where(OutboxMessage.outbox_id.in_(batch)).values(arguments={}))
 
 
@@ -225,16 +215,12 @@ def drop_unsent_messages(session: Session, team_id: str, prefixes: tuple[str, ..
     waiting = OutboxMessage.status == OutboxStatus.PENDING
     query = select(OutboxMessage.outbox_id, OutboxMessage.dedupe_key).where(OutboxMessage.team_id == team_id, waiting)
     keys = [(row_id, key) for row_id, key in _pairs(session, query) if key.startswith(prefixes)]
-    for batch in _batches(_naming(keys, marks)):
+    for batch in in_batches(_naming(keys, marks)):
         session.execute(delete(OutboxMessage).where(OutboxMessage.outbox_id.in_(batch), waiting))
-
-
-def _batches(ids: list[str]) -> Iterable[list[str]]:
-    return (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
 
 
 __all__ = [
     "ERASED", "count_drafts_of_person", "drop_preferences", "drop_unsent_messages", "erase_drafts_of_person",
     "erase_examples", "erase_failed_payloads", "list_examples_of_person", "list_preferences_of_examples",
-    "list_preferences_of_person", "lock_examples", "withdraw_in_any_state",
+    "list_preferences_of_person", "withdraw_in_any_state",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ proposed → approved | rejected;   approved → withdrawn | retired. Every tran
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, String, Te
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config.prompt_sources import PromptSource
-from db.base import ID, SLACK_ID, Base, now_in_database, words
+from config.style_terms import find_terms
+from db.base import ID, SLACK_ID, Base, in_batches, now_in_database, words
 from db.scope import Scope
 
 
@@ -143,14 +144,6 @@ def find_live_duplicate(session: Session, style_id: str, content_hash: str) -> E
     return session.scalars(query.order_by(Example.proposed_at)).first()
 
 
-def list_live_examples(session: Session, style_id: str, scope: Scope) -> list[Example]:
-    """Proposed and approved examples: what a new proposal is compared with."""
-    query = select(Example).where(
-        Example.style_id == style_id, Example.scope_key == scope.key, Example.status.in_(LIVE)
-    )
-    return list(session.scalars(query.order_by(Example.proposed_at, Example.example_id)))
-
-
 def list_live_pairs(
     session: Session, style_id: str, scope: Scope, *, min_chars: int = 0, max_chars: int = 2**31 - 1
 ) -> list[tuple[str, str, str]]:
@@ -252,6 +245,15 @@ def lock_example(session: Session, example_id: str) -> Example:
     return example
 
 
+def lock_examples(session: Session, example_ids: Collection[str]) -> list[Example]:
+    """As they are now, locked in the order of their ids, as the gate locks them (trainer/registry.py)."""
+    found: list[Example] = []
+    for batch in in_batches(sorted(example_ids)):
+        query = select(Example).where(Example.example_id.in_(batch)).order_by(Example.example_id).with_for_update()
+        found += session.scalars(query.execution_options(populate_existing=True))
+    return found
+
+
 def list_approved_examples(session: Session, style_id: str, scope: Scope) -> list[Example]:
     """Oldest approval first."""
     query = select(Example).where(
@@ -259,6 +261,15 @@ def list_approved_examples(session: Session, style_id: str, scope: Scope) -> lis
         Example.scope_key == scope.key,
         Example.status == ExampleStatus.APPROVED,
     )
+    return list(session.scalars(query.order_by(Example.approved_at, Example.example_id)))
+
+
+def list_retired_examples(session: Session, style_id: str, scope: Scope) -> list[Example]:
+    """Those that were approved once and were replaced since, oldest approval first; none whose texts were erased."""
+    query = select(Example).where(
+        Example.style_id == style_id, Example.scope_key == scope.key, Example.status == ExampleStatus.RETIRED,
+        Example.completion != "",
+    )  # fmt: skip
     return list(session.scalars(query.order_by(Example.approved_at, Example.example_id)))
 
 
@@ -355,6 +366,16 @@ def list_approved_lengths(session: Session, style_id: str, scope: Scope) -> list
         Example.status == ExampleStatus.APPROVED,
     )
     return list(session.scalars(query))
+
+
+def count_approved_holding(session: Session, style_id: str, scope: Scope, terms: Sequence[str]) -> int:
+    """How many approved examples hold one of these terms in their completion."""
+    if not terms:
+        return 0
+    query = select(Example.completion).where(
+        Example.style_id == style_id, Example.scope_key == scope.key, Example.status == ExampleStatus.APPROVED
+    )
+    return sum(bool(find_terms(completion, terms)) for completion in session.scalars(query))
 
 
 def list_examples_of_message(session: Session, team_id: str, channel_id: str, ts: str) -> list[Example]:
@@ -459,7 +480,7 @@ def revise(session: Session, example: Example, *, prompt: str, completion: str, 
 
 
 def save_embeddings(session: Session, embedding_model: str, vectors: Iterable[tuple[str, bytes]]) -> None:
-    for example_id, vector in vectors:
+    for example_id, vector in sorted(vectors):
         session.execute(
             update(Example)
             .where(Example.example_id == example_id)

@@ -1,7 +1,8 @@
 """Forecasts: what a run says about larger ones, the points it was made from, and what came true of it.
 
 A forecast is settled by the first later run that measured the same candidate on clearly more pairs under the same
-instructions, base model and recipe; until then it is open.
+instructions, base model and recipe; until then it is open. It speaks of trainings from the base model, so whether it
+held is counted over runs that started there; what one that went on from an earlier adapter measured is told beside it.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ class ForecastRow(Base):
     foreseen: Mapped[float | None] = mapped_column(default=None)
     #: Was the measured score within the stated interval?
     has_held: Mapped[bool | None] = mapped_column(default=None)
+    #: The adapter that the run went on from; empty: it started from the base model, as was foreseen.
+    went_on_from: Mapped[str] = mapped_column(String(128), default="", server_default="")
 
     @property
     def scope(self) -> Scope:
@@ -142,14 +145,22 @@ class Record:
     held: int
     #: Mean of |measured − foreseen|, bits per byte; None while nothing is settled.
     mean_error: float | None
+    #: How many were measured by runs that went on from an earlier adapter, and the same of these. Not in the others.
+    went_on: int = 0
+    mean_error_went_on: float | None = None
 
 
 def read_record(session: Session, style_id: str, scope: Scope) -> Record:
+    error = func.avg(func.abs(ForecastRow.measured - ForecastRow.foreseen))
+    is_as_foreseen = ForecastRow.went_on_from == ""
     query = select(
-        func.count(), func.count().filter(ForecastRow.has_held.is_(True)),
-        func.avg(func.abs(ForecastRow.measured - ForecastRow.foreseen)),
+        func.count().filter(is_as_foreseen), func.count().filter(is_as_foreseen, ForecastRow.has_held.is_(True)),
+        error.filter(is_as_foreseen), func.count().filter(~is_as_foreseen), error.filter(~is_as_foreseen),
     ).where(
         ForecastRow.style_id == style_id, ForecastRow.scope_key == scope.key, ForecastRow.settled_by.is_not(None)
     )  # fmt: skip
-    settled, held, error = session.execute(query).one()
-    return Record(settled=settled, held=held, mean_error=None if error is None else float(error))
+    settled, held, mean, went_on, mean_went_on = session.execute(query).one()
+    return Record(
+        settled=settled, held=held, mean_error=None if mean is None else float(mean),
+        went_on=went_on, mean_error_went_on=None if mean_went_on is None else float(mean_went_on),
+    )  # fmt: skip

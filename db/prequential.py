@@ -32,6 +32,9 @@ class PrequentialScore(Base):
     #: Negative log-likelihood of the completion, end of turn included; of a label what the right one costs. None: it
     #: could not be had, because the prompt was too long, the champion had learnt from it already, and the like.
     nll_nats: Mapped[float | None] = mapped_column(default=None)
+    #: The same in the prompt that a run would measure the example in: no example that is kin to it, and no passages but
+    #: on the rung `knowledge`. So it is of one kind with what the champion was measured on. None also in older rows.
+    as_measured_nats: Mapped[float | None] = mapped_column(default=None)
     completion_bytes: Mapped[int]
     #: Of a label: was the likeliest one the right one?
     is_right: Mapped[bool | None] = mapped_column(default=None)
@@ -78,12 +81,13 @@ def count_scored_since(session: Session, style_id: str, scope: Scope, since: dat
 
 def save_score(
     session: Session, example: Example, *, promotion_id: str, rung: Rung, adapter_name: str, nll_nats: float | None,
-    is_right: bool | None,
+    as_measured_nats: float | None, is_right: bool | None,
 ) -> bool:  # fmt: skip
     """Keep what an example scored. The first one to come counts; False when this was not it."""
     row = {
         "example_id": example.example_id, "style_id": example.style_id, "scope_key": example.scope_key,
         "promotion_id": promotion_id, "rung": rung, "adapter_name": adapter_name, "nll_nats": nll_nats,
+        "as_measured_nats": as_measured_nats,
         "completion_bytes": len(example.completion.encode()), "is_right": is_right,
         "scored_at": now_in_database(session),
     }  # fmt: skip
@@ -98,6 +102,7 @@ class ScoredExample:
     source: ExampleSource
     approved_at: datetime
     nll_nats: float
+    as_measured_nats: float | None
     completion_bytes: int
     is_right: bool | None
 
@@ -107,7 +112,7 @@ def list_scores(session: Session, style_id: str, scope: Scope, promotion_id: str
     query = (
         select(
             Example.example_id, Example.source, Example.approved_at, PrequentialScore.nll_nats,
-            PrequentialScore.completion_bytes, PrequentialScore.is_right,
+            PrequentialScore.as_measured_nats, PrequentialScore.completion_bytes, PrequentialScore.is_right,
         )
         .join(Example, Example.example_id == PrequentialScore.example_id)
         .where(
@@ -119,9 +124,9 @@ def list_scores(session: Session, style_id: str, scope: Scope, promotion_id: str
     )  # fmt: skip
     return [
         ScoredExample(
-            example_id=example_id, source=source, approved_at=approved_at, nll_nats=nll, completion_bytes=size,
-            is_right=is_right,
+            example_id=example_id, source=source, approved_at=approved_at, nll_nats=nll,
+            as_measured_nats=as_measured, completion_bytes=size, is_right=is_right,
         )
-        for example_id, source, approved_at, nll, size, is_right in session.execute(query)
+        for example_id, source, approved_at, nll, as_measured, size, is_right in session.execute(query)
         if approved_at is not None and nll is not None
     ]  # fmt: skip

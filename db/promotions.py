@@ -74,12 +74,16 @@ def find_promotion(session: Session, promotion_id: str | None) -> Promotion | No
     return session.get(Promotion, promotion_id) if promotion_id else None
 
 
-def list_promotions(session: Session, style_id: str, scope: Scope, limit: int = 20) -> list[Promotion]:
-    """Newest first."""
-    query = select(Promotion).where(Promotion.style_id == style_id, Promotion.scope_key == scope.key)
-    return list(
-        session.scalars(query.order_by(Promotion.promoted_at.desc(), Promotion.promotion_id.desc()).limit(limit))
-    )
+def find_serving_base(session: Session, style: Style) -> str | None:
+    """The base model that the champion stands on; None without a champion, and for a rung without a language model."""
+    champion = find_promotion(session, style.champion_promotion_id)
+    return None if champion is None or champion.rung.is_classifier else champion.base_model
+
+
+def find_sign_off(session: Session, run_id: str) -> Promotion | None:
+    """The move to another base model with which the operator took what this run had found there."""
+    query = select(Promotion).where(Promotion.run_id == run_id, Promotion.kind == PromotionKind.BASE)
+    return session.scalars(query.order_by(Promotion.promoted_at, Promotion.promotion_id)).first()
 
 
 def promote(

@@ -11,11 +11,33 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, UniqueConstraint, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    case,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config.run_kinds import RunCause, RunKind
-from db.base import ID, SLACK_ID, Base, insert_new, new_id, now_in_database, words
+from db.base import (
+    ID,
+    SLACK_ID,
+    Base,
+    UtcDateTime,
+    insert_new,
+    new_id,
+    now_in_database,
+    seconds_between,
+    words,
+)
 from db.claims import Claimable, ClaimLost, claim_next, lease_lapsed, write_fenced
 
 
@@ -76,7 +98,10 @@ class Run(Claimable, Base):
     adapter_version: Mapped[int | None] = mapped_column(default=None)
     queued_at: Mapped[datetime]
     started_at: Mapped[datetime | None] = mapped_column(default=None)
+    #: The last sign of life of the trainer that holds it; None before the first, and once it was handed back.
     heartbeat_at: Mapped[datetime | None] = mapped_column(default=None)
+    #: Seconds for which trainers have held it, up to `heartbeat_at`, or its end; read it with `seconds_held`.
+    held_seconds: Mapped[float] = mapped_column(default=0.0)
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
     #: Highest progress_number already shown in the channel, and whether the end was.
     shown_number: Mapped[int] = mapped_column(default=-1)
@@ -179,6 +204,18 @@ def list_newest_runs(session: Session, style_id: str, *statuses: RunStatus, kind
     return list(session.scalars(query.order_by(Run.queued_at.desc(), Run.run_id.desc()).limit(limit)))
 
 
+def list_receipts(
+    session: Session, team_id: str, *, recipe: str, base_model: str, limit: int = 20
+) -> list[dict[str, Any]]:
+    """What the team's trainings with this recipe on this base model took, of all its styles, newest first."""
+    query = select(Run.receipt).where(
+        Run.team_id == team_id, Run.recipe == recipe, Run.base_model == base_model, Run.kind == RunKind.TRAIN,
+        Run.status == RunStatus.SUCCEEDED,
+    )  # fmt: skip
+    found = session.scalars(query.order_by(Run.ended_at.desc(), Run.run_id.desc()).limit(limit))
+    return [receipt for receipt in found if receipt]
+
+
 def count_failures_in_a_row(
     session: Session, style_id: str, *, for_other_base: bool = False, since: datetime | None = None
 ) -> int:
@@ -216,7 +253,10 @@ def request_cancel(session: Session, run_id: str) -> bool:
 
     A silent trainer's fence is raised, so that it cannot write if it wakes up.
     """
-    ended = {"status": RunStatus.CANCELLED, "ended_at": now_in_database(session), "lease_expires_at": None}
+    now = now_in_database(session)
+    ended = {
+        "status": RunStatus.CANCELLED, "ended_at": now, "lease_expires_at": None, "held_seconds": _held_by(now),
+    }  # fmt: skip
     is_nobodys = (Run.status == RunStatus.QUEUED) | (Run.status.in_(HELD) & lease_lapsed(session, Run))
     at_once = update(Run).where(Run.run_id == run_id, is_nobodys)
     at_once = at_once.values(**ended, is_cancel_requested=True, fence=Run.fence + 1)
@@ -231,6 +271,7 @@ def request_cancel(session: Session, run_id: str) -> bool:
 
 def claim_run(session: Session, *, owner: str, lease_seconds: float) -> Run | None:
     """The oldest run that waits, or whose trainer has gone silent past its lease."""
+    now = now_in_database(session)
     claimed = claim_next(
         session,
         Run,
@@ -239,9 +280,30 @@ def claim_run(session: Session, *, owner: str, lease_seconds: float) -> Run | No
         owner=owner,
         lease_seconds=lease_seconds,
         status=RunStatus.CLAIMED,
-        heartbeat_at=now_in_database(session),
+        heartbeat_at=now,
+        held_seconds=_held_by(now),  # by a trainer that has gone silent
     )
     return claimed[0] if claimed else None
+
+
+def seconds_held(run: Run, now: datetime) -> float:
+    """How long trainers have held the run by `now`, on database time: what the machine has worked for it.
+
+    Waiting does not count, neither for the first trainer nor for one that goes on with it. A trainer that went silent
+    counts until its lease was over, since nobody knows when in it it stopped.
+    """
+    if run.status not in HELD or run.heartbeat_at is None:
+        return run.held_seconds
+    until = min(now, run.lease_expires_at or now)
+    return run.held_seconds + max((until - run.heartbeat_at).total_seconds(), 0.0)
+
+
+def _held_by(now: datetime) -> ColumnElement[float]:
+    """`seconds_held` of the row that a statement changes, as it was before."""
+    moment = literal(now, UtcDateTime())
+    until = case((Run.lease_expires_at < moment, Run.lease_expires_at), else_=moment)
+    is_held = Run.status.in_(HELD) & (Run.heartbeat_at < until)
+    return Run.held_seconds + case((is_held, seconds_between(Run.heartbeat_at, until)), else_=0.0)
 
 
 def beat(session: Session, run_id: str, fence: int, *, lease_seconds: float) -> bool:
@@ -253,7 +315,7 @@ def beat(session: Session, run_id: str, fence: int, *, lease_seconds: float) -> 
     session.execute(
         update(Run)
         .where(Run.run_id == run_id, Run.fence == fence, Run.status.in_(HELD))
-        .values(heartbeat_at=now, lease_expires_at=now + timedelta(seconds=lease_seconds))
+        .values(heartbeat_at=now, held_seconds=_held_by(now), lease_expires_at=now + timedelta(seconds=lease_seconds))
         .execution_options(synchronize_session=False)
     )
     found = session.execute(select(Run.fence, Run.is_cancel_requested).where(Run.run_id == run_id)).one_or_none()
@@ -274,10 +336,11 @@ def end_run(session: Session, run_id: str, fence: int, status: RunStatus, **chan
     """Move a run to one of its ends, under our fence. Raises ClaimLost when it is not ours any more."""
     if status not in ENDED:
         raise ValueError(f"{status} is not an end")
+    now = now_in_database(session)
     write_fenced(
         session, Run, run_id, fence, only_if=Run.status.in_(HELD),
-        status=status, ended_at=now_in_database(session), progress_number=Run.progress_number + 1,
-        lease_expires_at=None, **changes,
+        status=status, ended_at=now, progress_number=Run.progress_number + 1,
+        lease_expires_at=None, held_seconds=_held_by(now), **changes,
     )  # fmt: skip
 
 
@@ -286,9 +349,10 @@ def hand_back(session: Session, run_id: str, fence: int, *, is_attempt_counted: 
 
     A trainer that is merely being shut down gives the attempt back with it.
     """
+    held = _held_by(now_in_database(session))
     write_fenced(
         session, Run, run_id, fence, only_if=Run.status.in_(HELD),
-        status=RunStatus.QUEUED, claimed_by=None, lease_expires_at=None,
+        status=RunStatus.QUEUED, claimed_by=None, lease_expires_at=None, heartbeat_at=None, held_seconds=held,
         attempts=Run.attempts if is_attempt_counted else Run.attempts - 1,
     )  # fmt: skip
 
@@ -297,5 +361,5 @@ __all__ = [
     "ACTIVE", "ENDED", "HELD", "ClaimLost", "Run", "RunNotFound", "RunStatus", "beat", "claim_run",
     "count_failures_in_a_row", "end_run", "find_active_run", "find_latest_run", "find_run_in_slot", "get_run",
     "hand_back", "list_newest_runs", "list_runs_since", "list_runs_to_watch", "queue_run", "report",
-    "request_cancel", "save_shown", "take_end",
+    "request_cancel", "save_shown", "seconds_held", "take_end",
 ]  # fmt: skip

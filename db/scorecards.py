@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, select
+from sqlalchemy import ForeignKey, Select, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from config import draft_room
 from config.rungs import Rung
 from db.base import ID, Base, words
-from db.datasets import DatasetExample
-from db.examples import Example, ExampleStatus
 from db.scope import Scope
+
+Found = TypeVar("Found")
 
 
 class ScorecardRow(Base):
@@ -37,29 +38,34 @@ def find_latest_scorecard(
     session: Session, style_id: str, scope: Scope, *, rung: Rung, base_model: str, adapter_name: str = ""
 ) -> ScorecardRow | None:
     """What a candidate scored when it was measured last; None when it never was."""
-    query = select(ScorecardRow).where(
-        ScorecardRow.style_id == style_id, ScorecardRow.scope_key == scope.key, ScorecardRow.rung == rung,
-        ScorecardRow.base_model == base_model, ScorecardRow.adapter_name == adapter_name,
+    return session.scalar(_latest(select(ScorecardRow), style_id, scope, rung, base_model, adapter_name))
+
+
+def find_measured_room(
+    session: Session, style_id: str, scope: Scope, *, rung: Rung, base_model: str, adapter_name: str = ""
+) -> int | None:
+    """Tokens that a candidate's drafts were allowed for long texts' sake when it was measured last; None when it never
+    was, its texts asked for none, or an earlier version measured it. Reads nothing else of the scorecard, which is
+    long."""
+    query = select(ScorecardRow.card["summary"][draft_room.KEY].as_integer())
+    room: int | None = session.scalar(_latest(query, style_id, scope, rung, base_model, adapter_name))
+    return room
+
+
+def _latest(
+    query: Select[Found], style_id: str, scope: Scope, rung: Rung, base_model: str, adapter_name: str
+) -> Select[Found]:
+    return (
+        query.where(
+            ScorecardRow.style_id == style_id, ScorecardRow.scope_key == scope.key, ScorecardRow.rung == rung,
+            ScorecardRow.base_model == base_model, ScorecardRow.adapter_name == adapter_name,
+        )
+        .order_by(ScorecardRow.scored_at.desc(), ScorecardRow.scorecard_id.desc())
+        .limit(1)
     )  # fmt: skip
-    return session.scalar(query.order_by(ScorecardRow.scored_at.desc(), ScorecardRow.scorecard_id.desc()).limit(1))
 
 
 def list_scorecards(session: Session, run_id: str, scope: Scope) -> list[ScorecardRow]:
     """In the order they were scored, which is the ladder's."""
     query = select(ScorecardRow).where(ScorecardRow.run_id == run_id, ScorecardRow.scope_key == scope.key)
     return list(session.scalars(query.order_by(ScorecardRow.scorecard_id)))
-
-
-def drop_scorecards_of_withdrawn(session: Session, run_id: str) -> None:
-    """For a run that ends without a result: one that went on measuring while a member of its dataset was withdrawn has
-    kept what candidates wrote about it after the texts were erased.
-
-    The last thing in its transaction, as whoever withdraws locks the style first and scorecards last. It locks no
-    example: who withdraws one later empties what is there (db/erasure.py).
-    """
-    withdrawn = (
-        select(DatasetExample.dataset_id)
-        .join(Example, Example.example_id == DatasetExample.example_id)
-        .where(Example.status == ExampleStatus.WITHDRAWN)
-    )
-    session.execute(delete(ScorecardRow).where(ScorecardRow.run_id == run_id, ScorecardRow.dataset_id.in_(withdrawn)))

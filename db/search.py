@@ -81,13 +81,13 @@ def find_fixed_examples(
     barred: Collection[str] = frozenset(),
 ) -> list[Example]:
     """The approved examples that cover the style, in the prompt's order; chosen from `members` (ids) where any of them
-    are approved still. `barred` (ids): chosen as if there were none of these."""
+    may be shown still. `barred` (ids): chosen as if there were none of these."""
     kept = _up_to_date(session, style_id, scope, embedding_model)
     key = (choice, frozenset(members))
     chosen = None if barred else kept.fixed.get(key)
     if chosen is None:
         everything = [one for one in kept.retriever.examples if one.example_id not in barred]
-        pool = [one for one in everything if one.example_id in key[1]] or everything
+        pool = [one for one in everything if one.example_id in key[1] and choice.may_show(one)] or everything
         chosen = tuple(one.example_id for one in choose_covering(pool, choice))
         if not barred:
             kept.fixed[key] = chosen

@@ -3,6 +3,14 @@
 SQLite: WAL with synchronous=FULL (what was acknowledged survives a power cut), and every writing transaction
 starts with BEGIN IMMEDIATE, because a deferred one that reads first fails at its first write as soon as another
 process has committed in between, whatever the time-out.
+
+PostgreSQL locks rows, and two transactions that lock the same ones in different orders wait for each other. So each
+locks what it needs of this list in this order, and rows of one table by their ids:
+
+    base change → run → style → team → trial → comparison → draft → example → preference → scorecard
+
+Storing a row locks, too, as `keep_style` does, the style that it names. Whoever has to lock something later in the list
+before that (a trial, then a new draft of it) takes `keep_style` (db/styles.py) first.
 """
 
 from __future__ import annotations

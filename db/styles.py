@@ -117,6 +117,11 @@ def lock_style(session: Session, style_id: str) -> Style:
     return style
 
 
+def keep_style(session: Session, style_id: str) -> None:
+    """Lock the style as storing a row of it does: beside others who only store, and after whoever has locked it."""
+    session.execute(select(Style.style_id).where(Style.style_id == style_id).with_for_update(read=True, key_share=True))
+
+
 def is_name_taken(session: Session, team_id: str, name: str, *, by_other_than: str = "") -> bool:
     """True also when an archived style has the name: its adapters keep it."""
     query = select(Style.style_id).where(Style.team_id == team_id, Style.name == name, Style.style_id != by_other_than)

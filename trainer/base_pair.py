@@ -16,6 +16,7 @@ from config.rungs import Rung
 from config.sentences import Note, Value, note
 from trainer.metrics import Interval, Scorecard, bits_per_byte_gains
 from trainer.promotion import (
+    CLEARLY_FEWER,
     Comparison,
     Keep,
     MoveDown,
@@ -24,6 +25,7 @@ from trainer.promotion import (
     candidate_name,
     decide,
     is_not_worse,
+    related,
     settling,
 )
 
@@ -66,9 +68,9 @@ def judge_pair(
     values: dict[str, Value] = {
         "pair": _name(chosen, rungs), "new": bases[1], "champion": _name(champion.rung, rungs), "old": bases[0],
     }  # fmt: skip
-    also = [note("{old} goes on serving until somebody signs off", old=bases[0])]
+    also = list(related(champion, least=1.0 if gain.unrelated < policy.min_pairs else CLEARLY_FEWER))
     if rungs[champion.rung].needs_adapter and not rungs[chosen].needs_adapter:
-        also.insert(0, note("no adapter is needed there so far"))
+        also.append(note("no adapter is needed there so far"))
     if pair.standing is Standing.UNSETTLED:
         also = [*settling(gain, policy, -policy.margin_bits), *also]
     return Keep(rung=champion.rung, why=_why(pair, values, policy), comparisons=comparisons, also=tuple(also)), pair
@@ -88,7 +90,7 @@ def _choose(champion: Scorecard, new: Sequence[Scorecard], policy: Policy, rungs
 
 
 def _standing(gain: Interval, policy: Policy) -> Standing:
-    if gain.n < policy.min_pairs:
+    if gain.unrelated < policy.min_pairs:
         return Standing.UNSETTLED
     if gain.low > policy.min_gain_bits:
         return Standing.BETTER
@@ -100,11 +102,11 @@ def _standing(gain: Interval, policy: Policy) -> Standing:
 def _why(pair: NewPair, values: dict[str, Value], policy: Policy) -> Note:
     gain = pair.gain
     known = {**values, "mean": gain.mean, "low": gain.low, "high": gain.high, "n": gain.n}
-    if gain.n < policy.min_pairs:
+    if gain.unrelated < policy.min_pairs:
         return note(
             "Not settled whether {pair} on {new} is as good as {champion} on {old}: {n} unseen pairs of the {needed} "
             "that are needed to tell.",
-            **values, n=gain.n, needed=policy.min_pairs,
+            **values, n=gain.unrelated, needed=policy.min_pairs,
         )  # fmt: skip
     if pair.standing is Standing.BETTER:
         return note(

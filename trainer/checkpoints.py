@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from config import failpoints
+from trainer.synced_files import sync_folder
 
 COMPLETE = "COMPLETE.json"
 STATE = "trainer_state.json"
@@ -47,14 +48,14 @@ def seal(root: Path, step: int, *, fingerprint: str, best_step: int) -> Path:
     if final.exists():  # left by an earlier attempt that died before its manifest
         shutil.rmtree(final)
     partial.rename(final)
-    _sync_folder(root)
+    sync_folder(root)
     failpoints.visit("ckpt.before_complete")
     manifest = {"step": step, "best_step": best_step, "fingerprint": fingerprint, "sha256": digests}
     written = final / f"{COMPLETE}.new"
     written.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     _sync_and_digest(written)
     written.rename(final / COMPLETE)
-    _sync_folder(final)
+    sync_folder(final)
     return final
 
 
@@ -106,11 +107,3 @@ def _sync_and_digest(path: Path) -> str:
     with path.open("rb") as file:
         os.fsync(file.fileno())
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

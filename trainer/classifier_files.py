@@ -1,7 +1,6 @@
 """A classifier in the artifact store: published, signed and verified as adapters are, with its own two files.
 
-The order of the checks is that of `trainer.artifacts`: names, links and sizes; signature; digests; what it stands on
-(the embedding model); config; tensors. Nothing is unpickled.
+It stands on the embedding model. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -10,36 +9,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
-from trainer.artifacts import (
-    MANIFEST,
-    README,
-    SIGNATURE,
-    SIZE_CAPS,
-    AdapterFacts,
-    PublishedAdapter,
-    check_tensors,
-    fetch_files,
-    has_adapter,
-    publish_files,
-    read_header,
-)
+from trainer.artifacts.fetching import fetch_files
+from trainer.artifacts.foreign import Strict
+from trainer.artifacts.manifest import README, AdapterFacts
+from trainer.artifacts.store import PublishedAdapter, has_adapter, publish_files
+from trainer.artifacts.tensors import check_tensors, read_header
 from trainer.errors import AdapterHostile, AdapterIncomplete
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 CONFIG, WEIGHTS = "classifier.json", "classifier.safetensors"
-CAPS: Mapping[str, int] = {
-    CONFIG: 256 << 10, WEIGHTS: 64 << 20, README: SIZE_CAPS[README], MANIFEST: SIZE_CAPS[MANIFEST],
-    SIGNATURE: SIZE_CAPS[SIGNATURE],
-}  # fmt: skip
-_REQUIRED = (CONFIG, WEIGHTS, MANIFEST, SIGNATURE)
+_CAPS: Mapping[str, int] = {CONFIG: 256 << 10, WEIGHTS: 64 << 20}
 
 
-class ClassifierConfig(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+class ClassifierConfig(Strict):
+    """What `classifier.json` says."""
 
     format: Literal[1] = 1
     labels: Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=4_000)]], Field(min_length=2)]
@@ -76,8 +63,8 @@ def fetch_classifier(
         _check((folder / CONFIG).read_bytes(), memoryview((folder / WEIGHTS).read_bytes()))
 
     return fetch_files(
-        store_url, name, cache_dir, verify_key, expected_revision=expected_revision, size_caps=CAPS,
-        required=_REQUIRED, check=check,
+        store_url, name, cache_dir, verify_key, expected_revision=expected_revision, size_caps=_CAPS,
+        check=check,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """A dataset: approved examples frozen into three sides that never mix, and the prompts that are built from it.
 
-What tells about one another (`trainer.kinship`) stays on one side. What stands in a prompt is chosen by
+What tells about one another (`config.kinship`) stays on one side. What stands in a prompt is chosen by
 `config.choosing`, as in serving, from the training side alone. Pure Python and numpy.
 """
 
@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from config.choosing import NEUTRAL_QUALITY, Choice, Found, Retriever, Vector, choose_covering
+from config.kinship import Embed, Kinship, find_kin
 from config.likeness import NEAR_DUPLICATE, normalise
 from config.prompts import ChatMessages, Pair, Quote, build_prompt, prompt_hash
 from config.sentences import Note, note
-from trainer.kinship import Embed, Kinship, find_kin
 
 #: Examples written within less than this are of one time.
 LEAST_SPAN = timedelta(days=7)
@@ -68,6 +68,8 @@ class Split:
     torn: tuple[str, ...]
     #: The test side is what was written from then on; None where it was drawn by hash.
     tested_since: datetime | None = None
+    #: Id → number of its group, of the test side: what tells about one another is evidence once, not many times.
+    kin_groups: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,13 +110,14 @@ def freeze_split(
     newest_from: int = 0,
     instructions: str = "",
     taught: Collection[str] = (),
+    gone: Sequence[TrainingExample] = (),
     not_after: datetime | None = None,
     embed: Embed | None = None,
     find_kin: FindKin = find_kin,
 ) -> Split | NotEnough:
     """Sides for these examples; the same examples always give the same split, in whatever order they come.
 
-    What tells about one another (`trainer.kinship`) is on one side, or left out. What was approved after `not_after` is
+    What tells about one another (`config.kinship`) is on one side, or left out. What was approved after `not_after` is
     left out too. Returns NotEnough with a sentence when a side would be too small to mean anything.
 
     *By hash*: each example is placed from the oldest approval on, beside the older ones it is kin to or by the hash of
@@ -124,22 +127,29 @@ def freeze_split(
     those is the test side, since people will ask for what is coming and not for what has been. The boundary can then
     only be held one way: as newer examples come, older ones leave the test side, and none ever enters it that was
     taught before, because whatever is in `taught` (ids that earlier runs trained or chose a checkpoint on) stays out.
-    So a champion is never judged on what it learnt from.
+    So a champion is never judged on what it learnt from. Nor on what tells about it: `gone` are examples that earlier
+    runs learnt from and that this one does not, because a better text replaced them or they have become too long. They
+    hold their place, and so what is kin to them, but are on no side.
     """
     known = [one for one in examples if not_after is None or one.approved_at is None or one.approved_at <= not_after]
     kept, repeats = _without_repeats(sorted(known, key=age))
-    kin = find_kin(kept, near_duplicate=near_duplicate, embed=embed)
+    there = {one.example_id for one in kept}
+    placed = sorted([*kept, *(one for one in gone if one.example_id not in there)], key=age)
+    kin = find_kin(placed, near_duplicate=near_duplicate, embed=embed)
+    taught = frozenset(taught).union(one.example_id for one in gone)
     minimums = (min_train, min_validation, min_test)
     newest, since = _newest(kept, test_share, newest_from, taught)
-    sides, torn = _place(kept, kin, _Draw(seed, validation_share, test_share, newest), taught)
+    sides, torn = _place(placed, kin, _Draw(seed, validation_share, test_share, newest), taught, there)
     if newest and _missing(len(kept), sides, minimums) is not None:
         newest, since = frozenset(), None
-        sides, torn = _place(kept, kin, _Draw(seed, validation_share, test_share, newest), taught)
+        sides, torn = _place(placed, kin, _Draw(seed, validation_share, test_share, newest), taught, there)
     missing = _missing(len(kept), sides, minimums)
     if missing is not None:
         return missing
     names = {side: tuple(example.example_id for example in members) for side, members in sides.items()}
     content = [[[e.example_id, e.content_hash] for e in sides[side]] for side in ("train", "validation", "test")]
+    tested = set(names["test"])
+    groups = kin.group(index for index, example in enumerate(placed) if example.example_id in tested)
     return Split(
         train=names["train"],
         validation=names["validation"],
@@ -148,12 +158,29 @@ def freeze_split(
         repeats=repeats,
         torn=torn,
         tested_since=since,
+        kin_groups={placed[index].example_id: group for index, group in groups.items()},
     )
 
 
 def age(example: TrainingExample) -> tuple[float, str]:
     """Sorts by the time of approval."""
     return (example.approved_at.timestamp() if example.approved_at else 0.0, example.example_id)
+
+
+def pick_judging(test: Sequence[TrainingExample], most: int) -> list[TrainingExample]:
+    """Whom a run judges by: the newest of the test side, in an order drawn by hash of their ids.
+
+    The newest, or the pairs of long ago would judge every later run too. By hash, so that the first few of them, which
+    get drafts, are spread over all; the same test side always gives the same pairs in the same order.
+    """
+    newest = sorted(test, key=_written)[-most:]
+    return sorted(newest, key=lambda one: hashlib.sha256(f"judging:{one.example_id}".encode()).digest())
+
+
+def _written(example: TrainingExample) -> tuple[float, str]:
+    """Sorts by the time of writing; what was typed for the style was written about when it was approved."""
+    time = example.written_at or example.approved_at
+    return (time.timestamp() if time else 0.0, example.example_id)
 
 
 def _without_repeats(
@@ -207,26 +234,29 @@ class _Draw:
 
 
 def _place(
-    kept: Sequence[TrainingExample], kin: Kinship, draw: _Draw, taught: Collection[str]
+    examples: Sequence[TrainingExample], kin: Kinship, draw: _Draw, taught: Collection[str], there: Collection[str]
 ) -> tuple[dict[str, list[TrainingExample]], tuple[str, ...]]:
     """Sides for examples ordered by age: each joins the older ones it is kin to, or draws its own. Left out is what is
-    kin to two sides, and what was taught and is kin to the test side."""
+    kin to two sides, and what was taught and is kin to the test side. Only those that are `there` get onto a side."""
     sides: dict[str, list[TrainingExample]] = {"train": [], "validation": [], "test": []}
     placed: dict[int, str] = {}
     by_key: dict[Hashable, set[str]] = {}
     torn: list[str] = []
-    for index, example in enumerate(kept):
+    for index, example in enumerate(examples):
         linked = {placed[other] for other in kin.linked(index) if other in placed}
         linked = linked.union(*(by_key.get(key, ()) for key in kin.keys[index]))
-        was_taught = example.example_id in taught
-        if len(linked) > 1 or (was_taught and linked == {"test"}):
+        was_taught, is_there = example.example_id in taught, example.example_id in there
+        is_torn = len(linked) > 1 or (was_taught and linked == {"test"})
+        if is_torn and is_there:
             torn.append(example.example_id)
+        if is_torn and not was_taught:
             continue
-        side = linked.pop() if linked else draw.side(example)
-        if was_taught and side == "test":
-            side = "train"
+        side = linked.pop() if len(linked) == 1 else draw.side(example)
+        if was_taught and (side == "test" or is_torn):
+            side = "train"  # what is kin to it is never unseen, whether or not it is on a side itself
         placed[index] = side
-        sides[side].append(example)
+        if is_there and not is_torn:
+            sides[side].append(example)
         for key in kin.keys[index]:
             by_key.setdefault(key, set()).add(side)
     return sides, tuple(torn)
@@ -282,7 +312,8 @@ def _sha256(text: str) -> str:
 class Pool:
     """The training side as prompts show it: never what tells about the pair that a prompt is built for.
 
-    `others` are the examples besides it that prompts will be built for.
+    `others` are the examples besides it that prompts will be built for. `embed` as in `config.kinship`: with None a
+    rewording of a pair may stand in its prompt.
     """
 
     def __init__(
@@ -290,8 +321,8 @@ class Pool:
         train: Sequence[TrainingExample],
         others: Sequence[TrainingExample] = (),
         *,
+        embed: Embed | None,
         near_duplicate: float = NEAR_DUPLICATE,
-        embed: Embed | None = None,
         find_kin: FindKin = find_kin,
     ) -> None:
         known = {one.example_id: one for one in (*train, *others)}

@@ -13,16 +13,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from peft import PeftModel
 from transformers import AutoTokenizer
 
 from config.prompts import ChatMessages
+from trainer.drafts import draft_and_score
 from trainer.labelling import LabelPrompts, score_with_model
-from trainer.likelihood import MIN_SHARED_TOKENS, precision, read_once, summed_losses, tokenize_pair
+from trainer.likelihood import prompt_ids, score_bits
 from trainer.metrics import PairScore, Scorecard, chrf, edit_similarity, is_exact
 from trainer.recipe import Evaluation
-from trainer.train import load_base, pad_id
+from trainer.train import load_base
 
 #: Without a backward pass it is the quicker one on every device; measured in LOG.md.
 SCORING_ATTENTION = "sdpa"
@@ -59,7 +59,7 @@ def evaluate(
     done: Mapping[str, Scorecard] | None = None,
     on_scored: Callable[[Scorecard], None] = lambda scorecard: None,
 ) -> list[Scorecard]:
-    """One scorecard a candidate, over the first `max_pairs` unseen pairs.
+    """One scorecard a candidate, over the given unseen pairs, `max_pairs` at most; the first of them get drafts.
 
     `done` holds scorecards by rung from an earlier attempt: those are not computed again. `on_scored` is called
     after each new one, so that the caller can store it.
@@ -117,24 +117,29 @@ def _score(
         pairs_and_labels = [(pair.example_id, pair.completion) for pair in unseen]
         return score_with_model(model, tokenizer, candidate.rung, prompts, pairs_and_labels, candidate.known)
     references = [pair.completion for pair in unseen]
-    began = time.monotonic()
-    likelihoods = score_bits(model, tokenizer, prompts, references, batch=knobs.batch_size)
-    scored = time.monotonic()
     drafted = min(knobs.max_generated_pairs, len(unseen))
-    drafts = generate(model, tokenizer, prompts[:drafted], max_new_tokens=knobs.max_new_tokens, batch=knobs.batch_size)
-    drafting_seconds = time.monotonic() - scored
+    began = time.monotonic()
+    scored = draft_and_score(
+        model, tokenizer, prompts[:drafted], references[:drafted], max_new_tokens=knobs.max_new_tokens,
+        batch=knobs.batch_size,
+    )  # fmt: skip
+    others = score_bits(model, tokenizer, prompts[drafted:], references[drafted:], batch=knobs.batch_size)
+    nats = [*(one.reference_nats for one in scored), *(one for one, _ in others)]
+    seconds = time.monotonic() - began
+    drafts = [one.draft for one in scored]
+    drafting_seconds = sum(draft.seconds for draft in drafts)
     pairs = []
     for index, pair in enumerate(unseen):
         draft = drafts[index] if index < drafted else None
-        nll_nats, _ = likelihoods[index]
         pairs.append(
             PairScore(
                 example_id=pair.example_id,
-                nll_nats=nll_nats,
+                nll_nats=nats[index],
                 reference_bytes=len(pair.completion.encode()),
-                prompt_tokens=len(_prompt_ids(tokenizer, prompts[index])),
+                prompt_tokens=len(prompt_ids(tokenizer, prompts[index])),
                 draft=None if draft is None else draft.text,
                 completion_tokens=None if draft is None else draft.tokens,
+                is_cut=None if draft is None else draft.is_cut,
                 chrf=None if draft is None else chrf(draft.text, pair.completion),
                 exact=None if draft is None else is_exact(draft.text, pair.completion),
                 edit_similarity=None if draft is None else edit_similarity(draft.text, pair.completion),
@@ -144,84 +149,9 @@ def _score(
         rung=candidate.rung,
         pairs=tuple(pairs),
         seconds_per_draft=drafting_seconds / drafted if drafted else 0.0,
-        scoring_seconds=scored - began,
+        scoring_seconds=seconds - drafting_seconds,
+        room_tokens=knobs.max_new_tokens,
     )
-
-
-def score_bits(
-    model: Any,
-    tokenizer: Any,
-    prompts: Sequence[ChatMessages],
-    completions: Sequence[str],
-    *,
-    batch: int = 8,
-) -> list[tuple[float, int]]:
-    """(negative log-likelihood in nats, tokens) of each completion given its prompt, in the given order.
-
-    The end of the turn counts as a token: knowing when to stop is part of a style. Despite the name's unit the
-    value is in nats, as cross-entropy gives it; `Scorecard.bits_per_byte` converts.
-    """
-    pairs = [tokenize_pair(tokenizer, p, c) for p, c in zip(prompts, completions, strict=True)]
-    nats = summed_losses(model, pairs, pad_id(tokenizer), batch=batch)
-    return [(one, pair.completion_tokens) for one, pair in zip(nats, pairs, strict=True)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """What a model wrote, and how many tokens that took, the end of the turn included."""
-
-    text: str
-    tokens: int
-
-
-def generate(
-    model: Any, tokenizer: Any, prompts: Sequence[ChatMessages], *, max_new_tokens: int, batch: int = 8
-) -> list[Draft]:
-    """One greedy draft a prompt, in the given order; batched by length, padded before what a prompt has to itself."""
-    model.eval()
-    pad = pad_id(tokenizer)
-    ids = [_prompt_ids(tokenizer, prompt) for prompt in prompts]
-    order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
-    drafts: list[Draft] = [Draft(text="", tokens=0)] * len(ids)
-    for start in range(0, len(order), batch):
-        chunk = order[start : start + batch]
-        shared = _shared_tokens([ids[index] for index in chunk])
-        width = max(len(ids[index]) for index in chunk)
-        # What all open with stands in front of the padding, for its keys and values are computed once.
-        begin, gaps = ids[chunk[0]][:shared], [width - len(ids[index]) for index in chunk]
-        rows = [[*begin, *[pad] * gap, *ids[index][shared:]] for gap, index in zip(gaps, chunk, strict=True)]
-        mask = [[1] * shared + [0] * gap + [1] * (width - shared - gap) for gap in gaps]
-        with torch.inference_mode(), precision(model.dtype, model.device.type):
-            output = model.generate(
-                input_ids=torch.tensor(rows, device=model.device),
-                attention_mask=torch.tensor(mask, device=model.device),
-                cache=read_once(model, begin, len(chunk)) if shared else None,
-                max_new_tokens=max_new_tokens,
-                do_sample=False,
-                temperature=None,
-                top_p=None,
-                top_k=None,
-                eos_token_id=tokenizer.eos_token_id,
-                pad_token_id=pad,
-            )
-        for index, row in zip(chunk, output[:, width:].tolist(), strict=True):
-            end = row.index(tokenizer.eos_token_id) + 1 if tokenizer.eos_token_id in row else len(row)
-            text = tokenizer.decode(row[:end], skip_special_tokens=True).strip()
-            drafts[index] = Draft(text=text, tokens=end)
-    return drafts
-
-
-def _shared_tokens(rows: Sequence[list[int]]) -> int:
-    """How many tokens all these prompts open with, each keeping at least one; 0 where sharing would not pay."""
-    if len(rows) < 2:
-        return 0
-    shortest = min(len(row) for row in rows) - 1
-    shared = next((n for n in range(shortest) if len({row[n] for row in rows}) > 1), shortest)
-    return shared if shared >= MIN_SHARED_TOKENS else 0
-
-
-def _prompt_ids(tokenizer: Any, prompt: ChatMessages) -> list[int]:
-    return list(tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=False))
 
 
 def to_json(scorecard: Scorecard) -> dict[str, Any]:

@@ -5,8 +5,8 @@ points cannot fix three numbers and their noise, so the answer is a distribution
 al. 2015 do so for curves over time; Viering & Loog 2021, arXiv 2103.10948, review power laws with a floor over
 examples, and what point estimates of them miss). Three kinds of not-knowing are in it:
 
-- which pairs happened to be the unseen ones: every draw resamples whole pairs, the same for all points and both
-  candidates (the paired bootstrap of `trainer.metrics`);
+- which pairs happened to be the unseen ones: every draw resamples whole pairs, and of pairs that tell about one another
+  all or none, the same for all points and both candidates (the paired bootstrap of `trainer.metrics`);
 - the training's own luck, which pairs it saw and where its weights began: a relative error per point, itself uncertain;
 - the curve's bend, which few points hardly show: a prior on the exponent.
 
@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from config.resampling import number_groups, sum_by_group
 from trainer.metrics import Interval, Scorecard
 
 Floats = NDArray[np.float64]
@@ -59,6 +60,8 @@ class Curve:
     bits: Floats
     #: A candidate that stays as it is, however many examples come: an earlier adapter, or a prompt without examples.
     is_constant: bool = False
+    #: (pairs,): the number of each pair's group, of those that tell about one another; None where each stands alone.
+    groups: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if self.bits.ndim != 2 or len(self.sizes) != len(self.bits) or not self.bits.size:
@@ -102,7 +105,7 @@ def fit(
     size = np.asarray(reference_bytes, dtype=float)
     if size.shape != curve.bits.shape[1:]:
         raise ValueError("Every pair needs its bytes.")
-    scores = _scores(curve.bits, size, seed=seed, resample=resample)  # (draws, points)
+    scores = _scores(curve, size, seed=seed, resample=resample)  # (draws, points)
     still: Floats = np.zeros(DRAWS)
     if curve.is_constant:
         return Draws(size=curve.sizes[-1], level=scores[:, -1], drop=still, exponent=still + EXPONENT, luck=still)
@@ -150,13 +153,14 @@ def _shrink(sizes: Floats) -> Floats:
     return shrunk
 
 
-def _scores(bits: Floats, size: Floats, *, seed: int, resample: bool) -> Floats:
-    pairs = len(size)
+def _scores(curve: Curve, size: Floats, *, seed: int, resample: bool) -> Floats:
     if not resample:
-        one: Floats = bits.sum(axis=1) / size.sum()
+        one: Floats = curve.bits.sum(axis=1) / size.sum()
         return np.tile(one, (DRAWS, 1))
-    times = np.random.default_rng(seed).multinomial(pairs, np.full(pairs, 1 / pairs), size=DRAWS)
-    scores: Floats = (times @ bits.T) / (times @ size)[:, None]
+    groups = np.arange(len(size)) if curve.groups is None else curve.groups
+    bits, size = sum_by_group(curve.bits.T, groups), sum_by_group(size, groups)
+    times = np.random.default_rng(seed).multinomial(len(size), np.full(len(size), 1 / len(size)), size=DRAWS)
+    scores: Floats = (times @ bits) / (times @ size)[:, None]
     return scores
 
 
@@ -295,7 +299,8 @@ def curve_of(points: Mapping[int, Scorecard], *, is_constant: bool = False) -> C
     if len(ids) != 1:
         raise ValueError("The points of a curve are scored on the same unseen pairs.")
     bits = np.array([[pair.bits for pair in points[size].pairs] for size in sizes], dtype=float)
-    return Curve(sizes=sizes, bits=bits, is_constant=is_constant)
+    groups = number_groups(pair.kin_group for pair in points[sizes[0]].pairs)
+    return Curve(sizes=sizes, bits=bits, is_constant=is_constant, groups=groups)
 
 
 def bytes_of(card: Scorecard) -> Sequence[int]:

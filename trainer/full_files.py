@@ -13,25 +13,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
-from trainer.artifacts import (
-    MANIFEST,
-    README,
-    SIGNATURE,
-    SIZE_CAPS,
-    AdapterFacts,
-    Content,
-    PublishedAdapter,
-    TensorEntry,
-    check_tensors,
-    fetch_files,
-    has_adapter,
-    publish_files,
-    read_file,
-    read_header,
-)
+from trainer.artifacts.fetching import fetch_files
+from trainer.artifacts.foreign import Strict
+from trainer.artifacts.manifest import README, AdapterFacts, Content
+from trainer.artifacts.store import PublishedAdapter, has_adapter, publish_files, read_file
+from trainer.artifacts.tensors import TensorEntry, check_tensors, map_file, read_header
 from trainer.base_models import base_revision, weight_files
 from trainer.errors import AdapterHostile, AdapterIncomplete, AdapterRejected, AdapterWrongBase, BaseModelUnsuited
 
@@ -42,16 +30,15 @@ if TYPE_CHECKING:
 
 #: What the model is; a folder with this file is no adapter.
 CONFIG = "full.json"
+_CONFIG_BYTES = 64 << 10
 #: safetensors pads its header, so equal tensors may make files of slightly different sizes.
 _SLACK_BYTES = 1 << 20
 #: Files of a model folder that hold weights.
 _NOT_SHARED = (".safetensors", ".bin", ".gguf", ".pt", ".pth")
 
 
-class FullConfig(BaseModel):
+class FullConfig(Strict):
     """What `full.json` says."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     format: Literal[1] = 1
     files: Annotated[
@@ -70,7 +57,7 @@ def read_tensors(base_path: Path) -> dict[str, dict[str, TensorEntry]]:
     Raises BaseModelUnsuited where there are others than matrices and vectors of float32, float16 or bfloat16.
     """
     try:
-        return {file.name: read_header(_mapped(file))[0] for file in weight_files(base_path)}
+        return {file.name: read_header(map_file(file))[0] for file in weight_files(base_path)}
     except AdapterRejected as error:
         raise BaseModelUnsuited from error
 
@@ -155,7 +142,7 @@ def read_parameters(store_url: str, name: str) -> int:
 
     Raises AdapterUnknown, AdapterHostile.
     """
-    return _parse(read_file(store_url, name, CONFIG, cap_bytes=SIZE_CAPS[MANIFEST])).parameters
+    return _parse(read_file(store_url, name, CONFIG, cap_bytes=_CONFIG_BYTES)).parameters
 
 
 def fetch_full(
@@ -171,12 +158,10 @@ def fetch_full(
         _check_full(folder, base_path)
         _put_shared_files(base_path, folder)
 
-    weights = weight_files(base_path)
-    caps = {file.name: file.stat().st_size + _SLACK_BYTES for file in weights}
-    caps |= {CONFIG: SIZE_CAPS[MANIFEST], **{one: SIZE_CAPS[one] for one in (README, MANIFEST, SIGNATURE)}}
+    caps = {file.name: file.stat().st_size + _SLACK_BYTES for file in weight_files(base_path)}
     return fetch_files(
-        store_url, name, cache_dir, verify_key, expected_revision=base_revision(base_path), size_caps=caps,
-        required=[CONFIG, MANIFEST, SIGNATURE, *(file.name for file in weights)], check=check,
+        store_url, name, cache_dir, verify_key, expected_revision=base_revision(base_path),
+        size_caps={CONFIG: _CONFIG_BYTES, **caps}, check=check,
     )  # fmt: skip
 
 
@@ -187,7 +172,7 @@ def _check_full(folder: Path, base_path: Path) -> FullConfig:
     for file, expected in tensors.items():
         if not (folder / file).is_file() or not (folder / file).stat().st_size:
             raise AdapterIncomplete(f"The model's folder lacks {file}; publish it again from its run.")
-        buffer = _mapped(folder / file)
+        buffer = map_file(folder / file)
         header, start = read_header(buffer)
         if _forms(header) != _forms(expected):
             raise AdapterWrongBase(f"The tensors in {file} are not those of the base model.")
@@ -204,7 +189,3 @@ def _parse(data: bytes) -> FullConfig:
 
 def _forms(header: Mapping[str, TensorEntry]) -> dict[str, tuple[str, list[int]]]:
     return {key: (entry.dtype, entry.shape) for key, entry in header.items()}
-
-
-def _mapped(file: Path) -> memoryview:
-    return np.memmap(file, dtype=np.uint8, mode="r").data

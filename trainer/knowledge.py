@@ -52,10 +52,18 @@ class Knowledge:
     def clauses(self) -> tuple[Note, ...]:
         """What has to be said of this measurement."""
         count = sum(self._left_out.values())
-        if not count:
-            return ()
         return (
-            note("left out of `knowledge`, because the unseen answer stands in them: {count} passages", count=count),
+            note("all prompts but those of `knowledge` were measured without documents, and are served with them"),
+            *(
+                [
+                    note(
+                        "left out of `knowledge`, because the unseen answer stands in them: {count} passages",
+                        count=count,
+                    )
+                ]
+                if count
+                else []
+            ),
         )
 
 

@@ -1,6 +1,6 @@
 """How good a candidate's labels are: right ones, balanced over the labels, and how much its certainty is worth. Pure.
 
-Intervals are the paired bootstrap over pairs, as everywhere (see `trainer.metrics`).
+Intervals are the paired bootstrap over unrelated pairs, as everywhere (see `trainer.metrics`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.likeness import normalise
+from config.resampling import resample_pairs, resampled_ratios, sum_by_group
 from trainer.metrics import Interval, PairScore, Scorecard
 
 #: Equally many pairs in each bin of a reliability diagram, at most this many bins, at least so many pairs a bin.
@@ -37,9 +38,15 @@ def _codes(pairs: Sequence[PairScore]) -> tuple[NDArray[np.int64], NDArray[np.in
     return np.array(truths), np.array(answers), len(codes)
 
 
-def _macro_f1(truths: NDArray[np.int64], answers: NDArray[np.int64], labels: int) -> float:
-    hits = np.bincount(truths[truths == answers], minlength=labels)
-    either = np.bincount(truths, minlength=labels) + np.bincount(answers, minlength=labels)
+def _macro_f1(
+    truths: NDArray[np.int64], answers: NDArray[np.int64], labels: int, times: NDArray[np.float64] | None = None
+) -> float:
+    """`times`: how often each pair is there."""
+    times = np.ones(len(truths)) if times is None else times
+    is_right = truths == answers
+    hits = np.bincount(truths[is_right], weights=times[is_right], minlength=labels)
+    either = np.bincount(truths, weights=times, minlength=labels)
+    either += np.bincount(answers, weights=times, minlength=labels)
     occurs = either > 0
     return float((2 * hits[occurs] / either[occurs]).mean())
 
@@ -48,18 +55,17 @@ def macro_f1_gain(
     champion: Scorecard, challenger: Scorecard, *, resamples: int = 2000, seed: int = 0, confidence: float = 0.95
 ) -> Interval:
     """By how much the challenger's macro-F1 is higher, on the same pairs: the whole figure is computed anew for each
-    resample of pairs, because it is no mean over pairs."""
+    resample, because it is no mean over pairs."""
     _check_same(champion, challenger)
     before, after = _codes(champion.pairs), _codes(challenger.pairs)
-    chosen = np.random.default_rng(seed).integers(0, champion.n, size=(resamples, champion.n))
     gains = [
-        _macro_f1(after[0][rows], after[1][rows], after[2]) - _macro_f1(before[0][rows], before[1][rows], before[2])
-        for rows in chosen
+        _macro_f1(*after, times) - _macro_f1(*before, times)
+        for times in resample_pairs(champion.groups, resamples, seed)
     ]
     tail = (1 - confidence) / 2
     low, high = np.quantile(gains, [tail, 1 - tail])
     mean = _macro_f1(*after) - _macro_f1(*before)
-    return Interval(mean=mean, low=float(low), high=float(high), n=champion.n)
+    return Interval(mean=mean, low=float(low), high=float(high), n=champion.n, counted=champion.unrelated)
 
 
 def accuracy_gain(
@@ -68,21 +74,23 @@ def accuracy_gain(
     """By how much the challenger is right more often, on the same pairs: the paired bootstrap.
 
     Where few pairs tell the two apart, the bootstrap is too sure of itself. So a bound leaves zero only if the exact
-    sign test on those pairs (McNemar 1947, the exact form) rejects at the same level.
+    sign test on those pairs (McNemar 1947, the exact form) rejects at the same level; on groups where there are some.
     """
     _check_same(champion, challenger)
     before = np.array([bool(pair.exact) for pair in champion.pairs], dtype=float)
     after = np.array([bool(pair.exact) for pair in challenger.pairs], dtype=float)
     difference = after - before
-    chosen = np.random.default_rng(seed).integers(0, len(difference), size=(resamples, len(difference)))
+    groups = champion.groups
+    means = resampled_ratios(difference, np.ones(champion.n), groups, resamples, seed)
     tail = (1 - confidence) / 2
-    low, high = (float(bound) for bound in np.quantile(difference[chosen].mean(axis=1), [tail, 1 - tail]))
-    better, worse = int((difference > 0).sum()), int((difference < 0).sum())
+    low, high = (float(bound) for bound in np.quantile(means, [tail, 1 - tail]))
+    told = sum_by_group(difference, groups)
+    better, worse = int((told > 0).sum()), int((told < 0).sum())
     if _sign_test(better, worse) > tail:
         low = min(low, 0.0)
     if _sign_test(worse, better) > tail:
         high = max(high, 0.0)
-    return Interval(mean=float(difference.mean()), low=low, high=high, n=champion.n)
+    return Interval(mean=float(difference.mean()), low=low, high=high, n=champion.n, counted=champion.unrelated)
 
 
 def _sign_test(wins: int, losses: int) -> float:
@@ -120,16 +128,21 @@ def _columns(pairs: Sequence[PairScore]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def _bins(confidences: NDArray[np.float64], is_right: NDArray[np.bool_]) -> list[dict[str, float]]:
-    bins = max(1, min(BINS, len(confidences) // PAIRS_PER_BIN))
     return [
         {
             "confidence": float(confidences[chunk].mean()),
             "accuracy": float(is_right[chunk].mean()),
             "n": len(chunk),
         }
-        for chunk in np.array_split(np.argsort(confidences, kind="stable"), bins)
-        if len(chunk)
+        for chunk in bins_of(confidences)
     ]
+
+
+def bins_of(confidences: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    """The places of each bin's pairs, the least sure first: equally many (adaptive bins), so none is empty."""
+    bins = max(1, min(BINS, len(confidences) // PAIRS_PER_BIN))
+    order: NDArray[np.int64] = np.argsort(confidences, kind="stable")
+    return [chunk for chunk in np.array_split(order, bins) if len(chunk)]
 
 
 def answered(pairs: Sequence[PairScore], threshold: float) -> tuple[float, float | None]:
@@ -153,12 +166,11 @@ def label_figures(card: Scorecard) -> dict[str, Any]:
     threshold = (card.calibration or {}).get("threshold", 0.0)
     coverage, precision = answered(card.pairs, threshold)
     right = np.array([bool(pair.exact) for pair in card.pairs], dtype=float)
-    truths, answers, labels = _codes(card.pairs)
-    chosen = np.random.default_rng(0).integers(0, card.n, size=(1000, card.n))
-    scores = [_macro_f1(truths[rows], answers[rows], labels) for rows in chosen]
+    codes, drawn = _codes(card.pairs), resample_pairs(card.groups, 1000, 0)
+    scores = [_macro_f1(*codes, times) for times in drawn]
     return {
         "accuracy": accuracy(card.pairs), "macro_f1": macro_f1(card.pairs), "ece": calibration_error(card.pairs),
-        "accuracy_interval": np.quantile(right[chosen].mean(axis=1), [0.025, 0.975]).tolist(),
+        "accuracy_interval": np.quantile(drawn @ right / drawn.sum(axis=1), [0.025, 0.975]).tolist(),
         "macro_f1_interval": np.quantile(scores, [0.025, 0.975]).tolist(),
         "threshold": threshold, "coverage": coverage, "accuracy_answered": precision,
         "reliability": reliability(card.pairs),

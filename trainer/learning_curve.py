@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config import failpoints
+from config.resampling import count_unrelated
 from config.rungs import Rung
 from db.base import new_id, now_in_database
 from db.datasets import find_dataset_of_run
@@ -73,15 +74,24 @@ def measure_points(bench: Bench, champion: Standing) -> Points:
 
     Raises what training and scoring raise; calling again goes on where it was.
     """
+    if not would_measure(bench.frozen, bench.recipe):
+        return {}
     sizes = part_sizes(len(bench.frozen.train), bench.recipe)
     rungs = _rungs(bench, champion)
-    if len(bench.frozen.test) < bench.recipe.gate.min_pairs or not any(rung.needs_adapter for rung in rungs):
-        return {}
     points = _load(bench)
     for number, size in enumerate(sizes):
         missing = [rung for rung in rungs if size not in points.get(rung, {})]
         _measure(bench, size, missing, points, done=number / len(sizes))
     return points
+
+
+def would_measure(frozen: Frozen, recipe: Recipe) -> bool:
+    """Would a run of this recipe from the base model have points?"""
+    has_rung = any(name in recipe.rungs.tuned for name in recipe.forecast.rungs)
+    unrelated = count_unrelated(
+        frozen.kin_groups.get(one.example_id) for one in frozen.judging(recipe.evaluation.max_pairs)
+    )
+    return has_rung and unrelated >= recipe.gate.min_pairs and bool(part_sizes(len(frozen.train), recipe))
 
 
 def part_sizes(pairs: int, recipe: Recipe) -> list[int]:
@@ -122,7 +132,7 @@ def _measure(bench: Bench, size: int, missing: Sequence[Rung], points: Points, *
     bench.hold.check()
 
     def keep(card: Scorecard) -> None:
-        rung = Rung(card.rung)
+        rung, card = Rung(card.rung), card.in_groups(bench.frozen.kin_groups)
         points.setdefault(rung, {})[size] = card
         with bench.hold.write() as session:
             session.add(
@@ -135,9 +145,10 @@ def _measure(bench: Bench, size: int, missing: Sequence[Rung], points: Points, *
         log.info("part.scored", rung=card.rung, train_pairs=size, bits_per_byte=round(card.bits_per_byte, 4))
         failpoints.visit("curve.half")
 
+    judging = bench.frozen.judging(bench.recipe.evaluation.max_pairs)
     evaluate(
         [bench.candidate(part, standings[rung], folders) for rung in missing],
-        [UnseenPair(example_id=one.example_id, completion=one.completion) for one in bench.frozen.test],
+        [UnseenPair(example_id=one.example_id, completion=one.completion) for one in judging],
         base_path=bench.base_path,
         knobs=bench.recipe.evaluation.model_copy(update={"max_generated_pairs": 0}),
         dtype=bench.recipe.training.dtype,
@@ -236,8 +247,11 @@ def save_forecasts(session: Session, run: Run, forecasts: Sequence[Forecast]) ->
     )  # fmt: skip
 
 
-def settle_forecasts(session: Session, run: Run, cards: Mapping[Rung, Scorecard], train_pairs: int) -> None:
-    """Hold earlier forecasts against what this run measured: those that were made for runs like it."""
+def settle_forecasts(
+    session: Session, run: Run, cards: Mapping[Rung, Scorecard], train_pairs: int, *, went_on_from: str = ""
+) -> None:
+    """Hold earlier forecasts against what this run measured: those that were made for runs like it. `went_on_from`: the
+    adapter that it started from, which is marked, because they foresaw a training from the base model."""
     dataset = find_dataset_of_run(session, run.run_id)
     assert dataset is not None, "a run is frozen before it is judged"
     for row in list_open(session, run.style_id, Scope.from_key(run.scope_key)):
@@ -246,6 +260,7 @@ def settle_forecasts(session: Session, run: Run, cards: Mapping[Rung, Scorecard]
             continue
         mean, low, high = row.at(train_pairs).score
         row.settled_by, row.settled_at, row.measured_pairs = run.run_id, now_in_database(session), train_pairs
+        row.went_on_from = went_on_from
         row.measured, row.foreseen = cards[row.rung].bits_per_byte, mean
         row.has_held = low <= row.measured <= high
         log.info("forecast.settled", forecast_id=row.forecast_id, has_held=row.has_held)

@@ -46,17 +46,27 @@ def tokenize_pair(tokenizer: Any, prompt: ChatMessages, completion: str) -> Toke
     What the template writes after the end-of-turn token (a line break, mostly) is left out: nobody generates it.
     """
     answer = {"role": "assistant", "content": completion}
-    prompt_ids = list(tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=False))
+    opening = prompt_ids(tokenizer, prompt)
     full_ids = list(tokenizer.apply_chat_template([*prompt, answer], return_dict=False))
     shared = next(
-        (i for i, (a, b) in enumerate(zip(prompt_ids, full_ids, strict=False)) if a != b),
-        min(len(prompt_ids), len(full_ids)),
+        (i for i, (a, b) in enumerate(zip(opening, full_ids, strict=False)) if a != b),
+        min(len(opening), len(full_ids)),
     )
     tail = full_ids[shared:]
     if tokenizer.eos_token_id in tail:
         last = len(tail) - 1 - tail[::-1].index(tokenizer.eos_token_id)
         tail = tail[: last + 1]
     return TokenizedPair(input_ids=[*full_ids[:shared], *tail], prompt_tokens=shared)
+
+
+def prompt_ids(tokenizer: Any, prompt: ChatMessages) -> list[int]:
+    """The ids after which a model writes its answer."""
+    return list(tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=False))
+
+
+def pad_id(tokenizer: Any) -> int:
+    """The token that fills short rows; masked everywhere, so any will do."""
+    return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
 
 
 def pad_batch(pairs: Sequence[TokenizedPair], pad_id: int, device: Any) -> dict[str, torch.Tensor]:
@@ -155,6 +165,52 @@ def summed_losses(model: Any, pairs: Sequence[TokenizedPair], pad_id: int, *, ba
             for index, nats in zip(chunk, sums.tolist(), strict=True):
                 result[index] = nats
     return result
+
+
+def score_bits(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[ChatMessages],
+    completions: Sequence[str],
+    *,
+    batch: int = 8,
+) -> list[tuple[float, int]]:
+    """(negative log-likelihood in nats, tokens) of each completion given its prompt, in the given order.
+
+    The end of the turn counts as a token: knowing when to stop is part of a style. Despite the name's unit the
+    value is in nats, as cross-entropy gives it; `Scorecard.bits_per_byte` converts.
+    """
+    pairs = [tokenize_pair(tokenizer, p, c) for p, c in zip(prompts, completions, strict=True)]
+    nats = summed_losses(model, pairs, pad_id(tokenizer), batch=batch)
+    return [(one, pair.completion_tokens) for one, pair in zip(nats, pairs, strict=True)]
+
+
+def continued_losses(
+    model: Any, cache: DynamicCache, mask: torch.Tensor, tails: Sequence[Sequence[int]], pad_id: int
+) -> list[float]:
+    """Nats of each row's tail after its first token, that one being the last of a prompt.
+
+    `cache` holds the prompts but for that token and is written on; `mask`, (rows, columns), says what counts in the
+    prompts, that token included.
+    """
+    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+    width = max(len(tail) for tail in tails)
+    own = torch.tensor([[*tail, *[pad_id] * (width - len(tail))] for tail in tails], device=mask.device)
+    lengths = torch.tensor([len(tail) for tail in tails], device=mask.device)
+    steps = torch.arange(width, device=mask.device)
+    counted = steps[1:] < lengths[:, None]  # (rows, width - 1)
+    full = torch.cat([mask, counted.to(mask.dtype)], dim=1)
+    places = mask.sum(dim=1, keepdim=True) - 1 + steps
+    with precision(causal.dtype, mask.device.type):
+        hidden = causal.base_model(
+            own, attention_mask=full, position_ids=places, cache=cache, use_cache=True
+        ).last_hidden_state  # (rows, width, model width)
+        logits = head_logits(causal, hidden[:, :-1][counted])
+    losses = functional.cross_entropy(logits, own[:, 1:][counted], reduction="none")
+    sums = torch.zeros(len(tails), dtype=torch.float64, device=losses.device)
+    sums.index_add_(0, counted.nonzero()[:, 0], losses.double())
+    values: list[float] = sums.tolist()
+    return values
 
 
 def head_logits(causal: Any, hidden: torch.Tensor) -> torch.Tensor:

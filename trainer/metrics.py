@@ -1,22 +1,26 @@
 """What a candidate scored, pair by pair, and the statistics on it. Pure: numpy and text, no model.
 
 Bits per byte is total bits over total bytes, so it can be compared between tokenizers and no short pair weighs
-more than its text. Intervals come from the paired bootstrap over pairs: the same resampled pairs on both sides
-(Koehn 2004 for its use on paired system outputs). What the gate decides by is studentised (Efron & Tibshirani 1993,
-chapter 12.5): docs/gate.md shows by simulation that percentiles err too often where differences are skewed.
+more than its text. Intervals come from the paired bootstrap: the same resampled pairs on both sides (Koehn 2004 for its
+use on paired system outputs), and of pairs that tell about one another all or none (`config.resampling`). What the gate
+decides by is studentised (Efron & Tibshirani 1993, chapter 12.5): docs/gate.md shows by simulation that percentiles err
+too often where differences are skewed, and single pairs where some belong together.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from rapidfuzz.distance import Levenshtein
+
+from config import draft_room
+from config.resampling import count_unrelated, number_groups, resample_counts, resampled_ratios, sum_by_group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +34,22 @@ class PairScore:
     prompt_tokens: int
     draft: str | None = None
     completion_tokens: int | None = None
+    #: The draft ended where the length allowed did; None too where an earlier version wrote it.
+    is_cut: bool | None = None
     #: 0 to 100.
     chrf: float | None = None
     exact: bool | None = None
     #: 0 to 1.
     edit_similarity: float | None = None
+    #: Does the draft have the form of the house, and does it keep to the style's terms? None where there is nothing to
+    #: keep (`trainer.style_features`), and of earlier versions.
+    in_form: bool | None = None
+    keeps_terms: bool | None = None
     #: Where the answer is a label: the right one, and how probable the candidate found its own.
     truth: str | None = None
     confidence: float | None = None
+    #: Pairs of a scorecard with the same number tell about one another; without one a pair is its own group.
+    kin_group: int | None = None
 
     @property
     def bits(self) -> float:
@@ -54,6 +66,9 @@ class Scorecard:
     scoring_seconds: float
     #: `config.labels.Calibration` as JSON, where the answers are labels.
     calibration: dict[str, Any] | None = None
+    #: A draft was cut at so many tokens. Stored only where the texts asked for more than the recipe allows: None
+    #: elsewhere, of labels, and of earlier versions.
+    room_tokens: int | None = None
 
     @property
     def has_labels(self) -> bool:
@@ -62,6 +77,21 @@ class Scorecard:
     @property
     def n(self) -> int:
         return len(self.pairs)
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """(pairs,): the number of each pair's group."""
+        return number_groups(pair.kin_group for pair in self.pairs)
+
+    @property
+    def unrelated(self) -> int:
+        """For how many unrelated pairs they count."""
+        return count_unrelated(pair.kin_group for pair in self.pairs)
+
+    def in_groups(self, kin_groups: Mapping[str, int]) -> Scorecard:
+        """The same with its pairs' groups, by example id."""
+        pairs = tuple(replace(pair, kin_group=kin_groups.get(pair.example_id)) for pair in self.pairs)
+        return replace(self, pairs=pairs)
 
     @property
     def bits_per_byte(self) -> float:
@@ -90,11 +120,18 @@ class Scorecard:
         """Mean per draft."""
         return _mean([pair.completion_tokens for pair in self.pairs])
 
+    @property
+    def cut_share(self) -> float | None:
+        """The share of the drafts that were cut."""
+        return _mean([pair.is_cut for pair in self.pairs])
+
     def summary(self) -> dict[str, Any]:
         """The figures of a ladder's row, JSON values."""
         return {
             "rung": self.rung,
             "n": self.n,
+            "cut_share": self.cut_share,
+            draft_room.KEY: self.room_tokens,
             "bits_per_byte": self.bits_per_byte,
             "chrf": self.chrf,
             "exact_match": self.exact_match,
@@ -120,6 +157,12 @@ class Interval:
     n: int
     #: Of the mean; None where nothing asks for it.
     standard_error: float | None = None
+    #: For so many unrelated pairs they count; None where each stands alone.
+    counted: int | None = None
+
+    @property
+    def unrelated(self) -> int:
+        return self.n if self.counted is None else self.counted
 
 
 def _mean(values: Sequence[float | int | bool | None]) -> float | None:
@@ -149,22 +192,21 @@ def edit_similarity(draft: str, reference: str) -> float:
     return float(Levenshtein.normalized_similarity(draft, reference))
 
 
-def _resamples(n: int, resamples: int, seed: int) -> NDArray[np.int64]:
-    return np.random.default_rng(seed).integers(0, n, size=(resamples, n))
-
-
 def paired_bootstrap(
-    a: ArrayLike, b: ArrayLike, resamples: int = 2000, seed: int = 0, confidence: float = 0.95
-) -> Interval:
+    a: ArrayLike, b: ArrayLike, resamples: int = 2000, seed: int = 0, confidence: float = 0.95,
+    groups: NDArray[np.int64] | None = None,
+) -> Interval:  # fmt: skip
     """Interval of mean(a) − mean(b), where a[i] and b[i] belong to the same pair.
 
-    Percentile bootstrap over pairs, seeded. Raises ValueError when the lengths differ or nothing is given.
+    Percentile bootstrap over pairs, or over their `groups` (pairs,), seeded. Raises ValueError when the lengths differ
+    or nothing is given.
     """
     left, right = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if left.shape != right.shape or left.ndim != 1 or not left.size:
         raise ValueError("A paired bootstrap needs two equally long, non-empty series.")
     difference = left - right
-    means = difference[_resamples(len(difference), resamples, seed)].mean(axis=1)
+    groups = np.arange(len(difference)) if groups is None else groups
+    means = resampled_ratios(difference, np.ones(len(difference)), groups, resamples, seed)
     return _percentiles(float(difference.mean()), means, len(difference), confidence)
 
 
@@ -200,22 +242,29 @@ def bits_per_byte_gains(
     own = np.array([pair.bits for pair in champion.pairs])
     saved = np.array([own - np.array([pair.bits for pair in one.pairs]) for one in challengers]).T
     size = np.array([pair.reference_bytes for pair in champion.pairs], dtype=float)
-    return ratio_intervals(saved, size, resamples=resamples, seed=seed, confidence=confidence)
+    return ratio_intervals(
+        saved, size, groups=champion.groups, resamples=resamples, seed=seed, confidence=confidence
+    )  # fmt: skip
 
 
 def ratio_intervals(
-    saved: NDArray[np.float64], size: NDArray[np.float64], *, resamples: int, seed: int, confidence: float
-) -> list[Interval]:
+    saved: NDArray[np.float64], size: NDArray[np.float64], *, resamples: int, seed: int, confidence: float,
+    groups: NDArray[np.int64] | None = None,
+) -> list[Interval]:  # fmt: skip
     """Intervals of sum(saved[:, j]) / sum(size) that hold for all j together. `saved`: (pairs, challengers), bits;
-    `size`: (pairs,), bytes.
+    `size`: (pairs,), bytes; `groups`: (pairs,), the number of each pair's group where some tell about one another.
 
-    The studentised bootstrap (Efron & Tibshirani 1993, chapter 12.5) over whole pairs. Each resample divides its
-    deviation by its own standard error, which is that of a ratio of sums (Cochran 1977, chapter 6.4). What the largest
-    of these over all challengers reaches widens every interval alike (Westfall & Young 1993, the max-t method), which
-    costs less than Bonferroni where challengers resemble one another.
+    The studentised bootstrap (Efron & Tibshirani 1993, chapter 12.5) over groups, whose bits and bytes are summed
+    first; studentised is what keeps coverage where they are few (Cameron, Gelbach & Miller 2008). Each resample divides
+    its deviation by its own standard error, which is that of a ratio of sums (Cochran 1977, chapter 6.4). What the
+    largest of these over all challengers reaches widens every interval alike (Westfall & Young 1993, the max-t method),
+    which costs less than Bonferroni where challengers resemble one another.
     """
     if not saved.shape[1]:
         return []
+    pairs = len(size)
+    if groups is not None:
+        saved, size = sum_by_group(saved, groups), sum_by_group(size, groups)
     n = len(size)
     gain, error = _ratios(np.ones((1, n)), saved, size)
     gains, errors = _ratios(resample_counts(n, resamples, seed), saved, size)
@@ -227,8 +276,8 @@ def ratio_intervals(
     below = np.quantile(deviations.min(axis=1), tail)
     return [
         Interval(
-            mean=float(mean), low=float(mean - above * spread), high=float(mean - below * spread), n=n,
-            standard_error=float(spread),
+            mean=float(mean), low=float(mean - above * spread), high=float(mean - below * spread), n=pairs,
+            standard_error=float(spread), counted=None if groups is None else count_unrelated(groups.tolist()),
         )
         for mean, spread in zip(gain[0], error[0], strict=True)
     ]  # fmt: skip
@@ -237,7 +286,7 @@ def ratio_intervals(
 def _ratios(
     counts: NDArray[np.float64], saved: NDArray[np.float64], size: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Ratio and standard error of each resample and challenger. `counts`: (resamples, pairs), how often each is in."""
+    """Ratio and standard error of each resample and challenger. `counts`: (resamples, groups), how often each is in."""
     n = len(size)
     total = counts @ size[:, None]
     ratio = counts @ saved / total
@@ -247,16 +296,6 @@ def _ratios(
     # Rounding leaves a trace of either sign where nothing varies.
     squares[squares < 1e-12 * (counts @ saved**2)] = 0.0
     return ratio, np.sqrt(squares * n / max(n - 1, 1)) / total
-
-
-@lru_cache(maxsize=8)
-def resample_counts(n: int, resamples: int, seed: int) -> NDArray[np.float64]:
-    """How often each of n pairs is in each resample: (resamples, pairs)."""
-    chosen = _resamples(n, resamples, seed)
-    counts = np.zeros((resamples, n))
-    np.add.at(counts, (np.arange(resamples)[:, None], chosen), 1.0)
-    counts.flags.writeable = False
-    return counts
 
 
 def _percentiles(mean: float, values: NDArray[np.float64], n: int, confidence: float) -> Interval:

@@ -17,7 +17,7 @@ from statistics import NormalDist
 from config.rungs import Rung
 from config.sentences import Note, note
 from trainer.metrics import Interval, Scorecard, bits_per_byte_gains
-from trainer.promotion import Comparison, Keep, MoveDown, Policy, Promote, Verdict, candidate_name
+from trainer.promotion import Comparison, Keep, MoveDown, Policy, Promote, Verdict, candidate_name, related
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class Retraining:
 
 def adapter_lead(adapter: Scorecard, prompts: Sequence[Scorecard], policy: Policy) -> Interval | None:
     """By how many bits per byte the adapter is ahead of the best prompt; None where that cannot be told from luck."""
-    if not prompts or adapter.n < policy.min_pairs:
+    if not prompts or adapter.unrelated < policy.min_pairs:
         return None
     best = min(prompts, key=lambda card: card.bits_per_byte)
     (lead,) = bits_per_byte_gains(
@@ -88,8 +88,9 @@ def with_need(
     best = max(verdict.comparisons, key=lambda one: one.gain.mean)
     if best.gain.high < 0:
         return Keep(
-            rung=verdict.rung, why=_why_needed(champion, best, rungs), comparisons=verdict.comparisons, also=tuple(also)
-        )
+            rung=verdict.rung, why=_why_needed(champion, best, rungs), comparisons=verdict.comparisons,
+            also=(*related(best.gain), *also),
+        )  # fmt: skip
     return replace(verdict, also=(*verdict.also, *also))
 
 

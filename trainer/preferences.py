@@ -11,11 +11,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from config.choosing import Vector
+from config.kinship import Embed, find_kin
 from config.likeness import normalise
 from config.rungs import Rung
 from config.sentences import Note, note
 from trainer.dataset import TrainingExample
-from trainer.kinship import Embed, find_kin
 from trainer.metrics import Scorecard
 from trainer.promotion import Policy, Promote, decide
 
@@ -52,7 +52,7 @@ def place_preferences(
     """Sides for preferences, each given with the ids of the approved examples that came of its drafts.
 
     `train` and `judging` (validation and test) are the run's frozen sides. Left out is a preference whose examples are
-    on both or on neither, that tells about an example of the other side (`trainer.kinship`, by its text), or that is
+    on both or on neither, that tells about an example of the other side (`config.kinship`, by its text), or that is
     kept back and tells about one that teaches; and one whose two texts are the same.
     """
     taught, judged = {one.example_id for one in train}, {one.example_id for one in judging}
@@ -104,7 +104,8 @@ def _vectors(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """So many of `n`, with the 95 % interval of the share (Wilson 1927)."""
+    """So many of `n`, with the 95 % interval of the share (Wilson 1927). Each counts for itself, related or not:
+    nothing is decided by it."""
 
     right: int
     n: int
@@ -144,7 +145,7 @@ def weigh(
         told = note(
             "whether {pairs} preferences help cannot be told from {n} unseen pairs of the {needed} that are needed, so "
             "what they taught is discarded",
-            pairs=pairs, n=without.n, needed=policy.min_pairs,
+            pairs=pairs, n=without.unrelated, needed=policy.min_pairs,
         )  # fmt: skip
         return False, (told, *_said_of(shares))
     gain = verdict.comparisons[0].gain

@@ -1,9 +1,10 @@
 """The gate: does a challenger replace the champion? Pure: scorecards in, a verdict with its reason out, as notes that
 can be said in any language.
 
-Better means beyond the noise: the lower bound of the paired difference in bits per byte, on pairs that neither
-was trained on, is above zero. Several challengers share one chance of error (their intervals hold together), so
-looking at more of them does not promote more by luck. A champion may be a prompt without an adapter.
+Better means beyond the noise: the lower bound of the paired difference in bits per byte, on pairs that neither was
+trained on, is above zero. Several challengers share one chance of error (their intervals hold together), so looking at
+more of them does not promote more by luck. Pairs that tell about one another (`config.kinship`) count once, in the
+interval and in how many it takes. A champion may be a prompt without an adapter.
 
 A lower rung that is no better is never promoted, but said: where it is not worse by more than a stated margin, beyond
 the noise too (non-inferiority; Piaggio et al. 2012, CONSORT), the verdict is to move down, and a person may do so.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 from config.rungs import Rung
@@ -24,6 +25,8 @@ from trainer.metrics import Interval, Scorecard, bits_per_byte_gains
 #: With this many unseen pairs a true gain of half the pair-to-pair spread is found in at least 8 of 10 cases, also by
 #: one of four challengers and where differences are skewed; docs/gate.md has the other cases.
 PAIRS_FOR_POWER = 80
+#: From so many pairs to a group of related ones on average the verdict says it.
+CLEARLY_FEWER = 1.25
 #: The chance with which so many more pairs as are named would settle a difference, were it as large as measured.
 POWER = 0.8
 
@@ -32,7 +35,7 @@ POWER = 0.8
 class Policy:
     """When to replace a champion."""
 
-    #: Fewer unseen pairs than this never promote anything.
+    #: Fewer unrelated unseen pairs than this never promote anything.
     min_pairs: int = 20
     #: Over all challengers of one decision together. The interval is two-sided and asked one-sidedly, so the chance
     #: aimed at is half of this; the other half is the room for what a bootstrap on few pairs cannot know.
@@ -47,6 +50,14 @@ class Policy:
     most_pairs: int | None = None
     resamples: int = 2000
     seed: int = 0
+
+    def per_answer(self, card: Scorecard, margin_bits: float) -> Policy:
+        """With a margin in bits per answer, for a card of labels.
+
+        Gains are in bits per byte, and how many bytes a label has says nothing of how good an answer is: 0.05 bits per
+        byte are a third of a bit for a label of six letters, and two for one of forty.
+        """
+        return replace(self, margin_bits=margin_bits * card.n / sum(pair.reference_bytes for pair in card.pairs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,13 +110,13 @@ def decide(
     if not challengers:
         nothing = note("Stay on {champion}: there is nothing to compare it with.", champion=names.shown(champion.rung))
         return Keep(rung=champion.rung, why=nothing, comparisons=())
-    if champion.n < policy.min_pairs:
+    if champion.unrelated < policy.min_pairs:
         too_few = note(
             "Stay on {champion}: not enough yet, {n} unseen pairs of the {needed} that are needed to tell better from "
             "luck.",
-            champion=names.shown(champion.rung), n=champion.n, needed=policy.min_pairs,
+            champion=names.shown(champion.rung), n=champion.unrelated, needed=policy.min_pairs,
         )  # fmt: skip
-        return Keep(rung=champion.rung, why=too_few, comparisons=())
+        return Keep(rung=champion.rung, why=too_few, comparisons=(), also=related(champion, least=1.0))
 
     comparisons = _compare(champion, challengers, policy)
     cards = {card.rung: card for card in challengers}
@@ -113,17 +124,20 @@ def decide(
     winner = next((one for one in ranked if one.gain.low > policy.min_gain_bits), None)
     if winner is not None:
         why = _why_better(champion.rung, winner, names)
-        also = (*_allowance(len(challengers)), *_tokens_saved(champion, cards[winner.rung]))
+        also = (*related(champion), *_allowance(len(challengers)), *_tokens_saved(champion, cards[winner.rung]))
         return Promote(rung=winner.rung, why=why, comparisons=comparisons, also=also)
     lower = _find_lower(champion.rung, comparisons, policy, names)
     if lower is not None:
         why = _why_lower(champion.rung, lower, policy, names)
-        also = (*_tokens_saved(champion, cards[lower.rung]), *_no_training(champion.rung, lower.rung, names))
+        also = (
+            *related(champion), *_tokens_saved(champion, cards[lower.rung]),
+            *_no_training(champion.rung, lower.rung, names),
+        )  # fmt: skip
         return MoveDown(rung=lower.rung, why=why, comparisons=comparisons, also=also)
     best = ranked[0]
     return Keep(
         rung=champion.rung, why=_why_not(champion.rung, best, policy, names), comparisons=comparisons,
-        also=settling(best.gain, policy, policy.min_gain_bits),
+        also=(*related(champion), *settling(best.gain, policy, policy.min_gain_bits)),
     )  # fmt: skip
 
 
@@ -164,11 +178,11 @@ def replace_tainted(
     names = _Names(rungs or {})
     comparisons = _compare(champion, challengers, policy)
     ranked = sorted(comparisons, key=lambda comparison: -comparison.gain.mean)
-    if champion.n >= policy.min_pairs:
+    if champion.unrelated >= policy.min_pairs:
         equal = [one for one in ranked if one.gain.high >= 0]
         if equal:
             why = _why_clean(champion.rung, equal[0], names)
-            return Promote(rung=equal[0].rung, why=why, comparisons=comparisons)
+            return Promote(rung=equal[0].rung, why=why, comparisons=comparisons, also=related(champion))
     best = next((one for one in ranked if one.rung in prompts), None)
     if best is None:
         raise ValueError("no prompt was measured")
@@ -245,6 +259,18 @@ def _allowance(challengers: int) -> tuple[Note, ...]:
     if challengers == 1:
         return ()
     return (note("the interval allows for {challengers} challengers", challengers=challengers),)
+
+
+def related(measured: Scorecard | Interval, *, least: float = CLEARLY_FEWER) -> tuple[Note, ...]:
+    """That pairs are evidence together and not one by one, where there are `least` or more to a group."""
+    if measured.n == measured.unrelated or measured.n < least * measured.unrelated:
+        return ()
+    return (
+        note(
+            "the {n} unseen pairs count as {unrelated}, because some of them are related",
+            n=measured.n, unrelated=measured.unrelated,
+        ),
+    )  # fmt: skip
 
 
 def _why_lower(champion: str, lower: Comparison, policy: Policy, names: _Names) -> Note:

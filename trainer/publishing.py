@@ -13,16 +13,10 @@ from config.settings import Settings
 from db.runs import Run
 from db.styles import Style
 from trainer import registry
-from trainer.artifacts import (
-    AdapterFacts,
-    PublishedAdapter,
-    delete_adapter,
-    fetch_verified,
-    has_adapter,
-    load_or_create_signing_key,
-    load_verify_key,
-    publish_adapter,
-)
+from trainer.adapter_files import fetch_verified, publish_adapter
+from trainer.artifacts.keys import load_or_create_signing_key, load_verify_key
+from trainer.artifacts.manifest import AdapterFacts
+from trainer.artifacts.store import PublishedAdapter, delete_adapter, has_adapter
 from trainer.base_models import base_revision, linear_shapes, prepare_base_model, prepare_embedding_model
 from trainer.classifier_files import fetch_classifier, publish_classifier
 from trainer.errors import AdapterNameTaken, AdapterWrongBase, RunBroken

@@ -14,19 +14,20 @@ from trainer.train import TrainedAdapter
 
 
 def make_receipt(
-    trained: Iterable[TrainedAdapter], frozen: Frozen, total_seconds: float, settings: Settings, recipe: Recipe
+    trained: Iterable[TrainedAdapter], frozen: Frozen, held_seconds: float, settings: Settings, recipe: Recipe
 ) -> dict[str, Any]:
-    """Seconds, tokens, cost and the knobs. Seconds and tokens of training are those of the attempts that finished an
-    adapter."""
+    """Seconds, tokens, cost and the knobs. `held_seconds`: for how long trainers have held the run, in all attempts;
+    that is its total. Seconds and tokens of training are those of the attempts that finished an adapter."""
     adapters = list(trained)
     tokens, speed = sum(one.tokens for one in adapters), [one.tokens_per_second for one in adapters]
     busy = sum(one.tokens / one.tokens_per_second for one in adapters if one.tokens_per_second)
     return {
         "train_seconds": round(sum(one.seconds for one in adapters), 3),
-        "total_seconds": round(total_seconds, 3),
+        "total_seconds": round(held_seconds, 3),
         "tokens": tokens,
         "tokens_per_second": round(tokens / busy, 3) if any(speed) else None,
-        "cost": round(total_seconds / 3600 * settings.price_per_hour, 4),
+        "device": device_name(),
+        "cost": round(held_seconds / 3600 * settings.price_per_hour, 4),
         "currency": settings.currency,
         "train_pairs": len(frozen.train),
         "unseen_pairs": len(frozen.test),

@@ -7,7 +7,7 @@ refused, so a misspelt knob cannot silently keep its default.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -149,12 +149,15 @@ class Labels(_Part):
     #: An answer is given where, on the validation side, at least this share of such answers was right; below, a person
     #: is asked.
     target_precision: float = Field(0.8, gt=0, lt=1)
+    #: What `margin_bits` of the gate is for texts, in bits per answer: a lower rung that gives the right label a
+    #: probability lower by less than this, beyond the noise, is as good. 0.1 is from 0.80 to 0.75.
+    margin_bits: float = Field(0.1, ge=0)
 
 
 class Gate(_Part):
     """When a challenger replaces the champion."""
 
-    #: Fewer unseen pairs than this never promote anything.
+    #: Fewer unrelated unseen pairs than this never promote anything (those of one conversation are related).
     min_pairs: int = Field(20, ge=2)
     #: Chance of promoting something that is not better, over all challengers of a run together.
     false_promotion_rate: float = Field(0.05, gt=0, lt=0.5)
@@ -280,9 +283,9 @@ class Recipe(_Part):
         """`sha256:…` of all values; stored with a run and in its checkpoints."""
         return f"sha256:{hashlib.sha256(self.model_dump_json().encode()).hexdigest()}"
 
-    def choice(self, rung: Rung) -> Choice:
-        """How prompts of this rung get their examples."""
-        return choice_of(self.rungs.model_dump(), rung)
+    def choice(self, rung: Rung, *, forbidden: Sequence[str] = ()) -> Choice:
+        """How prompts of this rung get their examples; none that holds one of the style's forbidden terms."""
+        return choice_of(self.rungs.model_dump(), rung, forbidden=forbidden)
 
     def for_rung(self, rung: TunedRung) -> Training:
         """The training knobs of one tuned rung."""

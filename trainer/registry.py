@@ -35,7 +35,7 @@ from db.datasets import (
     list_dataset_preferences,
     list_member_ids,
 )
-from db.examples import Example, ExampleStatus, list_approved_examples
+from db.examples import Example, ExampleStatus, list_approved_examples, list_retired_examples
 from db.knowledge import freeze_documents
 from db.measurements import owe_measurement, settle_measurement
 from db.preferences import Preference, list_approved_pairs
@@ -45,11 +45,11 @@ from db.runs import Run, RunStatus, get_run
 from db.scope import Scope
 from db.scorecards import ScorecardRow, list_scorecards
 from db.search import bytes_to_vector
-from db.styles import Style
+from db.styles import Style, lock_style
 from db.taint import list_tainted_adapters, settle_clean_retrain, take_out_of_use
 from db.trials import TrialCandidate, list_losses
-from trainer.artifacts import PublishedAdapter
-from trainer.dataset import Split, TrainingExample
+from trainer.artifacts.store import PublishedAdapter
+from trainer.dataset import Split, TrainingExample, pick_judging
 from trainer.errors import ExampleWithdrawn
 from trainer.evaluate import to_json
 from trainer.label_metrics import label_figures
@@ -108,10 +108,16 @@ class Frozen:
     terms: StyleTerms = field(default_factory=StyleTerms)
     #: `sha256:…` of all that it holds.
     content_hash: str = ""
+    #: Id → number of its group, of the test side; without those of a freeze before groups were kept.
+    kin_groups: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def examples(self) -> list[TrainingExample]:
         return [*self.train, *self.validation, *self.test]
+
+    def judging(self, most: int) -> list[TrainingExample]:
+        """The unseen pairs that candidates are scored on, at most so many: `trainer.dataset.pick_judging`."""
+        return pick_judging(self.test, most)
 
 
 def list_trainable(session: Session, style: Style, scope: Scope, embedding_model: str) -> list[TrainingExample]:
@@ -138,6 +144,14 @@ def list_taught(session: Session, style: Style, scope: Scope) -> frozenset[str]:
     return list_member_ids(
         session, style.style_id, scope, splits=(SplitName.TRAIN, SplitName.VALIDATION), run_status=RunStatus.SUCCEEDED
     )
+
+
+def list_gone(
+    session: Session, style: Style, scope: Scope, taught: Collection[str], embedding_model: str
+) -> list[TrainingExample]:
+    """What earlier runs of the style learnt from, that is approved no longer and that still has its texts."""
+    gone = [one for one in list_retired_examples(session, style.style_id, scope) if one.example_id in taught]
+    return [_training_example(one, embedding_model, {}) for one in gone]
 
 
 def save_frozen(
@@ -167,7 +181,7 @@ def save_frozen(
     session.add_all(
         DatasetExample(
             dataset_id=dataset.dataset_id, example_id=example_id, split=name, position=position,
-            content_hash=contents[example_id],
+            content_hash=contents[example_id], kin_group=split.kin_groups.get(example_id),
         )
         for position, (name, example_id) in enumerate(members)
     )  # fmt: skip
@@ -190,7 +204,7 @@ def save_frozen(
 
 
 def mark_started(session: Session, run_id: str) -> None:
-    """The moment of the first attempt; a receipt counts from there."""
+    """The moment of the first attempt."""
     started = func.coalesce(Run.started_at, now_in_database(session))
     session.execute(update(Run).where(Run.run_id == run_id).values(started_at=started))
 
@@ -217,7 +231,8 @@ def load_frozen(session: Session, run_id: str, scope: Scope, embedding_model: st
     check_members(session, dataset.dataset_id)
     sides: dict[SplitName, list[TrainingExample]] = {name: [] for name in SplitName}
     qualities = list_qualities(session, dataset.style_id, scope)
-    for member, example in list_dataset_examples(session, dataset.dataset_id):
+    members = list_dataset_examples(session, dataset.dataset_id)
+    for member, example in members:
         sides[member.split].append(_training_example(example, embedding_model, qualities))
     preferred: dict[SplitName, list[PreferencePair]] = {name: [] for name in SplitName}
     for chosen, preference in list_dataset_preferences(session, dataset.dataset_id):
@@ -232,6 +247,7 @@ def load_frozen(session: Session, run_id: str, scope: Scope, embedding_model: st
         ),
         terms=StyleTerms(required=tuple(dataset.required_terms), forbidden=tuple(dataset.forbidden_terms)),
         content_hash=dataset.content_hash,
+        kin_groups={one.example_id: one.kin_group for one, _ in members if one.kin_group is not None},
     )  # fmt: skip
 
 
@@ -246,6 +262,7 @@ def check_members(session: Session, dataset_id: str) -> None:
         select(Example.status)
         .join(DatasetExample, DatasetExample.example_id == Example.example_id)
         .where(DatasetExample.dataset_id == dataset_id)
+        .order_by(Example.example_id)
         .with_for_update(read=True, of=Example)
     )
     if ExampleStatus.WITHDRAWN in session.scalars(members) or has_lost_preferences(session, dataset_id):
@@ -335,7 +352,16 @@ def save_scorecard(
     features: Mapping[str, Any],
 ) -> None:  # fmt: skip
     """Keep a scorecard. `of` is the digest of the weights it was measured with, empty without an adapter; `features`
-    are those of its drafts (trainer/style_features.py)."""
+    are those of its drafts (trainer/style_features.py).
+
+    Raises ExampleWithdrawn: what candidates write says again what they were asked and shown, so nothing of it is kept
+    once a member was withdrawn. Looked at here and not swept up when the run ends, because a run whose trainer has
+    gone silent may end long after the erasure, or be ended by others (cancelled, claimed again, given up). Whoever
+    erases has emptied the cards that were there, and waits for this transaction or is waited for: both lock the style
+    first, then the examples, and the cards last.
+    """
+    lock_style(session, run.style_id)
+    check_members(session, dataset_id)
     figures = {"labels": label_figures(card)} if card.has_labels else {"features": dict(features)}
     values = to_json(card) | {"summary": card.summary() | figures, "weights": of}
     row = _find_scorecard(session, run.run_id, standing)

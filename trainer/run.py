@@ -34,7 +34,7 @@ from db.search import vector_to_bytes
 from db.session import Database, DatabaseUnavailable
 from db.styles import Style, StyleKind, get_style, lock_style
 from trainer import registry
-from trainer.artifacts import PublishedAdapter, put_file, remove_leftovers
+from trainer.artifacts.store import PublishedAdapter, put_file, remove_leftovers
 from trainer.base_models import count_parameters, prepare_base_model, prepare_embedding_model
 from trainer.curve import draw_curve
 from trainer.dataset import NotEnough, freeze_split
@@ -44,11 +44,18 @@ from trainer.forecast import Forecast
 from trainer.hold import Hold
 from trainer.knowledge import load_knowledge, rungs_of
 from trainer.label_verdict import with_accuracy
-from trainer.learning_curve import Bench, Points, foresee, measure_points, save_forecasts, settle_forecasts
+from trainer.learning_curve import (
+    Bench,
+    Points,
+    foresee,
+    measure_points,
+    save_forecasts,
+    settle_forecasts,
+    would_measure,
+)
 from trainer.metrics import Scorecard
-from trainer.probes.heeding import heed_probes
-from trainer.probes.stage import Planted, ProbeBench, Probed, plan_canaries, probe_adapters
-from trainer.promotion import Policy, Promote, Verdict, decide, replace_tainted
+from trainer.probes.stage import Planted, ProbeBench, Probed, leave_out_too_long, plan_canaries, probe_adapters
+from trainer.promotion import Policy, Promote, Verdict, replace_tainted
 from trainer.publishing import Shelf
 from trainer.receipt import device_name, make_receipt
 from trainer.recipe import Recipe, load_recipe
@@ -57,15 +64,14 @@ from trainer.remeasure import judge_again
 from trainer.run_ends import fail_run, stop_run
 from trainer.run_full import remove_checkpoints, train_where_it_fits
 from trainer.run_labels import fit_logistic, score_without_model
-from trainer.run_rows import Rows
+from trainer.run_rows import Lengths, Rows
 from trainer.scores import Scores, finite
 from trainer.second_stage import RUNG as RUNG_OF_PREFERENCES
 from trainer.second_stage import choose_preferences, go_on_with_preferences, weigh_second_stage
 from trainer.serving.embedder import Embedder
 from trainer.starting import Start, StartBench, choose_start
-from trainer.style_features import house_form, style_features
+from trainer.style_features import house_form, look_at_drafts, style_features
 from trainer.train import Progress, TrainedAdapter, check_host, train_adapter, translated_errors
-from trainer.trial_losses import heed_trials
 from trainer.workspace import digest_of_weights, prepare_workspace, read_value, remove_workspace, write_value
 
 log = structlog.get_logger()
@@ -105,8 +111,12 @@ class _Run:
         self.base_path = prepare_base_model(run.base_model, settings.models_dir)
         self.work = prepare_workspace(settings.data_dir, run.run_id, hold.fence)
         self.has_labels = style.kind is StyleKind.CLASSIFY
-        self.rows = Rows(AutoTokenizer.from_pretrained(self.base_path), self.recipe, has_labels=self.has_labels)
+        self.lengths = Lengths(AutoTokenizer.from_pretrained(self.base_path), self.recipe.training.max_tokens)
+        self.rows: Rows  # from the freeze on
+        self.has_long_texts: bool  # likewise: do they ask for longer drafts than the recipe allows?
+        self._vectors: dict[str, NDArray[np.float32]] = {}
         self.left_out: list[Note] = []
+        self.no_forecast: Note | None = None
         self.start, self.planted = Start(), Planted()
 
     @property
@@ -123,8 +133,6 @@ class _Run:
                 note("The style's scope was changed after this run was queued; train again in the new scope.")
             )
         frozen = self.freeze()
-        # Of what was frozen alone, so that every attempt at this run trains with the same knobs.
-        self.recipe = self._fitted(len(frozen.train))
         if self.run.kind is RunKind.TRAIN:
             check_host(self.recipe)
         fitted = self.fit(frozen)
@@ -139,12 +147,17 @@ class _Run:
     # ---------------------------------------------------------------------------------------------- 1. freeze
 
     def freeze(self) -> Frozen:
-        """Fix ids, sides, instructions and versions in one transaction; from here on only withdrawals matter."""
+        """Fix ids, sides, instructions and versions in one transaction, and fit the recipe to them; from here on only
+        withdrawals matter."""
         self._enter(RunStatus.FREEZING, 0.0)
         while not self._try_to_freeze():
             log.info("freeze.again", why="the instructions were changed meanwhile")
         self._embed_missing()
-        return self._load_frozen()
+        frozen = self._load_frozen()
+        # To what was frozen alone, so that every attempt at this run trains with the same knobs.
+        self.recipe = self._with_room_for_drafts(self._fitted(len(frozen.train)), frozen)
+        self.rows = Rows(self.lengths, self.recipe, has_labels=self.has_labels, embed=self._embed)
+        return frozen
 
     def _try_to_freeze(self) -> bool:
         """False when the instructions were changed between choosing the sides and writing them down."""
@@ -154,14 +167,17 @@ class _Run:
             is_frozen = registry.load_frozen(session, self.run.run_id, self.scope, model) is not None
             trainable = registry.list_trainable(session, self.style, self.scope, model)
             taught = registry.list_taught(session, self.style, self.scope)
+            gone = registry.list_gone(session, self.style, self.scope, taught, model)
             preferred = registry.list_preferences(session, self.style, self.scope)
             now = now_in_database(session)
         if is_frozen:
             return True
-        fitting, skipped = self.rows.without_too_long(trainable, self.style.full_instructions)
+        fitting, skipped = self.lengths.without_too_long(trainable, self.style.full_instructions)
+        too_long = {one["example_id"] for one in skipped} & taught
+        gone += [one for one in trainable if one.example_id in too_long]
         split = freeze_split(
             fitting, seed=self.recipe.training.seed, instructions=self.style.full_instructions, taught=taught,
-            not_after=now, embed=self._embed, **knobs.model_dump(),
+            gone=gone, not_after=now, embed=self._embed, **knobs.model_dump(),
         )  # fmt: skip
         if isinstance(split, NotEnough):
             raise NotEnoughExamples(split.why)
@@ -178,7 +194,7 @@ class _Run:
             fitting,
             self._fitted(len(split.train)),
             has_labels=self.has_labels,
-            is_short=lambda pair: self.rows.is_short(pair, self.style.full_instructions),
+            is_short=lambda pair: self.lengths.is_short(pair, self.style.full_instructions),
             embed=self._embed,
         )
         with self.hold.write() as session:
@@ -194,6 +210,13 @@ class _Run:
     def _fitted(self, pairs: int) -> Recipe:
         return self.recipe.fitted(pairs, count_parameters(self.base_path))
 
+    def _with_room_for_drafts(self, recipe: Recipe, frozen: Frozen) -> Recipe:
+        """Drafts may be as long as what the style approves of, or all that is measured on them would be of their
+        beginnings."""
+        room = self.lengths.draw_room(frozen.train, recipe)
+        self.has_long_texts = room > recipe.evaluation.max_new_tokens
+        return recipe.model_copy(update={"evaluation": recipe.evaluation.model_copy(update={"max_new_tokens": room})})
+
     def _embed_missing(self) -> None:
         """Retrieval needs every member's embedding; the model server may have been away when some were approved."""
         missing = [example for example in self._load_frozen().examples if example.embedding is None]
@@ -205,11 +228,13 @@ class _Run:
             save_embeddings(session, self.settings.embedding_model, stored)
 
     def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(texts, dimensions)."""
-        folder = prepare_embedding_model(self.settings.embedding_model, self.settings.models_dir)
-        vectors, _ = Embedder(folder, name=self.settings.embedding_model).embed(texts)
-        found: NDArray[np.float32] = vectors.numpy()
-        return found
+        """(texts, dimensions). Each text once: the split, every pool of prompts and its parts ask for the same ones."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        if new:
+            folder = prepare_embedding_model(self.settings.embedding_model, self.settings.models_dir)
+            vectors, _ = Embedder(folder, name=self.settings.embedding_model).embed(new)
+            self._vectors |= zip(new, vectors.numpy(), strict=True)
+        return np.array([self._vectors[text] for text in texts], dtype=np.float32)
 
     def _load_frozen(self) -> Frozen:
         with self.database.read() as session:
@@ -296,9 +321,11 @@ class _Run:
     def _plant(self, frozen: Frozen) -> Planted:
         """The canaries among the training pairs, which are members of nothing else. A style that classifies has none:
         a number is no label."""
+        if self.has_labels:
+            return Planted()
         planted = plan_canaries(frozen, self.recipe, self.start.canary_seed or frozen.content_hash)
-        fits = self.rows.make(frozen, planted.as_examples(), None)
-        return planted if len(fits) == len(planted.canaries) and not self.has_labels else Planted()
+        fitting = len(self.rows.make(frozen, planted.as_examples(), None))
+        return leave_out_too_long(planted, fitting=fitting, max_tokens=self.lengths.max_tokens)
 
     def fit(self, frozen: Frozen) -> dict[Rung, Path]:
         """The classifier's folder, for a style that classifies. It takes seconds, so each attempt fits it anew."""
@@ -348,19 +375,28 @@ class _Run:
             weights[Rung.KNOWLEDGE.value] = knowledge.digest
         with self.database.read() as session:
             cards = registry.load_scorecards(session, self.run.run_id, self.scope, weights)
-        unseen = [UnseenPair(example_id=one.example_id, completion=one.completion) for one in frozen.test]
+        judging = frozen.judging(self.recipe.evaluation.max_pairs)
+        unseen = [UnseenPair(example_id=one.example_id, completion=one.completion) for one in judging]
+        ids = [one.example_id for one in judging]  # an earlier version judged by others, or in another order
+        cards = {key: card for key, card in cards.items() if [one.example_id for one in card.pairs] == ids}
         by_key = {one.key: one for one in standings}
 
         approved = {one.example_id: one.completion for one in frozen.test}
         house = house_form([one.completion for one in frozen.train])
 
         def keep(card: Scorecard) -> None:
+            if not self.has_long_texts:
+                card = replace(card, room_tokens=None)  # the recipe alone bounded them, which binds no draft in use
+            card = look_at_drafts(card.in_groups(frozen.kin_groups), approved, house, frozen.terms)
             cards[card.rung] = card
-            drafts = [(one.draft, approved[one.example_id]) for one in card.pairs if one.draft is not None]
+            drafted = [one for one in card.pairs if one.draft is not None]
             with self.hold.write() as session:
                 registry.save_scorecard(
                     session, self.run, frozen.dataset_id, by_key[card.rung], card, of=weights[card.rung],
-                    features=style_features(drafts, house, frozen.terms),
+                    features=style_features(
+                        [(one.draft or "", approved[one.example_id]) for one in drafted], house, frozen.terms,
+                        [one.kin_group for one in drafted],
+                    ),
                 )  # fmt: skip
             log.info("candidate.scored", candidate=card.rung, bits_per_byte=round(card.bits_per_byte, 4), n=card.n)
             failpoints.visit("eval.half")
@@ -369,7 +405,8 @@ class _Run:
 
         for one in standings:
             if one.rung.is_classifier and one.key not in cards:
-                keep(score_without_model(one.key, folders.get(one.key), frozen, self.recipe))
+                pool = self.rows.pool(frozen)
+                keep(score_without_model(one.key, folders.get(one.key), frozen, self.recipe, pool))
         by_model = [one for one in standings if not one.rung.is_classifier]
         # One model in memory at a time. A champion may stand on an older base model; `full` is a model of its own.
         models = {one.key: self._model_path(one, folders) for one in by_model}
@@ -441,10 +478,18 @@ class _Run:
         """The same on parts of the training side, for a forecast; where the recipe asks for it. A style that classifies
         is judged by its labels, of which bits per byte foresee nothing; where nothing is trained, and on another base
         model than serves, there is none either. A run that started from an earlier adapter is no point of a curve whose
-        other points start from the base model."""
+        other points start from the base model, so it has none, and says so."""
         self._enter(RunStatus.EVALUATING, PROBED_AT)
-        has_curve = self.run.kind is RunKind.TRAIN and not self.has_labels and not self.start.adapter_name
+        has_curve = self.run.kind is RunKind.TRAIN and not self.has_labels
         if not has_curve or scores.champion.standing.is_elsewhere:
+            return {}
+        if self.start.adapter_name:
+            if would_measure(frozen, self.recipe):
+                self.no_forecast = note(
+                    "No forecast: this run went on from the earlier adapter {adapter}, and a forecast is made of "
+                    "trainings from the base model.",
+                    adapter=self.start.adapter_name,
+                )
             return {}
         bench = Bench(
             database=self.database, hold=self.hold, run=self.run, scope=self.scope, recipe=self.recipe, frozen=frozen,
@@ -492,18 +537,15 @@ class _Run:
         Raises ExampleWithdrawn when a member was withdrawn meanwhile.
         """
         self._enter(RunStatus.PUBLISHING, PUBLISHED_AT)
-        policy = _policy(self.recipe)
-        verdict = decide(scores.champion_card, scores.challengers, policy, scores.rungs)
-        verdict = heed_probes(verdict, scores.champion_card, scores.challengers, policy, scores.rungs, scores.failures)
-        sound = [card for card in scores.challengers if card.rung not in scores.failures]
+        policy = _policy(self.recipe, scores.champion_card)
         with self.database.read() as session:
             losses = registry.read_trial_losses(session, self.style, scores.champion)
-        verdict = heed_trials(verdict, scores.champion_card, sound, policy, scores.rungs, losses)
+        verdict = scores.decide(policy, losses)
         verdict, besides = judge_again(self.database, self.run, self.style, scores, policy, verdict)
         verdict = with_accuracy(verdict, scores.champion.standing.key, scores.cards)
         # Whether the champion has to go is known in the last transaction only.
         clean = (
-            replace_tainted(scores.champion_card, sound, policy, prompts=scores.prompts, rungs=scores.rungs)
+            replace_tainted(scores.champion_card, scores.sound, policy, prompts=scores.prompts, rungs=scores.rungs)
             if scores.champion.standing.adapter_name and self.is_retraining(scores.champion)
             else verdict
         )
@@ -554,14 +596,16 @@ class _Run:
             if not scores.champion.standing.is_elsewhere:
                 registry.settle_measurements(session, run, style)
             serving = winner.key if isinstance(verdict, Promote) else scores.champion.standing.key
-            if not self.start.adapter_name:  # they foresaw what a training from the base model brings
-                settle_forecasts(session, run, self._cards_of_trained(frozen, trained, scores), len(frozen.train))
+            settle_forecasts(
+                session, run, self._cards_of_trained(frozen, trained, scores), len(frozen.train),
+                went_on_from=self.start.adapter_name,
+            )  # fmt: skip
             save_forecasts(session, run, forecasts.get(serving, ()))
-            now = now_in_database(session)
-            took = (now - (run.started_at or now)).total_seconds()
-            receipt = make_receipt(trained.values(), frozen, took, self.settings, self.recipe)
+            held = runs.seconds_held(run, now_in_database(session))
+            receipt = make_receipt(trained.values(), frozen, held, self.settings, self.recipe)
             receipt["stored_bytes"] = sum(adapter.size_bytes for adapter in published.values())
             receipt["start"] = self.start.as_json()
+            receipt["no_forecast"] = self.no_forecast.as_json() if self.no_forecast else None
             runs.end_run(
                 session, run.run_id, self.hold.fence, RunStatus.SUCCEEDED,
                 verdict=scores.verdict_values(verdict, curve_words) | finite(dict(besides)),
@@ -591,8 +635,11 @@ class _Run:
 _PROMPT_RUNGS = (Rung.ZERO_SHOT, Rung.FEW_SHOT, Rung.RETRIEVED)
 
 
-def _policy(recipe: Recipe) -> Policy:
-    return Policy(
+def _policy(recipe: Recipe, champion: Scorecard | None = None) -> Policy:
+    policy = Policy(
         **recipe.gate.model_dump(), unseen_share=recipe.splits.test_share, most_pairs=recipe.evaluation.max_pairs,
         resamples=recipe.evaluation.bootstrap_resamples, seed=recipe.training.seed,
     )  # fmt: skip
+    if champion is not None and champion.has_labels:
+        return policy.per_answer(champion, recipe.labels.margin_bits)
+    return policy

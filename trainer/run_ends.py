@@ -12,10 +12,9 @@ from config.settings import Settings
 from db import runs
 from db.claims import ClaimLost
 from db.runs import Run, RunStatus
-from db.scorecards import drop_scorecards_of_withdrawn
 from db.taint import owe_clean_retrain
 from trainer import registry
-from trainer.artifacts import delete_adapter
+from trainer.artifacts.store import delete_adapter
 from trainer.errors import ExampleWithdrawn, RunBroken, StopReason, TrainerError
 from trainer.hold import Hold
 from trainer.workspace import remove_workspace
@@ -62,5 +61,4 @@ def _end(
         registry.record_end(session, run, f"run.{status.value}", **error)
         if is_owed_again:
             owe_clean_retrain(session, run.style_id)
-        drop_scorecards_of_withdrawn(session, run.run_id)
     remove_workspace(settings.data_dir, run.run_id, up_to_fence=hold.fence)

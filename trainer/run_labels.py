@@ -47,18 +47,16 @@ def label_prompts(frozen: Frozen, prompt_of: Callable[[TrainingExample], ChatMes
     )
 
 
-def score_without_model(key: str, folder: Path | None, frozen: Frozen, recipe: Recipe) -> Scorecard:
+def score_without_model(key: str, folder: Path | None, frozen: Frozen, recipe: Recipe, pool: Pool) -> Scorecard:
     """A rung without the language model; `folder` is that of a classifier, None where the neighbours vote."""
     if folder is None:
-        return score_neighbours(key, frozen, recipe)
+        return score_neighbours(key, frozen, recipe, pool)
     return score_logistic(key, folder, frozen, recipe)
 
 
-def score_neighbours(key: str, frozen: Frozen, recipe: Recipe) -> Scorecard:
-    """The rung `neighbours`, as serving votes: from the training side alone."""
+def score_neighbours(key: str, frozen: Frozen, recipe: Recipe, pool: Pool) -> Scorecard:
+    """The rung `neighbours`, as serving votes: from the training side alone, which `pool` holds."""
     labels = known_labels(frozen)
-    others = [*frozen.validation, *frozen.test]
-    pool = Pool(frozen.train, others, near_duplicate=recipe.splits.near_duplicate)
     choice = recipe.choice(Rung.NEIGHBOURS)
 
     def scores(side: Sequence[TrainingExample]) -> Scores:
@@ -96,7 +94,7 @@ def _without_model(
     scores: Callable[[Sequence[TrainingExample]], Scores],
 ) -> Scorecard:  # fmt: skip
     """A candidate that needs no language model: calibrated on validation, measured on the same unseen pairs."""
-    unseen = frozen.test[: recipe.evaluation.max_pairs]
+    unseen = frozen.judging(recipe.evaluation.max_pairs)
     calibration = fit_calibration(
         labels, scores(frozen.validation), [one.completion for one in frozen.validation],
         target_precision=recipe.labels.target_precision,

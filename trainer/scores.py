@@ -12,10 +12,11 @@ from config.rungs import Rung
 from config.sentences import Note, note
 from trainer.label_metrics import paired_figures
 from trainer.metrics import Scorecard
-from trainer.probes.heeding import find_failures
+from trainer.probes.heeding import find_failures, heed_probes, passed_over
 from trainer.probes.judging import ProbeResult
-from trainer.promotion import MoveDown, Promote, Verdict
+from trainer.promotion import MoveDown, Policy, Promote, Verdict, decide
 from trainer.registry import Champion, Standing
+from trainer.trial_losses import TrialLoss, heed_trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,20 @@ class Scores:
 
     def standing(self, key: str) -> Standing:
         return next(one for one in self.standings if one.key == key)
+
+    @property
+    def sound(self) -> list[Scorecard]:
+        """The challengers that failed no probe."""
+        return [card for card in self.challengers if card.rung not in self.failures]
+
+    def decide(self, policy: Policy, losses: Mapping[str, TrialLoss]) -> Verdict:
+        """The gate's verdict: of what was measured, then without what failed a probe, then without what people found
+        worse in a blind trial (`losses`, by key)."""
+        champion, rungs, failures = self.champion_card, self.rungs, self.failures
+        measured = decide(champion, self.challengers, policy, rungs)
+        probed = heed_probes(measured, champion, self.challengers, policy, rungs, failures)
+        besides = passed_over(measured, rungs, failures)
+        return heed_trials(probed, champion, self.sound, policy, rungs, losses, besides=besides)
 
     def verdict_values(self, verdict: Verdict | None, curve_words: Note | None) -> dict[str, Any]:
         """The verdict as JSON: the sentence (in English, and as notes), who won over whom, where moving down is

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import structlog
 
+from config.kinship import Embed
 from config.prompts import build_prompt
 from config.rungs import Rung
 from config.sentences import Note
 from trainer.dataset import Split, TrainingExample
 from trainer.errors import StopReason
 from trainer.evaluate import Candidate, UnseenPair, evaluate
-from trainer.kinship import Embed
 from trainer.metrics import Scorecard
 from trainer.preferences import PreferencePair, PreferenceSides, Share, count_right, place_preferences, weigh
 from trainer.promotion import Policy

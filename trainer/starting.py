@@ -39,7 +39,8 @@ from db.scope import Scope
 from db.session import Database
 from db.styles import Style
 from db.taint import is_tainted
-from trainer.artifacts import fetch_verified, load_verify_key
+from trainer.adapter_files import fetch_verified
+from trainer.artifacts.keys import load_verify_key
 from trainer.base_models import base_revision, linear_shapes
 from trainer.dataset import TrainingExample
 from trainer.errors import AdapterError, StopReason

@@ -11,11 +11,13 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from config.resampling import number_groups
 from config.style_forms import Form
 from config.style_terms import StyleTerms, find_terms
-from trainer.metrics import paired_bootstrap
+from trainer.metrics import Scorecard, paired_bootstrap
 
 HOUSE_SHARE = 0.9
 #: Fewer completions than this have no form in common yet.
@@ -51,6 +53,12 @@ def house_form(completions: Sequence[str]) -> dict[Form, str]:
     return found
 
 
+def has_form(draft: str, house: Mapping[Form, str]) -> bool | None:
+    """Does a draft have all of the form of the house; None where there is none to keep."""
+    form = form_of(draft)
+    return all(form[feature] == value for feature, value in house.items()) if house else None
+
+
 def keeps_terms(draft: str, approved: str, terms: StyleTerms) -> bool | None:
     """Does a draft keep to the terms; None where they ask nothing of it.
 
@@ -63,21 +71,44 @@ def keeps_terms(draft: str, approved: str, terms: StyleTerms) -> bool | None:
     return find_terms(draft, due) == due and not find_terms(draft, terms.forbidden)
 
 
+def look_at_drafts(
+    card: Scorecard, approved: Mapping[str, str], house: Mapping[Form, str], terms: StyleTerms
+) -> Scorecard:
+    """The same with what each of its drafts keeps, so that two candidates are compared draft by draft. `approved`: the
+    texts by example id. Labels have no form."""
+    if card.has_labels:
+        return card
+    pairs = [
+        pair
+        if pair.draft is None
+        else replace(
+            pair,
+            in_form=has_form(pair.draft, house),
+            keeps_terms=keeps_terms(pair.draft, approved[pair.example_id], terms),
+        )
+        for pair in card.pairs
+    ]
+    return replace(card, pairs=tuple(pairs))
+
+
 def style_features(
-    drafts: Sequence[tuple[str, str]], house: Mapping[Form, str], terms: StyleTerms
+    drafts: Sequence[tuple[str, str]], house: Mapping[Form, str], terms: StyleTerms,
+    kin_groups: Sequence[int | None] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Of (draft, approved text) pairs, as JSON: the drafts' length in words as a multiple of the approved texts'
-    (geometric mean, with the 95 % bootstrap interval over pairs), the share of drafts in the form of the house, and how
-    many keep to the terms (`kept` of the `n` that these ask something of). Empty of no drafts."""
+    (geometric mean, with the 95 % bootstrap interval over pairs, or over the groups that these belong to), the share of
+    drafts in the form of the house, and how many keep to the terms (`kept` of the `n` that these ask something of).
+    Empty of no drafts."""
     if not drafts:
         return {}
     ratio = paired_bootstrap(
         [math.log(max(len(draft.split()), 1)) for draft, _ in drafts],
         [math.log(max(len(approved.split()), 1)) for _, approved in drafts],
+        groups=number_groups(kin_groups or [None] * len(drafts)),
     )
     forms = [form_of(draft) for draft, _ in drafts]
     kept = {feature: sum(form[feature] == value for form in forms) / len(forms) for feature, value in house.items()}
-    whole = sum(all(form[feature] == value for feature, value in house.items()) for form in forms) / len(forms)
+    whole = sum(bool(has_form(draft, house)) for draft, _ in drafts) / len(drafts)
     asked = [keeps_terms(draft, approved, terms) for draft, approved in drafts]
     judged = [is_kept for is_kept in asked if is_kept is not None]
     return {

@@ -52,7 +52,7 @@ from trainer.errors import (
     StopReason,
     TrainingStopped,
 )
-from trainer.likelihood import TokenizedPair, completion_losses, mean_loss, tokenize_pair
+from trainer.likelihood import TokenizedPair, completion_losses, mean_loss, pad_id, tokenize_pair
 from trainer.recipe import Recipe, TrainedRung, Training, TunedRung
 
 
@@ -446,11 +446,6 @@ def tokenize_rows(tokenizer: Any, rows: Sequence[PairRow], max_tokens: int) -> t
 
 def _dataset(pairs: list[TokenizedPair]) -> Dataset:
     return Dataset.from_list([{"input_ids": pair.input_ids, "labels": pair.labels} for pair in pairs])
-
-
-def pad_id(tokenizer: Any) -> int:
-    """The token that fills short rows; masked everywhere, so any will do."""
-    return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
 
 
 def _fingerprint(

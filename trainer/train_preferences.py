@@ -26,10 +26,10 @@ from trl.trainer.dpo_trainer import DPOTrainer
 
 from config.prompts import build_prompt
 from trainer.errors import NoTrainingRows, StopReason
-from trainer.likelihood import TokenizedPair, mean_loss, tokenize_pair
+from trainer.likelihood import TokenizedPair, mean_loss, pad_id, tokenize_pair
 from trainer.preferences import PreferencePair
 from trainer.recipe import Recipe
-from trainer.train import PairRow, Progress, TrainedAdapter, Watcher, load_base, pad_id, tokenize_rows
+from trainer.train import PairRow, Progress, TrainedAdapter, Watcher, load_base, tokenize_rows
 
 #: Validation loss is measured so often, and the best of these steps is the result.
 LOOKS = 4

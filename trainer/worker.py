@@ -26,10 +26,9 @@ from db import audit, runs, trainers
 from db.adapters import list_names_to_delete
 from db.claims import ClaimLost
 from db.runs import HELD, Run, RunStatus
-from db.scorecards import drop_scorecards_of_withdrawn
 from db.session import Database, DatabaseUnavailable
 from db.upgrade import check_revision
-from trainer.artifacts import delete_adapter
+from trainer.artifacts.store import delete_adapter
 from trainer.errors import RunError
 from trainer.launchers import Launcher, RunningChild
 from trainer.launchers.local import LocalLauncher
@@ -146,7 +145,6 @@ class Worker:
         audit.record(
             session, team_id=run.team_id, actor="trainer", action="run.failed", subject=run.run_id, exit_code=exit_code
         )
-        drop_scorecards_of_withdrawn(session, run.run_id)
         log.error("run.failed", run_id=run.run_id, exit_code=exit_code, attempts=run.attempts)
 
     def _leave(self) -> None:

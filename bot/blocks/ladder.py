@@ -8,7 +8,7 @@ from bot.domain.ladder import Ladder, label_ladder_lines, ladder_lines
 from bot.domain.safe_text import clip, escape
 from bot.language import figures as beside
 from bot.texts import labels, probes
-from bot.texts import training as texts
+from bot.texts import ladder as texts
 
 Blocks = list[dict[str, Any]]
 

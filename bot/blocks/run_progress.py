@@ -10,8 +10,10 @@ from bot.blocks.ladder import ladder_table
 from bot.domain.ladder import Ladder
 from bot.domain.progress import Figures
 from bot.domain.safe_text import clip, escape
+from bot.texts import ladder as ladder_texts
 from bot.texts import training as texts
 from bot.texts.economy import economy_says
+from bot.texts.measured import drafts_said, forms_said
 from config.run_kinds import RunKind
 
 Blocks = list[dict[str, Any]]
@@ -82,10 +84,11 @@ def end_message(end: RunEnd) -> tuple[str, Blocks]:
         blocks.append(_section(sentence))
     if end.ladder is not None and end.ladder.ranks:
         blocks += ladder_table(end.ladder)
+        blocks += [_context(clip(one, 2900)) for one in (drafts_said(end.ladder), forms_said(end.ladder)) if one]
         if end.ladder.forecast:
             blocks.append(_section(escape(end.ladder.forecast)))
         if not end.ladder.is_enough:
-            blocks.append(_section(texts.not_enough_pairs(end.ladder)))
+            blocks.append(_section(ladder_texts.not_enough_pairs(end.ladder)))
         blocks += [_section(escape(one)) for one in economy_says(end.ladder.economy)]
         blocks += [_context(clip(escape(one), 2900)) for one in end.ladder.probes]
     if end.kind is RunKind.MEASURE and end.reason:

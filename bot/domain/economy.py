@@ -78,7 +78,7 @@ class Economy:
 
 def prices_of_drafts(ladder: Ladder, prices: Prices) -> tuple[tuple[str, float], ...]:
     """By candidate, in the ladder's order; those without a measured draft are left out."""
-    known = [(rank.name, price_of_draft(rank, prices)) for rank in ladder.ranks]
+    known = [(ladder.shown(rank), price_of_draft(rank, prices)) for rank in ladder.ranks]
     return tuple((name, price) for name, price in known if price is not None)
 
 
@@ -118,8 +118,8 @@ def find_break_even(
     if price_of_run <= 0:  # nobody said what the host costs, or wrote down what the run took
         return None
     return BreakEven(
-        trained=trained.name,
-        untrained=untrained.name,
+        trained=ladder.shown(trained),
+        untrained=ladder.shown(untrained),
         tokens_saved=round(untrained.prompt_tokens - trained.prompt_tokens),
         saved_a_draft=saved,
         is_money=is_money,

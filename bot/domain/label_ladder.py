@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.domain.safe_text import shorten_apart
 from bot.language import number
+
+#: Of a candidate's name in a table, where that tells it from the others.
+NAME_CHARS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,8 @@ def read_label_figures(summary: Mapping[str, Any]) -> LabelFigures | None:
 
 def label_lines(rows: Sequence[tuple[str, bool, LabelFigures]], columns: Sequence[str]) -> list[str]:
     """A fixed-width table of (candidate, is champion, figures) under the columns' names, in the given order."""
-    cells = [("", *columns), *(_cells(*row) for row in rows)]
+    names = shorten_apart([name for name, _, _ in rows], NAME_CHARS)
+    cells = [("", *columns), *(_cells(name, *row[1:]) for name, row in zip(names, rows, strict=True))]
     widths = [max(len(row[column]) for row in cells) for column in range(len(columns) + 1)]
     return [
         "  ".join(
@@ -52,7 +57,7 @@ def label_lines(rows: Sequence[tuple[str, bool, LabelFigures]], columns: Sequenc
 def _cells(name: str, is_champion: bool, figures: LabelFigures) -> tuple[str, ...]:
     return (
         "★" if is_champion else "",
-        name if len(name) <= 40 else f"{name[:39]}…",
+        name,
         number(figures.accuracy, ".0%"),
         _range(figures.accuracy_interval),
         number(figures.macro_f1, ".2f"),

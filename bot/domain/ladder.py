@@ -1,6 +1,6 @@
 """The ladder as a table: what each candidate scored on the unseen pairs. Pure; Slack and the terminal share it.
 
-Intervals are the percentile bootstrap over pairs (Efron & Tibshirani 1993, chapter 13), seeded: the same
+Intervals are the percentile bootstrap (Efron & Tibshirani 1993, chapter 13) over unrelated pairs, seeded: the same
 measurement always shows the same figures.
 """
 
@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bot.domain.draft_figures import MIN_DRAFTS, DraftScores, read_draft_scores
 from bot.domain.economy import Economy
-from bot.domain.label_ladder import LabelFigures, label_lines, read_label_figures
+from bot.domain.label_ladder import NAME_CHARS, LabelFigures, label_lines, read_label_figures
+from bot.domain.safe_text import shorten_apart
 from bot.language import number
 from config.base_names import base_model_id
+from config.resampling import count_unrelated, number_groups, resampled_ratios
 
 RESAMPLES = 1000
-#: Drafts that the terms ask something of, below which their share says nothing yet.
-MIN_TERM_DRAFTS = 10
+#: A share of cut drafts from which on it is said.
+CUT_SAID_FROM = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,8 @@ class Rank:
     #: Empty for a rung without adapter.
     adapter_name: str
     n: int
+    #: For so many unrelated pairs they count.
+    unrelated: int
     #: Bits per UTF-8 byte of the references; lower is better. With its 95 % interval.
     bits_per_byte: float
     low: float
@@ -68,10 +74,18 @@ class Rank:
     label: LabelFigures | None = None
     #: Where they are texts.
     form: FormFigures | None = None
+    draft_scores: DraftScores = field(default_factory=dict)
+    #: Of the drafts, the share that was cut at the length allowed (0 to 1).
+    cut_share: float | None = None
 
     @property
     def name(self) -> str:
         return self.adapter_name or self.rung
+
+    @property
+    def drafts(self) -> int:
+        """How many unseen pairs got a draft."""
+        return len(self.draft_scores)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +97,13 @@ class Ladder:
     ranks: tuple[Rank, ...]
     #: The gate's sentence.
     verdict: str
-    #: Unseen pairs below which nothing is promoted.
+    #: Unrelated unseen pairs below which nothing is promoted.
     pairs_needed: int
     economy: Economy | None = None
     #: That it was measured without training, and why; empty for an ordinary run.
     because: str = ""
+    #: The day of the measurement, and what has changed since.
+    hindsight: str = ""
     #: What more examples would change, and how earlier forecasts came out; empty where nothing was foreseen.
     forecast: str = ""
     #: What people changed of the drafts of each candidate that has served; empty where none was kept.
@@ -99,13 +115,23 @@ class Ladder:
     #: What training each adapter cost besides, a sentence for each.
     probes: tuple[str, ...] = ()
 
+    def shown(self, rank: Rank, *, with_rung: bool = False) -> str:
+        """What it is called beside the others: with its base model, where they stand on two."""
+        name = f"{rank.rung} ({rank.adapter_name})" if with_rung and rank.adapter_name else rank.name
+        has_two_bases = len({one.base_model for one in self.ranks}) > 1
+        return f"{name} @{base_model_id(rank.base_model)}" if has_two_bases else name
+
     @property
     def n(self) -> int:
         return min((rank.n for rank in self.ranks), default=0)
 
     @property
+    def unrelated(self) -> int:
+        return min((rank.unrelated for rank in self.ranks), default=0)
+
+    @property
     def is_enough(self) -> bool:
-        return self.n >= self.pairs_needed
+        return self.unrelated >= self.pairs_needed
 
 
 def make_rank(
@@ -116,13 +142,15 @@ def make_rank(
     pairs: Sequence[Mapping[str, Any]] = card.get("pairs") or ()
     if not pairs:
         return None
-    mean, low, high = bits_per_byte([p["nll_nats"] for p in pairs], [p["reference_bytes"] for p in pairs])
+    kin_groups = [pair.get("kin_group") for pair in pairs]  # not kept by earlier versions
+    mean, low, high = bits_per_byte([p["nll_nats"] for p in pairs], [p["reference_bytes"] for p in pairs], kin_groups)
     summary = card.get("summary") or {}
     return Rank(
         rung=rung,
         base_model=base_model,
         adapter_name=adapter_name,
         n=len(pairs),
+        unrelated=count_unrelated(kin_groups),
         bits_per_byte=mean,
         low=low,
         high=high,
@@ -136,6 +164,8 @@ def make_rank(
         has_failed_probe=has_failed_probe,
         label=read_label_figures(summary),
         form=_read_form_figures(summary.get("features") or {}),
+        draft_scores=read_draft_scores(pairs),  # withdrawing takes the texts, not the figures
+        cut_share=summary.get("cut_share"),
     )
 
 
@@ -150,12 +180,20 @@ def _read_form_figures(values: Mapping[str, Any]) -> FormFigures | None:
     )  # fmt: skip
 
 
-def bits_per_byte(nll_nats: Sequence[float], completion_bytes: Sequence[int]) -> tuple[float, float, float]:
-    """All bits over all bytes, with the 95 % interval. (pairs,) each; at least one."""
+def bits_per_byte(
+    nll_nats: Sequence[float], completion_bytes: Sequence[int], kin_groups: Sequence[int | None] = ()
+) -> tuple[float, float, float]:
+    """All bits over all bytes, with the 95 % interval. (pairs,) each; at least one. `kin_groups`: where it is known
+    which of them tell about one another."""
     bits = np.array(nll_nats, dtype=float) / math.log(2)
-    size = np.array(completion_bytes, dtype=float)
-    chosen = np.random.default_rng(0).integers(0, len(bits), size=(RESAMPLES, len(bits)))
-    low, high = np.quantile(bits[chosen].sum(axis=1) / size[chosen].sum(axis=1), [0.025, 0.975])
+    return _ratio(bits, np.array(completion_bytes, dtype=float), kin_groups or [None] * len(bits))
+
+
+def _ratio(
+    bits: NDArray[np.float64], size: NDArray[np.float64], kin_groups: Sequence[int | None]
+) -> tuple[float, float, float]:
+    ratios = resampled_ratios(bits, size, number_groups(kin_groups), RESAMPLES, seed=0)
+    low, high = np.quantile(ratios, [0.025, 0.975])
     return float(bits.sum() / size.sum()), float(low), float(high)
 
 
@@ -164,7 +202,7 @@ def label_ladder_lines(ladder: Ladder, columns: Sequence[str]) -> list[str]:
     ranks = ladder.ranks
     if ladder.is_enough:
         ranks = tuple(sorted(ranks, key=lambda rank: -(rank.label.accuracy if rank.label else 0.0)))
-    rows = [(rank.name, rank.is_champion, rank.label) for rank in ranks if rank.label is not None]
+    rows = [(ladder.shown(rank), rank.is_champion, rank.label) for rank in ranks if rank.label is not None]
     return label_lines(rows, columns) if rows else []
 
 
@@ -172,8 +210,8 @@ def ladder_lines(ladder: Ladder, columns: Sequence[str]) -> list[str]:
     """The table in fixed-width lines under the columns' names; ★ marks the champion, ✗ what fails a probe. The best
     comes first, unless too few pairs could tell which that is: then the ladder's own order stands."""
     ranks = sorted(ladder.ranks, key=lambda rank: rank.bits_per_byte) if ladder.is_enough else ladder.ranks
-    has_two_bases = len({rank.base_model for rank in ranks}) > 1
-    rows = [("", *columns), *(_row(rank, with_base=has_two_bases) for rank in ranks)]
+    names = shorten_apart([ladder.shown(rank, with_rung=True) for rank in ranks], NAME_CHARS)
+    rows = [("", *columns), *(_row(name, rank) for name, rank in zip(names, ranks, strict=True))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(columns) + 1)]
     return [
         "  ".join(
@@ -184,17 +222,14 @@ def ladder_lines(ladder: Ladder, columns: Sequence[str]) -> list[str]:
     ]
 
 
-def _row(rank: Rank, *, with_base: bool) -> tuple[str, ...]:
-    name = f"{rank.rung} ({rank.adapter_name})" if rank.adapter_name else rank.rung
-    name = f"{name} @{base_model_id(rank.base_model)}" if with_base else name
+def _row(name: str, rank: Rank) -> tuple[str, ...]:
+    of_drafts = ((rank.chrf, ".1f"), (rank.exact_match, ".0%"), (rank.edit_similarity, ".2f"))
     return (
         f"{'★' if rank.is_champion else ''}{'✗' if rank.has_failed_probe else ''}",
-        name if len(name) <= 40 else f"{name[:39]}…",
+        name,
         number(rank.bits_per_byte, ".3f"),
         f"{number(rank.low, '.2f')}–{number(rank.high, '.2f')}",
-        _figure(rank.chrf, ".1f"),
-        _figure(rank.exact_match, ".0%"),
-        _figure(rank.edit_similarity, ".2f"),
+        *(_figure(value if rank.drafts >= MIN_DRAFTS else None, shape) for value, shape in of_drafts),
         _figure(rank.prompt_tokens, ".0f"),
         _figure(rank.seconds_per_draft, ".2f"),
     )
@@ -206,7 +241,8 @@ def _figure(value: float | None, shape: str) -> str:
 
 def gain_bits_per_byte(worse: Mapping[str, Any], better: Mapping[str, Any]) -> tuple[float, float, float]:
     """Bits per byte that `better` saves over `worse` (mean, and a 95 % interval): two stored scorecards on the same
-    unseen pairs. The paired bootstrap resamples whole pairs, and divides their bits by their bytes.
+    unseen pairs. The paired bootstrap resamples whole pairs, or groups of related ones, and divides their bits by their
+    bytes.
 
     Raises ValueError when they were not scored on the same pairs.
     """
@@ -215,6 +251,4 @@ def gain_bits_per_byte(worse: Mapping[str, Any], better: Mapping[str, Any]) -> t
         raise ValueError("Two candidates can only be compared on the same unseen pairs.")
     saved = np.array([a["nll_nats"] - b["nll_nats"] for a, b in zip(before, after, strict=True)]) / math.log(2)
     size = np.array([pair["reference_bytes"] for pair in before], dtype=float)
-    chosen = np.random.default_rng(0).integers(0, len(saved), size=(RESAMPLES, len(saved)))
-    low, high = np.quantile(saved[chosen].sum(axis=1) / size[chosen].sum(axis=1), [0.025, 0.975])
-    return float(saved.sum() / size.sum()), float(low), float(high)
+    return _ratio(saved, size, [pair.get("kin_group") for pair in before])

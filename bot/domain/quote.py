@@ -24,6 +24,7 @@ MARKUP_TOKENS = 20
 class SpeedSource(StrEnum):
     """Where a quote's speed comes from."""
 
+    RECIPE = "recipe"  #: The last finished run of any style with this recipe, base model and device.
     TRAINER = "trainer"  #: The trainer that is running now, as it measured itself.
     RECEIPT = "receipt"  #: The style's last finished run.
     DEFAULT = "default"  #: Nothing was measured yet.
@@ -77,7 +78,12 @@ class Measured:
     """What is known of this installation's speed; None where nothing was measured."""
 
     trainer_tokens_per_second: float | None = None
+    #: The device of the trainer that is running; None where none is.
+    device: str | None = None
+    #: The style's last run's.
     receipt: Mapping[str, Any] | None = None
+    #: Of runs with this recipe and base model, of any style, newest first.
+    like: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +110,8 @@ class Quote:
     epochs: float | None = None
     rank: int | None = None
     learning_rate: float | None = None
+    #: Where the speed was measured, as far as that is known.
+    device: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -147,7 +155,7 @@ def make_quote(
     validation = round(examples * recipe.validation_share)
     train = recipe.count_training(examples)
     tokens = _training_tokens(recipe, train, pair_chars, instructions_chars, measured.receipt)
-    speed, source = _speed(measured)
+    speed, source, device = _speed(measured)
     seconds = tokens / speed * _total_per_training(recipe, measured.receipt)
     return Quote(
         examples=examples,
@@ -166,6 +174,7 @@ def make_quote(
         epochs=recipe.epochs if recipe.rank else None,
         rank=recipe.rank,
         learning_rate=recipe.learning_rate,
+        device=device,
     )
 
 
@@ -206,12 +215,17 @@ def _pairs_seen(train: int, epochs: float, max_steps: int, batch_size: int) -> f
     return min(seen, max_steps * batch_size) if max_steps > 0 else seen
 
 
-def _speed(measured: Measured) -> tuple[float, SpeedSource]:
+def _speed(measured: Measured) -> tuple[float, SpeedSource, str]:
+    """Tokens a second, where that comes from, and on which device: recipes differ in speed as much as devices do."""
+    for receipt in measured.like:
+        device, speed = receipt.get("device"), receipt.get("tokens_per_second")
+        if device and speed and measured.device in (None, device):
+            return float(speed), SpeedSource.RECIPE, str(device)
     if measured.trainer_tokens_per_second:
-        return measured.trainer_tokens_per_second, SpeedSource.TRAINER
+        return measured.trainer_tokens_per_second, SpeedSource.TRAINER, measured.device or ""
     if measured.receipt and measured.receipt.get("tokens_per_second"):
-        return float(measured.receipt["tokens_per_second"]), SpeedSource.RECEIPT
-    return DEFAULT_TOKENS_PER_SECOND, SpeedSource.DEFAULT
+        return float(measured.receipt["tokens_per_second"]), SpeedSource.RECEIPT, ""
+    return DEFAULT_TOKENS_PER_SECOND, SpeedSource.DEFAULT, ""
 
 
 def _total_per_training(recipe: RecipeFacts, receipt: Mapping[str, Any] | None) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 #: WORD JOINER: takes no width and keeps a word from being read as a mention.
 _JOINER = "\u2060"
@@ -137,6 +137,21 @@ def shorten(text: str, most: int) -> str:
     """One line of at most `most` characters; what was left out shows as an ellipsis."""
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
+
+
+def shorten_apart(names: Sequence[str], most: int) -> list[str]:
+    """Each name in at most `most` characters, an ellipsis in the middle of a longer one; in so many more as it takes
+    for no two of them to look alike."""
+    for room in range(most, max(map(len, names), default=0)):
+        shown = [_without_middle(name, room) for name in names]
+        if len(set(shown)) == len(set(names)):
+            return shown
+    return list(names)
+
+
+def _without_middle(name: str, most: int) -> str:
+    tail = (most - 1) // 2
+    return name if len(name) <= most else f"{name[: most - 1 - tail]}…{name[-tail:]}"
 
 
 def clip(text: str, most: int) -> str:

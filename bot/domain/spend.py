@@ -18,8 +18,9 @@ class RunBill:
 
     receipt: Mapping[str, Any] | None
     quote: Mapping[str, Any] | None
-    started_at: datetime | None
-    ended_at: datetime | None
+    #: For how long trainers have held it so far.
+    held_seconds: float
+    is_ended: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +59,14 @@ def month_of(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
     return start, start.replace(month=start.month + 1)
 
 
-def cost_of(bill: RunBill, now: datetime, price_per_hour: float) -> float:
-    """What this run has cost, or is taken to cost while it lasts."""
+def cost_of(bill: RunBill, price_per_hour: float) -> float:
+    """What this run has cost, or is taken to cost while it lasts. Waiting for a trainer costs nothing."""
     if bill.receipt and bill.receipt.get("cost") is not None:
         return float(bill.receipt["cost"])
-    used = 0.0
-    if bill.started_at is not None:
-        used = max(((bill.ended_at or now) - bill.started_at).total_seconds(), 0.0) / 3600 * price_per_hour
-    quoted = float((bill.quote or {}).get("cost") or 0.0) if bill.ended_at is None else 0.0
+    used = bill.held_seconds / 3600 * price_per_hour
+    quoted = 0.0 if bill.is_ended else float((bill.quote or {}).get("cost") or 0.0)
     return max(used, quoted)
 
 
-def total_cost(bills: Iterable[RunBill], now: datetime, price_per_hour: float) -> float:
-    return round(sum(cost_of(bill, now, price_per_hour) for bill in bills), 4)
+def total_cost(bills: Iterable[RunBill], price_per_hour: float) -> float:
+    return round(sum(cost_of(bill, price_per_hour) for bill in bills), 4)

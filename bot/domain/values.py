@@ -1,4 +1,5 @@
-"""What Slack said, as frozen values. `bot/slack.py` makes them; everything behind it reads only these."""
+"""What Slack said, as frozen values. `bot/deliveries.py` makes them of what was delivered, `bot/slack.py` of what we
+asked; everything behind those two reads only these."""
 
 from __future__ import annotations
 
@@ -196,8 +197,3 @@ class SessionStopped(Delivery):
 
     streaming_ts: tuple[str, ...]
     thread_ts: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelJoined(Delivery):
-    """The bot itself was added to a channel."""

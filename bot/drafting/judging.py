@@ -23,7 +23,7 @@ from config.prompts import Pair, build_judge_prompt
 from db.base import now_in_database
 from db.drafts import Draft, list_family, lock_draft
 from db.judgements import count_judged_since, find_draft_to_judge, list_styles_to_judge, save_judgement
-from db.styles import Style, get_style
+from db.styles import Style, get_style, keep_style
 
 log = structlog.get_logger()
 
@@ -75,6 +75,7 @@ class Judge(Background):
             if grade is None:
                 log.info("judge.no_grade", draft_id=draft.draft_id)
         with self._services.database.write() as session:
+            keep_style(session, draft.style_id)
             now = lock_draft(session, draft.draft_id)
             if not now.is_erased:
                 save_judgement(session, now, style.scope, judge=self._services.settings.judge_model, grade=grade)

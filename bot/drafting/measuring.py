@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
 
 from bot.drafting.background import Background
-from bot.drafting.rung import Plan, make_plan_for_example
+from bot.drafting.rung import Plan, make_plan_as_measured, make_plan_for_example
 from bot.errors import AdapterUnavailable, ModelBroke, ModelError, ModelSlow, NotYet, PromptTooLong
 from bot.services import Services
 from config.labels import choose_label, label_cost
@@ -27,7 +27,7 @@ from db.drafts import count_open_drafts
 from db.examples import Example, ExampleStatus, lock_example
 from db.prequential import count_scored_since, find_example_to_score, list_styles_to_score, save_score
 from db.promotions import Promotion, find_promotion
-from db.styles import Style, get_style
+from db.styles import Style, get_style, keep_style
 
 log = structlog.get_logger()
 
@@ -49,6 +49,8 @@ class Prediction:
     """What the champion made of an example; nothing where it could not be asked."""
 
     nll_nats: float | None = None
+    #: The same as a run would have measured it.
+    as_measured_nats: float | None = None
     #: Of a label.
     is_right: bool | None = None
 
@@ -79,6 +81,9 @@ class Measurer(Background):
         try:
             plan = make_plan_for_example(self._services.database, self._services.settings, style, champion, example)
             prediction = self._predict(plan, example)
+            if prediction.nll_nats is not None:
+                as_measured = self._predict_as_measured(plan, prediction.nll_nats, style, champion, example)
+                prediction = replace(prediction, as_measured_nats=as_measured)
         except (AdapterUnavailable, NotYet, PromptTooLong) as error:
             log.info("example.not_predicted", example_id=example.example_id, error=type(error).__name__)
             plan, prediction = None, Prediction()
@@ -134,6 +139,7 @@ class Measurer(Background):
         deadline = time.monotonic() + SCORING_SECONDS
         if plan.labelling is not None:
             return self._predict_label(plan, example, deadline)
+        plan = replace(plan, room_tokens=plan.least_room_tokens)  # nothing is written
         while True:
             try:
                 scored = self._services.model.score_text(
@@ -147,6 +153,16 @@ class Measurer(Background):
                 plan = smaller
             else:
                 return Prediction(nll_nats=scored.nll_nats)
+
+    def _predict_as_measured(
+        self, plan: Plan, nll_nats: float, style: Style, champion: Promotion, example: Example
+    ) -> float | None:
+        """In nats, for the watch on drift. Asked again only where a run's prompt would be another than a draft's."""
+        database, settings = self._services.database, self._services.settings
+        measured = make_plan_as_measured(database, settings, style, champion, example, self._services.model.embed)
+        if (measured.messages, measured.labelling) == (plan.messages, plan.labelling):
+            return nll_nats
+        return self._predict(measured, example).nll_nats
 
     def _predict_label(self, plan: Plan, example: Example, deadline: float) -> Prediction:
         assert plan.labelling is not None, "the style answers with labels"
@@ -165,12 +181,14 @@ class Measurer(Background):
 
     def _save(self, champion: Promotion, example: Example, plan: Plan | None, prediction: Prediction) -> None:
         with self._services.database.write() as session:
+            keep_style(session, example.style_id)  # as whoever withdraws does, before the example
             now = lock_example(session, example.example_id)
             if now.status is not ExampleStatus.APPROVED:
                 return  # taken back meanwhile: nothing is kept of it
             saved = save_score(
                 session, now, promotion_id=champion.promotion_id,
                 rung=plan.rung if plan else champion.rung, adapter_name=(plan.adapter_name or "") if plan else "",
-                nll_nats=prediction.nll_nats, is_right=prediction.is_right,
+                nll_nats=prediction.nll_nats, as_measured_nats=prediction.as_measured_nats,
+                is_right=prediction.is_right,
             )  # fmt: skip
         log.info("example.predicted", example_id=example.example_id, is_first=saved)

@@ -67,6 +67,8 @@ class Piece:
     is_last: bool = False
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    #: The model would have written on, but for the length allowed.
+    is_cut: bool = False
     #: Digest of the adapter that wrote it, as the server reports it.
     fingerprint: str | None = None
 
@@ -324,7 +326,7 @@ class _Reader:
                 self.pieces.put(error)
 
     def _read(self) -> None:
-        finished, chars = False, 0
+        finished, is_cut, chars = False, False, 0
         prompt_tokens = completion_tokens = fingerprint = None
         with self._client.chat.completions.create(**self.arguments) as stream:
             self._stream = stream
@@ -336,6 +338,7 @@ class _Reader:
                     prompt_tokens, completion_tokens = chunk.usage.prompt_tokens, chunk.usage.completion_tokens
                 for choice in chunk.choices or ():
                     finished = finished or choice.finish_reason is not None
+                    is_cut = is_cut or choice.finish_reason == "length"
                     if text := choice.delta.content or "":
                         self.has_text = True
                         chars += len(text)
@@ -347,9 +350,10 @@ class _Reader:
             raise ConnectionError("the stream ended before the answer did")
         self.pieces.put(
             Piece(
-                is_last=True, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, fingerprint=fingerprint
+                is_last=True, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, is_cut=is_cut,
+                fingerprint=fingerprint,
             )
-        )
+        )  # fmt: skip
 
 
 def _read_choice(answer: Any, texts: Sequence[str]) -> ScoredLabels:

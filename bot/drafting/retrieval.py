@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from config.choosing import Choice, choose_covering
+from config.kinship import Embed, kin_by_text
 from config.prompt_sources import PromptSource
 from db.datasets import SplitName, find_dataset_of_run, list_dataset_examples
 from db.examples import Example, list_approved_examples
 from db.scope import Scope
-from db.search import as_candidates, find_fixed_examples, find_similar_examples
+from db.search import Hit, as_candidates, find_fixed_examples, find_similar_examples
 from db.styles import Style
 
 #: No embedding could be had: examples are compared by words.
@@ -23,7 +24,7 @@ NO_VECTOR: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 def retrieve_examples(
     session: Session, style: Style, request: str, vector: NDArray[np.float32], *, embedding_model: str, choice: Choice,
     barred: Collection[str] = frozenset(),
-) -> list[Example]:  # fmt: skip
+) -> list[Hit]:  # fmt: skip
     """The approved examples most like the request, the least like it first, as in training; none that is barred (ids).
 
     `vector` is the request's embedding of shape [dimensions], or NO_VECTOR.
@@ -32,7 +33,7 @@ def retrieve_examples(
         session, style.style_id, style.scope, vector, embedding_model=embedding_model, choice=choice, request=request,
         barred=barred,
     )  # fmt: skip
-    return [hit.example for hit in reversed(hits)]
+    return hits[::-1]
 
 
 def choose_fixed_examples(
@@ -48,6 +49,16 @@ def choose_fixed_examples(
         session, style.style_id, style.scope, embedding_model=embedding_model, choice=choice,
         members=_trained_on(session, run_id), barred=barred,
     )  # fmt: skip
+
+
+def list_kin(
+    example: Example, shown: Sequence[Example], *, embedding_model: str, near_duplicate: float, embed: Embed
+) -> frozenset[str]:
+    """Ids of the shown examples whose texts tell about this one: a run shows none of them in its prompt. `embed` as in
+    `config.kinship`; raises what it raises."""
+    candidates = as_candidates([example, *shown], embedding_model)
+    kin = kin_by_text(candidates, near_duplicate=near_duplicate, embed=embed)
+    return frozenset(one.example_id for index, one in enumerate(candidates) if index and kin.are_kin(0, index))
 
 
 #: A demonstration is short: a small model reads three of them before the text that it is asked about.

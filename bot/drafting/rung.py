@@ -6,8 +6,10 @@ can, and the draft says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import structlog
@@ -18,13 +20,16 @@ from bot.blocks.draft import Shape
 from bot.domain.drafting import Turn, choose_history, count_turn_tokens, search_text
 from bot.domain.variants import MAX_VERSIONS
 from bot.drafting.labelling import Labelling, plan_labelling
-from bot.drafting.retrieval import NO_VECTOR, choose_fixed_examples, retrieve_examples
+from bot.drafting.retrieval import NO_VECTOR, choose_fixed_examples, list_kin, retrieve_examples
 from bot.errors import AdapterUnavailable, ModelError
 from bot.texts import drafting as texts
 from bot.texts import knowledge
 from bot.texts import labels as label_texts
 from config.base_names import base_model_id
 from config.choosing import Choice
+from config.draft_room import served_room
+from config.kinship import Embed as EmbedAll
+from config.likeness import NEAR_DUPLICATE
 from config.passages import PassageSearch, QuotablePassage
 from config.prompts import ChatMessages, Pair, Quote, build_prompt, build_variant_prompt
 from config.recipe_files import RecipeUnreadable, choice_of, read_recipe_file
@@ -33,10 +38,11 @@ from config.settings import Settings
 from config.variants import Variant
 from db.adapters import Adapter, AdapterStatus, get_adapter
 from db.drafts import Draft, DraftStatus, list_drafts_of_thread, list_family
-from db.examples import Example, list_not_before
+from db.examples import Example, ExampleStatus, count_approved_holding, count_examples, list_not_before
 from db.knowledge import find_documents, has_documents, list_quotable
 from db.promotions import Promotion, find_promotion, get_champion
-from db.search import bytes_to_vector, find_similar_examples
+from db.scorecards import find_measured_room
+from db.search import Hit, bytes_to_vector
 from db.session import Database
 from db.styles import Style, StyleKind, get_style
 from db.trials import TrialCandidate, find_candidate_of_draft
@@ -77,6 +83,9 @@ class Plan:
     parent_link: str | None = None
     #: Of a style that classifies: how its answer is chosen. None: the answer is a text.
     labelling: Labelling | None = None
+    #: Tokens that the draft may take, and those that every draft may.
+    room_tokens: int
+    least_room_tokens: int
 
     @property
     def messages(self) -> ChatMessages:
@@ -107,8 +116,11 @@ class Plan:
         )
 
     def smaller(self) -> Plan | None:
-        """The same with half the examples, then with a passage less (those least like the request leave first), then
-        with less of the thread; None when nothing can be left out."""
+        """The same with half the room, down to what every draft may take, then with half the examples, then with a
+        passage less (those least like the request leave first), then with less of the thread; None when nothing can be
+        left out."""
+        if self.room_tokens > self.least_room_tokens:
+            return replace(self, room_tokens=max(self.room_tokens // 2, self.least_room_tokens))
         if self.examples:
             kept = self.examples[(len(self.examples) + 1) // 2 :]
             notes = self.notes if texts.FEWER_EXAMPLES() in self.notes else (*self.notes, texts.FEWER_EXAMPLES())
@@ -123,14 +135,19 @@ class Plan:
         return None
 
 
-def choose_how(recipe: str, rung: Rung) -> Choice:
-    """How a prompt of this rung gets its examples under a recipe: as when the rung was measured."""
+def choose_how(recipe: str, rung: Rung, *, forbidden: Sequence[str] = ()) -> Choice:
+    """How a prompt of this rung gets its examples under a recipe, and a style's forbidden terms: as when the rung was
+    measured."""
+    return choice_of(_read_values(recipe, "rungs"), rung, forbidden=forbidden)
+
+
+def _read_values(recipe: str, section: str) -> Mapping[str, Any]:
     try:
-        values = read_recipe_file(recipe).get("rungs", {})
+        values: Mapping[str, Any] = read_recipe_file(recipe).get(section, {})
     except RecipeUnreadable:
         log.warning("recipe.unreadable", recipe=recipe)
-        values = {}
-    return choice_of(values, rung)
+        return {}
+    return values
 
 
 def make_plan(database: Database, settings: Settings, draft: Draft, embed: Embed) -> Plan:
@@ -185,11 +202,13 @@ def _find_before(session: Session, style: Style, champion: Promotion | None) -> 
 
 
 def make_plan_for_example(
-    database: Database, settings: Settings, style: Style, champion: Promotion, example: Example
-) -> Plan:
+    database: Database, settings: Settings, style: Style, champion: Promotion, example: Example,
+    *, unshown: Collection[str] = frozenset(), is_as_measured: bool = False,
+) -> Plan:  # fmt: skip
     """What a draft for this example's request would be made with at the moment before it was approved: nothing is shown
     of itself, of what was approved after it, and of its conversation, which may tell its answer. The example is
-    embedded. Raises AdapterUnavailable where the champion's adapter is not there, and NotYet as for a draft."""
+    embedded. `unshown`: ids of more examples that are not shown. Raises AdapterUnavailable where the champion's adapter
+    is not there, and NotYet as for a draft."""
     with database.read() as session:
         adapter = _find_adapter(session, style, champion)
         barred = list_not_before(session, style.style_id, style.scope, example)
@@ -199,54 +218,77 @@ def make_plan_for_example(
     asked = Draft(draft_id="", style_id=style.style_id, team_id=style.team_id, request=example.prompt)  # of no table
     vector = bytes_to_vector(example.embedding or b"")
     return _plan(
-        database, settings, asked, style, champion, adapter, champion.rung, [], [], lambda _: vector, barred
+        database, settings, asked, style, champion, adapter, champion.rung, [], [], lambda _: vector, barred,
+        unshown=unshown, measured=example.completion if is_as_measured else None,
     )  # fmt: skip
+
+
+def make_plan_as_measured(
+    database: Database, settings: Settings, style: Style, champion: Promotion, example: Example, embed: EmbedAll
+) -> Plan:
+    """The same as a run measures an unseen pair: no example is shown that is kin to it (config/kinship.py), and
+    passages stand in the prompt of `knowledge` alone. `embed` is asked for completions; it raises the ModelError
+    family where it cannot."""
+    limits = _read_values(style.recipe or settings.recipe, "splits")
+    unshown: frozenset[str] = frozenset()
+    while True:
+        plan = make_plan_for_example(
+            database, settings, style, champion, example, unshown=unshown, is_as_measured=True
+        )  # fmt: skip
+        kin = list_kin(
+            example, plan.examples, embedding_model=settings.embedding_model, embed=embed,
+            near_duplicate=float(limits.get("near_duplicate", NEAR_DUPLICATE)),
+        )  # fmt: skip
+        if not kin:
+            return plan
+        unshown |= kin  # others take their places, and may be kin, too
 
 
 def _plan(
     database: Database, settings: Settings, draft: Draft, style: Style, champion: Candidate | None,
     adapter: Adapter | None, rung: Rung, history: list[Turn], notes: list[str], embed: Embed,
-    barred: Collection[str] = frozenset(),
+    barred: Collection[str] = frozenset(), *, unshown: Collection[str] = frozenset(), measured: str | None = None,
 ) -> Plan:  # fmt: skip
-    """`barred`: ids of examples that have no part in it."""
-    choice = choose_how(style.recipe or settings.recipe, rung)
-    examples: list[Example] = []
-    neighbours: list[tuple[str, float]] = []
-    if rung is Rung.NEIGHBOURS:
-        vector = _embed(embed, draft.request, notes)
-        with database.read() as session:
-            hits = find_similar_examples(
-                session, style.style_id, style.scope, vector, embedding_model=settings.embedding_model, choice=choice,
-                request=draft.request, barred=barred,
-            )  # fmt: skip
-        neighbours = [(hit.example.completion, hit.similarity) for hit in hits]
-        examples = [hit.example for hit in reversed(hits)]
-    elif rung is Rung.FEW_SHOT:
-        with database.read() as session:
-            examples = choose_fixed_examples(
-                session, style, run_id=champion.run_id if champion else None,
-                embedding_model=settings.embedding_model, choice=choice, barred=barred,
-            )  # fmt: skip
+    """`barred`: ids of examples that have no part in it. `unshown`: of those that only are not shown. `measured`: the
+    completion that is measured in it, which brings passages to `knowledge` alone, and none that holds it."""
+    hidden = frozenset(barred).union(unshown)
+    choice = choose_how(style.recipe or settings.recipe, rung, forbidden=style.terms.forbidden)
     with database.read() as session:
-        knows_documents = not rung.is_classifier and has_documents(session, style.style_id, style.scope)
-    query, vector = search_text(draft.request, history), NO_VECTOR
-    if rung.uses_retrieval or knows_documents:
+        quotes = not rung.is_classifier and (measured is None or rung is Rung.KNOWLEDGE)
+        knows_documents = quotes and has_documents(session, style.style_id, style.scope)
+    query, vector = draft.request if rung is Rung.NEIGHBOURS else search_text(draft.request, history), NO_VECTOR
+    if rung.uses_retrieval or rung is Rung.NEIGHBOURS or knows_documents:
         vector = _embed(embed, query, notes)  # before the session: a slow server holds no connection
-    if rung.uses_retrieval:
+
+    def find(choice: Choice) -> list[Hit]:
         with database.read() as session:
-            examples = retrieve_examples(
-                session, style, query, vector, embedding_model=settings.embedding_model, choice=choice, barred=barred
+            return retrieve_examples(
+                session, style, query, vector, embedding_model=settings.embedding_model, choice=choice, barred=hidden
+            )
+
+    def cover(choice: Choice) -> list[Example]:
+        with database.read() as session:
+            return choose_fixed_examples(
+                session, style, run_id=champion.run_id if champion else None,
+                embedding_model=settings.embedding_model, choice=choice, barred=hidden,
             )  # fmt: skip
+
+    hits = find(choice) if rung.uses_retrieval or rung is Rung.NEIGHBOURS else []
+    examples = cover(choice) if rung is Rung.FEW_SHOT else [hit.example for hit in hits]
+    neighbours = [(hit.example.completion, hit.similarity) for hit in reversed(hits)] if rung is Rung.NEIGHBOURS else []
     passages: tuple[QuotablePassage, ...] = ()
     links: dict[str, str | None] = {}
     if knows_documents:
-        passages, links = _find_passages(database, settings, style, query, vector)
+        passages, links = _find_passages(database, settings, style, query, vector, unlike=measured or "")
     if rung is Rung.KNOWLEDGE and not passages:
         rung = Rung.RETRIEVED
         notes.append(texts.NO_PASSAGE())
     if not examples and rung in (Rung.FEW_SHOT, Rung.RETRIEVED, Rung.NEIGHBOURS):
+        why = _why_no_examples(database, style, choice, cover if rung is Rung.FEW_SHOT else find)
         rung = Rung.ZERO_SHOT
-        notes = [*(note for note in notes if note != texts.BY_WORDS()), texts.NO_EXAMPLES()]
+        if why in (texts.NO_EXAMPLES(), texts.ONLY_FORBIDDEN()):  # else there might be one that is like it by meaning
+            notes = [note for note in notes if note != texts.BY_WORDS()]
+        notes = [*notes, why]
     base_model = champion.base_model if champion else settings.base_model
     labelling = None
     if style.kind is StyleKind.CLASSIFY:
@@ -257,6 +299,11 @@ def _plan(
         notes = notes if labelling.calibration.pairs else [*notes, label_texts.NOT_MEASURED()]
     base = base_model_id(base_model)
     family = _family(database, draft)
+    with database.read() as session:
+        allowed = find_measured_room(
+            session, style.style_id, style.scope, rung=rung, base_model=base_model,
+            adapter_name=adapter.name if adapter else "",
+        )  # fmt: skip
     return Plan(
         style=style.name, instructions=style.full_instructions, forbidden_terms=style.terms.forbidden,
         request=draft.request, rung=rung,
@@ -264,17 +311,35 @@ def _plan(
         examples=tuple(examples), history=tuple(history), passages=passages, document_links=links,
         notes=tuple(notes), variant=draft.variant,
         versions=_versions(draft, family), known=tuple(one.text for one in family), parent_link=draft.parent_link,
-        labelling=labelling,
+        labelling=labelling, least_room_tokens=settings.draft_max_tokens,
+        room_tokens=served_room(allowed, least=settings.draft_max_tokens),
     )  # fmt: skip
 
 
+def _why_no_examples(
+    database: Database, style: Style, choice: Choice, find: Callable[[Choice], Sequence[object]]
+) -> str:  # fmt: skip
+    """`find` has found none with this choice."""
+    with database.read() as session:
+        approved = count_examples(session, style.style_id, style.scope)[ExampleStatus.APPROVED]
+        held = count_approved_holding(session, style.style_id, style.scope, style.terms.forbidden)
+    if not approved:
+        return texts.NO_EXAMPLES()
+    if held == approved:
+        return texts.ONLY_FORBIDDEN()
+    any_length = replace(choice, max_tokens=sys.maxsize)
+    if find(any_length):
+        return texts.ONLY_TOO_LONG()
+    return texts.ALIKE_FORBIDDEN() if find(replace(any_length, forbidden=())) else texts.NONE_ALIKE()
+
+
 def _find_passages(
-    database: Database, settings: Settings, style: Style, query: str, vector: NDArray[np.float32]
+    database: Database, settings: Settings, style: Style, query: str, vector: NDArray[np.float32], *, unlike: str
 ) -> tuple[tuple[QuotablePassage, ...], dict[str, str | None]]:
     """What the style's documents say about this, whatever the rung: facts belong in documents, style in the rung."""
     with database.read() as session:
         known = list_quotable(session, style.style_id, style.scope, settings.embedding_model)
-        found = PassageSearch(known).find(query, vector).passages
+        found = PassageSearch(known).find(query, vector, unlike=unlike).passages
         documents = find_documents(session, {one.document_id for one in found})
     return found, {document_id: document.permalink for document_id, document in documents.items()}
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from bot.domain.drafting import SafeStream
 from bot.drafting.model import Piece
 from bot.drafting.rung import Plan
+from db.claims import write_fenced
 from db.drafts import Draft
+from db.session import Database
 
 
 @dataclass(slots=True)
@@ -47,3 +50,31 @@ class Work:
     def tail(self) -> str:
         """The part that stands in the last message, or will."""
         return self.raw[self.draft.continued_at :]
+
+    def so_far(self) -> dict[str, Any]:
+        """The text until now, for whoever has to end this draft instead of us."""
+        return {} if self.draft.completion else {"completion": self.raw}
+
+    def facts(self) -> dict[str, Any]:
+        """What shaped the draft, as far as it is known."""
+        facts: dict[str, Any] = {}
+        if self.plan is not None:
+            facts = {
+                "rung": self.plan.rung,
+                "adapter_name": self.plan.adapter_name,
+                "example_ids": [example.example_id for example in self.plan.examples],
+                "passage_ids": [passage.passage_id for passage in self.plan.passages],
+                "first_token_seconds": self.first_token_seconds,
+            }
+        if self.last is not None:
+            facts |= {
+                "prompt_tokens": self.last.prompt_tokens,
+                "completion_tokens": self.last.completion_tokens,
+                "model_fingerprint": self.last.fingerprint,
+            }
+        return facts
+
+    def save(self, database: Database, *, only_if: Any = None, **changes: Any) -> None:
+        """Write these columns of the draft. Raises ClaimLost where it is not ours any more."""
+        with database.write() as session:
+            write_fenced(session, Draft, self.draft.draft_id, self.draft.fence, only_if=only_if, **changes)

@@ -1,8 +1,8 @@
 """Threads that claim requested drafts and write them into their threads.
 
-A draft ends in exactly one of: a complete message, a visible incomplete one that says so, or one sentence. The row
-is written before and after whatever people can see, so that a bot killed at any moment leaves a row from which the
-next one knows what is missing:
+A draft ends in exactly one of: a complete message, a visible incomplete one that says so, or one sentence; `ends` sees
+to that. The row is written before and after whatever people can see, so that a bot killed at any moment leaves a row
+from which the next one knows what is missing:
 
     requested                       nothing is visible: drafted from the start
     streaming, total_seconds unset  a part is visible: ended with "interrupted"
@@ -20,25 +20,21 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from bot.blocks.draft import closing_blocks, ended_blocks, fallback_text, whole_blocks
-from bot.blocks.text import section
 from bot.domain.drafting import MAX_DRAFT_CHARS
-from bot.domain.values import MessageRef
 from bot.domain.variants import GREEDY, MAX_TRIES, Gate, Sampling, choose_sampling
+from bot.drafting.ends import DraftEnds
 from bot.drafting.labelling import Labelling
 from bot.drafting.model import Piece
 from bot.drafting.prompt_log import SHOWN
 from bot.drafting.rung import Plan, make_plan, make_plan_without_adapter
 from bot.drafting.status_line import StatusLine
-from bot.drafting.stream import PressedStop, ThreadStream, end_session, end_stream
+from bot.drafting.stream import PressedStop, ThreadStream
 from bot.drafting.work import Work
 from bot.errors import (
     AdapterUnavailable,
@@ -48,25 +44,21 @@ from bot.errors import (
     ModelError,
     ModelLoading,
     PromptTooLong,
-    SlackError,
     explain,
 )
 from bot.language import speaking
-from bot.operations.comparisons import Settled, settle
-from bot.operations.drafts import buttons_of, root_key, shape_of
-from bot.operations.erasure import finish_erasure, finish_late_erasure
+from bot.operations.drafts import root_key
+from bot.operations.erasure import finish_late_erasure
 from bot.services import Services
-from bot.slack import MessageMissing
 from bot.texts import drafting as texts
-from bot.texts import labels, trials, variants
+from bot.texts import trials, variants
 from bot.workers import Workers
 from config import failpoints
 from config.labels import choose_label
-from config.style_terms import find_terms
 from db.base import now_in_database
 from db.claims import ClaimLost, write_fenced
-from db.drafts import OPEN, Draft, DraftStatus, claim_drafts, get_draft
-from db.outbox import OutboxStatus, find_by_dedupe_key, owe
+from db.drafts import OPEN, Draft, DraftStatus, claim_drafts
+from db.outbox import OutboxStatus, find_by_dedupe_key
 from db.session import DatabaseUnavailable
 
 log = structlog.get_logger()
@@ -87,6 +79,7 @@ class DraftWorkers(Workers):
         )
         self._services = services
         self._status = StatusLine(services)
+        self._ends = DraftEnds(services)
         self._held: dict[str, Work] = {}
         self._held_lock = threading.Lock()
         self._heart = threading.Thread(target=self._beat, name="draft-heart", daemon=True)
@@ -156,7 +149,7 @@ class DraftWorkers(Workers):
                 lease = now_in_database(session) + timedelta(seconds=self._services.settings.lease_seconds)
                 write_fenced(
                     session, Draft, work.draft.draft_id, work.draft.fence,
-                    only_if=Draft.status.in_(OPEN), lease_expires_at=lease, **_so_far(work),
+                    only_if=Draft.status.in_(OPEN), lease_expires_at=lease, **work.so_far(),
                 )  # fmt: skip
         except ClaimLost:
             work.is_over.set()
@@ -166,15 +159,15 @@ class DraftWorkers(Workers):
     def _bring_to_an_end(self, work: Work) -> None:
         draft = work.draft
         if draft.status is DraftStatus.STREAMING:
-            self._recover(work)
+            self._ends.recover(work)
             return
         if draft.attempts > MAX_ATTEMPTS:
-            self._fail_unseen(work, HuisstijlError(texts.FAR_TOO_MANY_TRIES()))
+            self._ends.fail_unseen(work, HuisstijlError(texts.FAR_TOO_MANY_TRIES()))
             return
         try:
             self._find_thread(work)
         except HuisstijlError as error:
-            self._fail_unseen(work, error)
+            self._ends.fail_unseen(work, error)
             return
         stream = ThreadStream(
             self._services.slack, channel_id=draft.channel_id, thread_ts=draft.thread_ts, team_id=draft.team_id,
@@ -186,16 +179,16 @@ class DraftWorkers(Workers):
         try:
             self._answer(work, stream)
         except ClaimLost:
-            self._take_away_erased(work, stream)
+            self._ends.take_away_erased(work, stream)
             raise  # another worker has it, or nobody needs it any more
 
     def _answer(self, work: Work, stream: ThreadStream) -> None:
         """Write the draft, or say why it cannot be. Raises ClaimLost, DatabaseUnavailable."""
         try:
             self._write(work, stream)
-            self._complete(work, stream)
+            self._ends.complete(work, stream)
         except PressedStop:
-            self._stop(work, stream)
+            self._ends.stop(work, stream)
         except (ClaimLost, DatabaseUnavailable):
             raise
         except Exception as error:
@@ -206,9 +199,9 @@ class DraftWorkers(Workers):
             )  # fmt: skip
             if stream.is_visible:
                 sentence = explanation.sentence
-                self._end_incomplete(work, stream, DraftStatus.FAILED, sentence, error=sentence)
+                self._ends.end_incomplete(work, stream, DraftStatus.FAILED, sentence, error=sentence)
             else:
-                self._fail_unseen(work, HuisstijlError(explanation.sentence))
+                self._ends.fail_unseen(work, HuisstijlError(explanation.sentence))
 
     def _find_thread(self, work: Work) -> None:
         """A command's thread is opened by a message of ours, which the outbox posts."""
@@ -223,7 +216,7 @@ class DraftWorkers(Workers):
                 raise HuisstijlError(texts.ROOT_NOT_POSTED())
             if root.result:
                 draft.thread_ts = str(root.result["ts"])
-                self._save(work, thread_ts=draft.thread_ts)
+                work.save(self._services.database, thread_ts=draft.thread_ts)
                 return
             self.stopping.wait(0.02)
         raise ClaimLost  # the bot is stopping; the next one drafts it
@@ -233,10 +226,11 @@ class DraftWorkers(Workers):
         services = self._services
         plan = make_plan(services.database, services.settings, work.draft, self._embed)
         self._status.open(work, _reading(work, plan))
-        deadline = work.began + services.settings.draft_deadline_seconds
         busy_until = time.monotonic() + services.settings.first_token_deadline_seconds
         while True:
             work.plan = plan
+            # A draft that may be longer may take as much longer.
+            deadline = work.began + services.settings.draft_deadline_seconds * plan.room_tokens / plan.least_room_tokens
             SHOWN.set({one.example_id for one in plan.examples} | {one.passage_id for one in plan.passages})
             work.shown |= set(SHOWN.get())
             if work.is_over.is_set():
@@ -305,8 +299,8 @@ class DraftWorkers(Workers):
 
     def _read_model(self, work: Work, stream: ThreadStream, plan: Plan, deadline: float) -> None:
         pieces = self._services.model.stream(
-            plan.messages, model=plan.model, max_tokens=self._services.settings.draft_max_tokens,
-            deadline=deadline, is_base=plan.adapter_name is None, sampling=_sampling(work, plan),
+            plan.messages, model=plan.model, max_tokens=plan.room_tokens, deadline=deadline,
+            is_base=plan.adapter_name is None, sampling=_sampling(work, plan),
         )  # fmt: skip
         gate = Gate(plan.known)
         try:
@@ -342,9 +336,10 @@ class DraftWorkers(Workers):
         failpoints.visit("reply.after_post")
         work.draft.message_ts = ts
         try:
-            self._save(
-                work, only_if=Draft.status.in_(OPEN), status=DraftStatus.STREAMING, message_ts=ts, **_facts(work)
-            )
+            work.save(
+                self._services.database, only_if=Draft.status.in_(OPEN), status=DraftStatus.STREAMING, message_ts=ts,
+                **work.facts(),
+            )  # fmt: skip
         except ClaimLost as error:
             raise PressedStop from error  # a Stop before there was anything to see, or another worker has the draft
         failpoints.visit("draft.streaming")
@@ -353,171 +348,8 @@ class DraftWorkers(Workers):
         """What was fed so far stands in messages that are closed; the next one is not there yet."""
         work.draft.continued_at = len(work.raw) - work.safe.held_chars
         work.draft.message_ts = None
-        self._save(work, message_ts=None, continued_at=work.draft.continued_at, **_so_far(work))
+        work.save(self._services.database, message_ts=None, continued_at=work.draft.continued_at, **work.so_far())
         failpoints.visit("draft.continued")
-
-    # ------------------------------------------------------------------------------------------------ its end
-
-    def _complete(self, work: Work, stream: ThreadStream) -> None:
-        assert work.plan is not None, "a plan was made before the model was asked"
-        stream.feed(work.safe.finish())
-        shape = replace(work.plan.shape, never_said=find_terms(work.raw, work.plan.forbidden_terms))
-        if work.was_cut:
-            shape = replace(shape, notes=(*shape.notes, texts.CUT_SHORT()))
-        if (choice := work.draft.label_choice) and choice["is_sure"]:
-            shape = replace(shape, notes=(labels.confidence(choice["offered"][0][1]), *shape.notes))
-        closing = closing_blocks(shape, buttons_of(work.draft))
-        work.draft.completion = work.raw.strip()
-        facts = _facts(work) | {
-            "completion": work.draft.completion,
-            "total_seconds": time.monotonic() - work.began,
-            "error": None,
-            "label_choice": work.draft.label_choice,
-        }
-        self._save(work, **facts)
-        if stream.close(closing, ends_session=work.has_session):
-            work.has_session = False
-            self._finish(work, DraftStatus.SHOWN)
-        else:
-            asking = "" if work.draft.completion else labels.UNSURE_FALLBACK()
-            owed = (_verb(work.draft), whole_blocks(work.draft.tail, closing))
-            self._finish(work, DraftStatus.SHOWN, owed=owed, text=asking)
-        log.info("draft.shown", rung=work.plan.rung.value, seconds=round(facts["total_seconds"], 3))
-
-    def _stop(self, work: Work, stream: ThreadStream) -> None:
-        """A person pressed Stop, or this draft is not ours any more: the row says which."""
-        now = self._take_away_erased(work, stream)
-        if now.is_erased:
-            return
-        if now.fence != work.draft.fence:
-            if stream.message is not None and stream.message.ts != now.message_ts:
-                stream.retract()  # the other worker does not know of it and writes a message of its own
-            return
-        if stream.is_visible:
-            self._end_incomplete(work, stream, DraftStatus.STOPPED, texts.STOPPED())
-        else:
-            self._finish(work, DraftStatus.STOPPED, completion=work.raw.strip(), **_facts(work))
-            with suppress(SlackError):
-                self._services.slack.set_status(work.draft.channel_id, work.draft.thread_ts, "")  # takes the line away
-
-    def _take_away_erased(self, work: Work, stream: ThreadStream) -> Draft:
-        """The row as it is now. Where whoever asked was forgotten meanwhile, nothing of the draft stays anywhere: not
-        in Slack, and not in the log of prompts, which may have got this one after it was cleared."""
-        services, draft = self._services, work.draft
-        with services.database.read() as session:
-            now = get_draft(session, draft.draft_id)
-        if not now.is_erased:
-            return now
-        stream.retract(with_earlier=True)
-        finish_erasure(services.database, services.settings)
-        work.has_ended = True
-        if not draft.is_private:
-            with suppress(SlackError):
-                services.slack.set_status(draft.channel_id, draft.thread_ts, "")
-            end_session(services.slack, draft.channel_id, draft.thread_ts)
-        log.info("draft.taken_away")
-        return now
-
-    def _end_incomplete(
-        self, work: Work, stream: ThreadStream, status: DraftStatus, sentence: str, **changes: Any
-    ) -> None:
-        """What was shown stays, marked incomplete, with one sentence."""
-        text = work.raw.strip()
-        closing = ended_blocks(sentence)
-        if stream.close(closing, ends_session=work.has_session):
-            work.has_session = False
-            self._finish(work, status, completion=text, **_facts(work) | changes)
-        else:
-            blocks = whole_blocks(work.tail.strip(), closing)
-            self._owe_and_finish(work, status, _verb(work.draft), blocks, text, **changes)
-
-    def _fail_unseen(self, work: Work, error: HuisstijlError) -> None:
-        """Nothing is visible: one sentence instead."""
-        sentence = explain(error).sentence
-        draft = work.draft
-        owed: tuple[str, Any] = ("post_message", [section(sentence)])
-        if not draft.thread_ts and not draft.is_private:
-            owed = ("post_direct", [section(sentence)])
-        work.raw = ""
-        self._finish(work, DraftStatus.FAILED, owed=owed, text=sentence, error=sentence, **_facts(work))
-
-    def _recover(self, work: Work) -> None:
-        """A bot died while this draft was being written. What is visible becomes whole, or says that it is not."""
-        draft, slack = work.draft, self._services.slack
-        message = MessageRef(channel_id=draft.channel_id, ts=draft.message_ts) if draft.message_ts else None
-        work.has_session = True  # whoever died had said so
-        if draft.total_seconds is not None:
-            with self._services.database.read() as session:
-                closing = closing_blocks(shape_of(session, draft), buttons_of(draft))
-            if message is not None:
-                end_stream(slack, message)
-            self._finish(work, DraftStatus.SHOWN, owed=(_verb(draft), whole_blocks(draft.tail, closing)))
-            return
-        closing = ended_blocks(texts.INTERRUPTED())
-        try:
-            if message is None:
-                raise MessageMissing
-            slack.stop_stream(message, blocks=closing)  # what is visible stays as it is
-        except SlackError:
-            if message is not None:
-                end_stream(slack, message)
-            blocks = whole_blocks(draft.tail, closing)
-            self._owe_and_finish(
-                work, DraftStatus.FAILED, _verb(draft), blocks, draft.completion, error=texts.INTERRUPTED()
-            )
-            return
-        self._finish(work, DraftStatus.FAILED, error=texts.INTERRUPTED())
-
-    def _owe_and_finish(
-        self, work: Work, status: DraftStatus, verb: str, blocks: list[dict[str, Any]], text: str, **changes: Any
-    ) -> None:
-        self._finish(work, status, owed=(verb, blocks), completion=text, **_facts(work) | changes)
-
-    def _finish(
-        self, work: Work, status: DraftStatus, *, owed: tuple[str, list[dict[str, Any]]] | None = None,
-        text: str = "", **changes: Any,
-    ) -> None:  # fmt: skip
-        """One transaction: the row's end, and the message that is still owed, by one name however often."""
-        draft, settled = work.draft, Settled(status=status, is_told=True)
-        with self._services.database.write() as session:
-            if draft.comparison_id is not None:
-                settled = settle(session, draft.comparison_id, draft.draft_id, status)
-            if owed is not None and settled.is_told:
-                verb, blocks = owed
-                where: dict[str, Any] = {"channel_id": draft.channel_id}
-                if draft.is_private:
-                    verb, where["user_id"] = "post_ephemeral", draft.requested_by
-                elif verb == "post_message":
-                    where["thread_ts"] = draft.thread_ts
-                elif verb == "post_direct":
-                    where = {"user_id": draft.requested_by}
-                else:
-                    where["ts"] = draft.message_ts
-                fallback = text or fallback_text(draft.completion or work.raw)
-                owe(
-                    session, team_id=draft.team_id, dedupe_key=f"draft_end:{draft.draft_id}", verb=verb,
-                    arguments=where | {"text": fallback, "blocks": blocks},
-                )  # fmt: skip
-            write_fenced(
-                session, Draft, draft.draft_id, draft.fence, status=settled.status,
-                finished_at=now_in_database(session), lease_expires_at=None, **changes,
-            )  # fmt: skip
-        if draft.comparison_id is not None:
-            failpoints.visit("comparison.settled")
-        self._services.wakeups.outbox.ring()
-        work.has_ended = True
-        if work.has_session and not settled.is_waiting:
-            thread = (self._services.slack, draft.channel_id, draft.thread_ts)
-            threading.Thread(target=end_session, args=thread, name="draft-session", daemon=True).start()
-
-    def _save(self, work: Work, *, only_if: Any = None, **changes: Any) -> None:
-        with self._services.database.write() as session:
-            write_fenced(session, Draft, work.draft.draft_id, work.draft.fence, only_if=only_if, **changes)
-
-
-def _verb(draft: Draft) -> str:
-    """How the end of a draft gets into its thread when no stream takes it there."""
-    return "update_message" if draft.message_ts else "post_message"
 
 
 class _Repetition(Exception):
@@ -534,28 +366,3 @@ def _sampling(work: Work, plan: Plan) -> Sampling:
     if plan.variant is None:
         return GREEDY
     return choose_sampling(work.draft.draft_id, plan.variant, work.repetitions)
-
-
-def _so_far(work: Work) -> dict[str, Any]:
-    """The text until now, for whoever has to end this draft instead of us."""
-    return {} if work.draft.completion else {"completion": work.raw}
-
-
-def _facts(work: Work) -> dict[str, Any]:
-    """What shaped the draft, as far as it is known."""
-    facts: dict[str, Any] = {}
-    if work.plan is not None:
-        facts = {
-            "rung": work.plan.rung,
-            "adapter_name": work.plan.adapter_name,
-            "example_ids": [example.example_id for example in work.plan.examples],
-            "passage_ids": [passage.passage_id for passage in work.plan.passages],
-            "first_token_seconds": work.first_token_seconds,
-        }
-    if work.last is not None:
-        facts |= {
-            "prompt_tokens": work.last.prompt_tokens,
-            "completion_tokens": work.last.completion_tokens,
-            "model_fingerprint": work.last.fingerprint,
-        }
-    return facts

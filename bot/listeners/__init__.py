@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot import slack
+from bot import deliveries
 from bot.listeners import (
     agent,
     drafts,
@@ -53,7 +53,7 @@ LEARNING: tuple[Route, ...] = (
     view("approve_imports", review_queue.submit_bulk),
     action("confirm_forget", forget.confirm_forget),
     action("cancel_forget", forget.cancel_forget),
-    event("message:message_deleted", teach.forget_message, lambda body, services: slack.read_deletion(body)),
+    event("message:message_deleted", teach.forget_message, lambda body, services: deliveries.read_deletion(body)),
 )
 
 KNOWLEDGE: tuple[Route, ...] = (
@@ -75,7 +75,7 @@ DRAFTING: tuple[Route, ...] = (
     command("/draft", drafts.ask_by_command),
     event("app_mention", mentions.answer_mention, read_message),
     event("message", mentions.answer_direct_message, read_message),
-    event("agent_session_stopped", drafts.stop_streaming, lambda body, services: slack.read_session_stopped(body)),
+    event("agent_session_stopped", drafts.stop_streaming, lambda body, services: deliveries.read_session_stopped(body)),
     action("keep_draft", feedback.keep_draft),
     action("choose_label:*", feedback.choose_label),
     action("edit_draft", feedback.open_edit),
@@ -90,12 +90,12 @@ DRAFTING: tuple[Route, ...] = (
 )
 
 AGENT: tuple[Route, ...] = (
-    event("app_home_opened:messages", agent.offer_prompts, lambda body, services: slack.read_home_opened(body)),
+    event("app_home_opened:messages", agent.offer_prompts, lambda body, services: deliveries.read_home_opened(body)),
     action("rate_draft", agent.rate),
 )
 
 HOME: tuple[Route, ...] = (
-    event("app_home_opened:home", home.open_home, lambda body, services: slack.read_home_opened(body)),
+    event("app_home_opened:home", home.open_home, lambda body, services: deliveries.read_home_opened(body)),
     action("home_page:*", home.turn_page),
     action("home_part:*", home.turn_part),
     action("home_charts:*", home.send_charts),
@@ -107,7 +107,7 @@ HOME: tuple[Route, ...] = (
 
 #: Only where the operator has named the emoji that flags.
 REACTIONS: tuple[Route, ...] = (
-    event("reaction_added", reactions.ask_about_flagged, lambda body, services: slack.read_reaction(body)),
+    event("reaction_added", reactions.ask_about_flagged, lambda body, services: deliveries.read_reaction(body)),
     action("teach_flagged", reactions.teach_flagged),
 )
 

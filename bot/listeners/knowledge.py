@@ -9,6 +9,7 @@ import json
 
 from bot.blocks.knowledge import MAX_FILES, NAME_CHARS, STYLE_BLOCK, AddForm, add_view
 from bot.blocks.text import notice
+from bot.deliveries import own_click
 from bot.domain.passages import plain_name
 from bot.domain.values import Click, Command, Shortcut, Submission
 from bot.errors import BadInput, DocumentRefused, MembersOnly, MessageGone
@@ -23,7 +24,7 @@ from bot.operations.shared_files import (
 from bot.operations.styles import find_named_style
 from bot.routing import FieldErrors
 from bot.services import Services
-from bot.slack import FileMissing, MessageMissing, own_click
+from bot.slack import FileMissing, MessageMissing
 from bot.texts import knowledge as texts
 from db.styles import list_usable_styles
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from bot.blocks.review_queue import ANY, QueueAge, QueueFilter, QueueState, bulk_view, review_queue_view
+from bot.deliveries import own_click
 from bot.domain.safe_text import escape
 from bot.domain.values import Actor, Click, Command, Submission
 from bot.errors import MembersOnly, ReviewersOnly
@@ -16,7 +17,6 @@ from bot.operations.review_queue import read_review_queue
 from bot.operations.styles import find_named_style
 from bot.routing import FieldErrors
 from bot.services import Services
-from bot.slack import own_click
 from bot.texts import review as texts
 
 

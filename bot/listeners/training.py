@@ -10,6 +10,7 @@ from bot.operations.runs import accept_statement, confirm_training, decline_trai
 from bot.operations.runs import cancel_run as cancel_run_of
 from bot.operations.status import get_status
 from bot.services import Services
+from bot.texts import champion as champion_texts
 from bot.texts import training as texts
 
 
@@ -59,7 +60,7 @@ def promote(services: Services, command: Command, argument: str) -> None:
     actor = services.people.get_actor(command.team_id, command.user_id)
     style_name, _, candidate = argument.strip().partition(" ")
     if not candidate.strip() and actor.is_admin:
-        raise BadInput(texts.PROMOTE_USAGE())
+        raise BadInput(champion_texts.PROMOTE_USAGE())
     moved = promote_by_hand(
         services.database, services.settings, actor, command.channel_id, style_name, candidate,
         request_key=command.event_key,

@@ -20,9 +20,11 @@ from bot.operations.owed import is_current, is_judged_against, may_serve
 from bot.operations.promotions import Candidate, candidate_of, find_earlier, find_serving
 from bot.operations.runs import foresee, has_enough_examples, home_channel, look_at_policy
 from bot.operations.transfer import OPERATOR
+from bot.operations.verdicts import say_verdict
+from bot.texts import champion as texts
 from bot.texts import terminal as words
-from bot.texts import training as texts
-from bot.texts.results import failure_said, verdict_said
+from bot.texts import training as training_texts
+from bot.texts.results import failure_said
 from config import failpoints
 from config.base_names import base_model_id
 from config.run_kinds import RunKind
@@ -40,6 +42,7 @@ from db.base_changes import (
     find_noted_setting,
     find_open_change,
     find_run_of_change,
+    list_active_run_ids,
     list_serving_base_models,
     lock_open_change,
     note_setting,
@@ -163,6 +166,7 @@ class StyleState(StrEnum):
     ACCEPTED = "accepted"  #: It stands on the new base model.
     LEFT_OUT = "left out"  #: Nothing of it depends on a base model.
     WAITING = "waiting"  #: Its run has not been queued; the sentence says what for.
+    QUEUED = "queued"  #: Its run waits for a trainer.
     RUNNING = "running"  #: Its run is under way.
     MEASURED = "measured"  #: The verdict is there: sign it off or leave it.
     OVERTAKEN = "overtaken"  #: Something else serves by now, or the new adapter is out of use; it is measured again.
@@ -203,8 +207,10 @@ def _progress_of(session: Session, settings: Settings, change: BaseChange, style
         state = StyleState.ACCEPTED
     elif serves.rung.is_classifier or style.champion_promotion_id is None:
         state, said = StyleState.LEFT_OUT, words.STANDS_ON_NONE
+    elif run is not None and run.status is RunStatus.QUEUED:
+        state, said = StyleState.QUEUED, words.WAITS_FOR_TRAINER
     elif run is not None and run.status not in ENDED:
-        state, said = StyleState.RUNNING, texts.STAGES[run.status.value]()
+        state, said = StyleState.RUNNING, training_texts.STAGES[run.status.value]()
     elif run is not None and run.status is RunStatus.FAILED:
         state, said = StyleState.FAILED, failure_said(run.error, run.verdict)
     elif run is not None and run.status is RunStatus.CANCELLED:
@@ -212,7 +218,7 @@ def _progress_of(session: Session, settings: Settings, change: BaseChange, style
     elif run is not None:
         has_held = is_current(session, run, style, _get_champion(session, style))
         state = StyleState.MEASURED if has_held else StyleState.OVERTAKEN
-        said, standing = verdict_said(run.verdict, run.receipt), _standing(run)
+        said, standing = say_verdict(session, run), _standing(run)
     if state is StyleState.WAITING:
         said = look_at_policy(session, settings, style, now_in_database(session)).reason
     return StyleProgress(
@@ -289,7 +295,7 @@ def _find_new_pair(
     if not is_judged_against(session, run, style, _get_champion(session, style)):
         raise BaseChangeRefused(words.overtaken(style.name))
     if pair["standing"] in ("worse", "unsettled") and not is_anyway:
-        raise BaseChangeRefused(words.not_as_good(style.name, verdict_said(run.verdict, run.receipt)))
+        raise BaseChangeRefused(words.not_as_good(style.name, say_verdict(session, run)))
     rung, name = Rung(pair["rung"]), str(pair["adapter_name"])
     if not name:
         return Candidate(rung=rung, base_model=change.base_model, adapter_id=None, adapter_name="", run_id=run.run_id)
@@ -304,9 +310,10 @@ def _move(
 ) -> None:
     names = base_model_id(now.base_model), base_model_id(before.base_model)
     with speaking_in_channel(session, style):
-        tell = texts.moved_to_base if kind is PromotionKind.BASE else texts.back_on_base
+        is_sign_off = kind is PromotionKind.BASE
+        tell = texts.moved_to_base if is_sign_off else texts.back_on_base
         told = tell(style.name, now.shown, before.shown, *names)
-        reason = texts.moved_to_base_reason(names[0])
+        reason = texts.moved_to_base_reason(names[0]) if is_sign_off else texts.BACK_ON_BASE_REASON()
     promotion = promote(
         session, style, kind=kind, rung=now.rung, base_model=now.base_model, adapter_id=now.adapter_id,
         actor=OPERATOR, reason=reason, run_id=run.run_id if run else None,
@@ -330,7 +337,8 @@ def _named(candidate: Candidate) -> str:
 
 def end_finished_change(database: Database) -> bool:
     """End a change that nothing is left to do for, because the last style got onto its base model in another way than
-    by a sign-off: an admin promoted what was trained there, or a classifier. Any number of clocks may do this at once.
+    by a sign-off: an admin rolled back to what stood there, or promoted a classifier. Any number of clocks may do this
+    at once.
     """
     with database.read() as session:
         change = find_open_change(session)
@@ -360,12 +368,13 @@ def abandon_change(database: Database, settings: Settings) -> tuple[str, list[Si
     nothing. Returns the base model and what was taken back. Raises BaseChangeRefused, ChampionMoved."""
     with database.write() as session:
         change = _get_open(lock_open_change(session))
+        # All runs before any style: a trainer has locked its run when it asks for the style. The clock makes no further
+        # one, because it locks the change first.
+        for run_id in list_active_run_ids(session, change):
+            request_cancel(session, run_id)
         taken_back = []
         for style_id in [style.style_id for style in list_all_styles(session)]:
             style = lock_style(session, style_id)
-            run = find_run_of_change(session, change, style_id)
-            if run is not None and run.status not in ENDED:
-                request_cancel(session, run.run_id)
             before = find_serving(session, style, settings)
             if before.base_model != change.base_model or not _was_signed_off(session, change, style):
                 continue

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from bot.domain.overview import TeamSettings
 from bot.domain.spend import RunBill, Spend, month_of, total_cost
 from config.settings import Settings
-from db.runs import list_runs_since
+from db.runs import Run, list_runs_since, seconds_held
 from db.styles import Style
 from db.teams import find_team
 
@@ -31,15 +31,18 @@ def read_spend(session: Session, settings: Settings, style: Style, now: datetime
     team = read_team_settings(session, settings, style.team_id)
     start, renews_at = month_of(now, team.zone)
     runs = list_runs_since(session, style.team_id, start)
-    bills = [
-        (run.style_id, RunBill(receipt=run.receipt, quote=run.quote, started_at=run.started_at, ended_at=run.ended_at))
-        for run in runs
-    ]
+    bills = [(run.style_id, bill_of(run, now)) for run in runs]
     return Spend(
-        spent=total_cost((bill for owner, bill in bills if owner == style.style_id), now, settings.price_per_hour),
+        spent=total_cost((bill for owner, bill in bills if owner == style.style_id), settings.price_per_hour),
         limit=style.monthly_budget,
-        team_spent=total_cost((bill for _, bill in bills), now, settings.price_per_hour),
+        team_spent=total_cost((bill for _, bill in bills), settings.price_per_hour),
         team_limit=team.monthly_budget,
         currency=settings.currency,
         renews_at=renews_at,
+    )
+
+
+def bill_of(run: Run, now: datetime) -> RunBill:
+    return RunBill(
+        receipt=run.receipt, quote=run.quote, held_seconds=seconds_held(run, now), is_ended=run.ended_at is not None
     )

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from bot.operations.languages import speaking_in_channel
-from bot.texts import training as texts
+from bot.texts import champion as texts
 from db.base import new_id
 from db.outbox import owe
 from db.styles import Style

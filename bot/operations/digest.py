@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from bot.blocks.digest import Digest, digest_message
 from bot.domain.digest_time import DigestSlot, latest_slot
 from bot.domain.effort import summarise
-from bot.domain.spend import RunBill, total_cost
-from bot.operations.budget import read_team_settings
+from bot.domain.spend import total_cost
+from bot.operations.budget import bill_of, read_team_settings
 from bot.operations.efforts import measure_efforts
 from bot.operations.languages import speaking_in_channel
 from bot.operations.overview import (
@@ -107,7 +107,7 @@ def read_digest(session: Session, settings: Settings, style: Style, slot: Digest
     efforts = measure_efforts(outcomes)
     approvals = list_approval_times(session, style.style_id, style.scope, since)
     bills = [
-        RunBill(receipt=run.receipt, quote=run.quote, started_at=run.started_at, ended_at=run.ended_at)
+        bill_of(run, now)
         for run in list_runs_since(session, style.team_id, since)
         if run.style_id == style.style_id and run.ended_at is not None and run.ended_at < until
     ]
@@ -125,5 +125,5 @@ def read_digest(session: Session, settings: Settings, style: Style, slot: Digest
         reviewed=name_contributors(
             session, style, count_by_reviewer(session, style.style_id, style.scope, since=since, until=until)
         ),
-        cost=total_cost(bills, now, settings.price_per_hour),
+        cost=total_cost(bills, settings.price_per_hour),
     )

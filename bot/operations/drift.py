@@ -124,10 +124,15 @@ def _find_drift(session: Session, style: Style) -> Found | None:
 
 
 def _find_in_losses(session: Session, style: Style, card: ScorecardRow | None, since: datetime) -> Alarm | None:
-    """In bits per byte of each example; of labels in bits for the right one."""
+    """In bits per byte of each example, predicted as the unseen pairs were measured; of labels in bits for the right
+    one."""
     has_labels = style.kind is StyleKind.CLASSIFY
     scores = [one for one in list_judging_scores(session, style) if one.approved_at > since]
-    values = [Value(name=one.example_id, loss=_loss(one.nll_nats, one.completion_bytes, has_labels)) for one in scores]
+    values = [
+        Value(name=one.example_id, loss=_loss(one.as_measured_nats, one.completion_bytes, has_labels))
+        for one in scores
+        if one.as_measured_nats is not None
+    ]
     pairs = card.card.get("pairs") or () if card else ()
     if not has_labels:  # as with the new ones: the champion's own words say little of other people's
         sources = list_sources(session, style.style_id, style.scope, [pair["example_id"] for pair in pairs])

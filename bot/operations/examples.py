@@ -393,9 +393,9 @@ def withdraw_examples_of_message(
 ) -> list[Withdrawal]:
     """The message was deleted: whatever was learnt from it is taken back. Empty when nothing was, or was before."""
     with database.write() as session:
-        drop_pairs_of_message(session, team_id, channel_id, ts)
         style_ids = {one.style_id for one in list_examples_of_message(session, team_id, channel_id, ts)}
         styles = [lock_style(session, style_id) for style_id in sorted(style_ids)]
+        drop_pairs_of_message(session, team_id, channel_id, ts)
         found = [one.example_id for one in list_examples_of_message(session, team_id, channel_id, ts)]
         withdrawals = [
             withdraw(session, lock_example(session, example_id), MESSAGE_DELETED) for example_id in sorted(found)

@@ -24,7 +24,7 @@ from db.drafts import Draft, DraftNotFound, DraftStatus, get_draft, list_family,
 from db.examples import ExampleSource
 from db.preferences import Preference, Reason, choose_for_rejected
 from db.session import Database
-from db.styles import Style, get_style
+from db.styles import Style, get_style, keep_style
 
 
 def get_decidable_draft(database: Database, actor: Actor, draft_id: str) -> Draft:
@@ -128,6 +128,7 @@ def discard_draft(
         check_may_learn_from(style, channel, ExampleSource.DRAFT_EDITED)
         _check_better(style, draft, why.better)
     with database.write() as session:
+        keep_style(session, draft.style_id)
         _decide(session, actor, draft, DraftStatus.DISCARDED, message_ts)
         if learns:
             _prefer(session, actor, draft, chosen=why.better, why=why)
@@ -165,6 +166,7 @@ def _accept(
     if problems:
         raise UnusablePair({problem.field: problem.sentence for problem in problems})
     with database.write() as session:
+        keep_style(session, draft.style_id)
         _decide(session, actor, draft, status, message_ts, text if is_edited else None)
         if is_edited and draft.completion:  # nothing was rejected where a person was asked for the label
             _prefer(session, actor, draft, chosen=text)

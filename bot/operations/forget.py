@@ -38,9 +38,9 @@ from db.erasure import (
     erase_failed_payloads,
     list_examples_of_person,
     list_preferences_of_person,
-    lock_examples,
     withdraw_in_any_state,
 )
+from db.examples import lock_examples
 from db.knowledge import list_documents_of_person
 from db.outbox import find_by_dedupe_key, owe
 from db.session import Database

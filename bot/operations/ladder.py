@@ -8,10 +8,12 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from bot.domain.economy import Economy, Prices, drafts_a_week, find_break_even, prices_of_drafts
+from bot.domain.hindsight import Hindsight, Moved
 from bot.domain.ladder import Ladder, make_rank
 from bot.domain.values import Actor
 from bot.errors import NotMeasuredYet
 from bot.language import say_docstring, sentences
+from bot.operations.budget import read_team_settings
 from bot.operations.efforts import say_efforts
 from bot.operations.forecast import say_forecast
 from bot.operations.judging import say_judge
@@ -19,13 +21,17 @@ from bot.operations.prequential import say_prequential
 from bot.operations.probes import list_reports, say_report
 from bot.operations.recipes import recipe_facts
 from bot.operations.styles import find_named_style
-from bot.texts import training as texts
-from bot.texts.results import verdict_said
+from bot.operations.verdicts import say_verdict
+from bot.texts import ladder as texts
+from bot.texts.results import hindsight_said
+from config.prompts import prompt_hash
 from config.run_kinds import RunKind
 from config.settings import Settings
 from db.adapters import get_adapter
 from db.base import now_in_database
+from db.datasets import find_dataset_of_run
 from db.drafts import count_usable_drafts
+from db.knowledge import has_documents, list_frozen_documents
 from db.promotions import Promotion, find_promotion
 from db.runs import Run, RunStatus, find_latest_run
 from db.scorecards import list_scorecards
@@ -98,7 +104,8 @@ def find_ladder_of_run(session: Session, settings: Settings, style: Style, run: 
         style_name=style.name,
         run_id=run.run_id,
         ranks=known,
-        verdict=verdict_said(run.verdict, run.receipt),
+        verdict=say_verdict(session, run),
+        hindsight=say_hindsight(session, settings, style, run, champion),
         pairs_needed=recipe_facts(settings, style).min_pairs,
         because=texts.measured_because(run.cause.value if run.cause else "") if run.kind is RunKind.MEASURE else "",
         forecast=say_forecast(session, style, run),
@@ -107,6 +114,36 @@ def find_ladder_of_run(session: Session, settings: Settings, style: Style, run: 
     receipt = run.receipt or {}
     seconds, cost = float(receipt.get("total_seconds") or 0.0), float(receipt.get("cost") or 0.0)
     return replace(ladder, economy=read_economy(session, settings, style, ladder, run_seconds=seconds, run_cost=cost))
+
+
+def say_hindsight(
+    session: Session, settings: Settings, style: Style, run: Run, champion: Promotion | None
+) -> str:  # fmt: skip
+    """When this run measured, and what has changed since: what serves, and what it is told."""
+    if run.ended_at is None:
+        return ""
+    zone = read_team_settings(session, settings, style.team_id).zone
+    moved = None
+    if champion is not None and champion.promoted_at > run.ended_at:
+        moved = Moved(
+            kind=champion.kind.value, name=adapter_name(session, style, champion) or champion.rung.value,
+            day=champion.promoted_at.astimezone(zone).date(),
+        )  # fmt: skip
+    dataset = find_dataset_of_run(session, run.run_id)
+    return hindsight_said(
+        Hindsight(
+            style_name=style.name, measured_on=run.ended_at.astimezone(zone).date(), moved=moved,
+            has_other_instructions=dataset is not None and dataset.prompt_hash != prompt_hash(style.full_instructions),
+            is_owed=style.measurement_owed_at is not None,
+            has_new_documents=_has_new_documents(session, style, run),
+        )
+    )  # fmt: skip
+
+
+def _has_new_documents(session: Session, style: Style, run: Run) -> bool:
+    return has_documents(session, style.style_id, style.scope) and not list_frozen_documents(
+        session, run.run_id, style.scope
+    )
 
 
 def read_economy(

@@ -76,7 +76,7 @@ def read_overview(session: Session, settings: Settings, style: Style, now: datet
         trial=find_progress(session, style),
         score=champion_rank(ladder),
         pairs_needed=ladder.pairs_needed if ladder else 0,
-        verdict=sentences(ladder.because, ladder.verdict) if ladder else "",
+        verdict=sentences(ladder.because, ladder.verdict, ladder.hindsight) if ladder else "",
         approved=approved,
         proposed=counts[ExampleStatus.PROPOSED],
         new_by_week=approvals,

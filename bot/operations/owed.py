@@ -8,7 +8,7 @@ from bot.domain.policy import BACK_OFF, Owed
 from config.run_kinds import RunCause, RunKind
 from db.adapters import AdapterStatus, find_adapter_by_name, get_adapter
 from db.base_changes import BaseChange, BaseChangeOrigin, find_open_change, find_run_of_change
-from db.promotions import Promotion, find_promotion
+from db.promotions import Promotion, find_promotion, find_serving_base
 from db.runs import Run, RunStatus, count_failures_in_a_row, find_latest_run
 from db.styles import Style
 from db.taint import is_tainted
@@ -18,11 +18,15 @@ def find_owed(session: Session, style: Style) -> Owed | None:
     """The run that something other than new examples has made necessary; None where everything is answered."""
     change = find_open_change(session)
     asked = _owed_to_change(session, change, style) if change else None
-    if asked is not None:
-        return asked
+    return asked or find_own_owed(session, style)
+
+
+def find_own_owed(session: Session, style: Style) -> Owed | None:
+    """The same on the base model that serves the style, whatever is asked about another one."""
     if style.measurement_owed_at is not None and style.measurement_cause is not None:
         return Owed(kind=RunKind.MEASURE, cause=style.measurement_cause, since=style.measurement_owed_at)
-    last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
+    own = find_serving_base(session, style)  # a run on another one answers nothing that is owed here
+    last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, base_model=own)
     if last is None or last.kind is not RunKind.MEASURE or not pays(last) or last.ended_at is None:
         return None
     if last.cause is RunCause.CHANGED_BASE:

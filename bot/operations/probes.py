@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from bot.errors import FailedProbe
 from bot.texts import probes as texts
-from bot.texts.training import candidate_name
+from bot.texts.champion import candidate_name
 from db.adapters import get_adapter
 from db.probes import ProbeReport, find_probe_report, list_probe_reports
 from db.runs import Run

@@ -14,7 +14,14 @@ from sqlalchemy.orm import Session
 from bot.domain.rollback import Move, find_rollback_target
 from bot.domain.style_names import find_nearest
 from bot.domain.values import Actor
-from bot.errors import AdapterWithdrawn, AlreadyChampion, NothingToRollBackTo, NotMeasuredYet, UnknownCandidate
+from bot.errors import (
+    AdapterWithdrawn,
+    AlreadyChampion,
+    NothingToRollBackTo,
+    NotMeasuredYet,
+    OnOtherBase,
+    UnknownCandidate,
+)
 from bot.operations.ladder import adapter_name, find_ladder_of_run
 from bot.operations.languages import speaking_in_channel
 from bot.operations.people import require_admin
@@ -22,11 +29,13 @@ from bot.operations.probes import check_has_passed, failed_names, find_failed
 from bot.operations.runs import base_model_of, home_channel
 from bot.operations.styles import find_named_style
 from bot.operations.trial_losses import check_has_not_lost, split_anyway
-from bot.texts import training as texts
+from bot.texts import champion as texts
+from config.base_names import base_model_id
 from config.rungs import Rung
 from config.settings import Settings
 from db import audit
 from db.adapters import EXAMPLES_WITHDRAWN, Adapter, AdapterStatus, get_adapter, list_adapters
+from db.base_changes import find_open_change
 from db.outbox import find_by_dedupe_key, owe
 from db.promotions import Promotion, PromotionKind, find_promotion, promote
 from db.runs import RunStatus, find_latest_run
@@ -74,8 +83,8 @@ def promote_by_hand(
     """Make a measured rung or a published adapter the champion; one that lost a blind trial or fails a probe only with
     `anyway`, and the audit log keeps which probes those were.
 
-    Raises AdminsOnly, UnknownStyle, UnknownCandidate, AdapterWithdrawn, AlreadyChampion, NotMeasuredYet, LostTrial,
-    FailedProbe, ChampionMoved.
+    Raises AdminsOnly, UnknownStyle, UnknownCandidate, AdapterWithdrawn, OnOtherBase, AlreadyChampion, NotMeasuredYet,
+    LostTrial, FailedProbe, ChampionMoved.
     """
     wanted, is_anyway = split_anyway(wanted)
     require_admin(database, actor, "command.refused", "promote")
@@ -160,18 +169,26 @@ def _move(
 
 def find_candidate(session: Session, settings: Settings, style: Style, wanted: str) -> Candidate:
     """By the name of an adapter, or by rung, on the base model that serves: a prompt as the last run measured it, an
-    adapter's rung as its newest there."""
+    adapter's rung as its newest there. Another base model is for the operator to sign off: its licence, its languages
+    and its memory are no matter of one style.
+
+    Raises UnknownCandidate, AdapterWithdrawn, OnOtherBase, NotMeasuredYet.
+    """
     name = wanted.strip().strip("`*").casefold()
     adapters = list_adapters(session, style.style_id, style.scope)
     base_model = base_model_of(session, settings, style)  # a measurement on another one is no reason to move there
     run = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, base_model=base_model)
     ladder = find_ladder_of_run(session, settings, style, run) if run else None
-    prompts = {rank.rung: rank for rank in ladder.ranks if not rank.adapter_name} if ladder else {}
+    ranks = [rank for rank in ladder.ranks if rank.base_model == base_model] if ladder else []
+    prompts = {rank.rung: rank for rank in ranks if not rank.adapter_name}
     if not adapters and not prompts:
         raise NotMeasuredYet
     for adapter in adapters:
         if name == adapter.name:
-            return _checked(session, adapter)
+            found = _checked(session, adapter)
+            if not adapter.rung.is_classifier and adapter.base_model != base_model:
+                raise OnOtherBase(_said_of_base(session, style, adapter, base_model))
+            return found
     if name in prompts:
         return Candidate(
             rung=Rung(name), base_model=prompts[name].base_model, adapter_id=None, adapter_name="",
@@ -187,6 +204,14 @@ def find_candidate(session: Session, settings: Settings, style: Style, wanted: s
             return _checked(session, adapter)
     known = [*prompts, *dict.fromkeys(one.rung.value for one in serving), *(one.name for one in serving)]
     raise UnknownCandidate(texts.unknown_candidate(name[:60], style.name, known, find_nearest(name, known)))
+
+
+def _said_of_base(session: Session, style: Style, adapter: Adapter, serving: str) -> str:
+    change = find_open_change(session)
+    return texts.on_other_base(
+        adapter.name, style.name, base_model_id(adapter.base_model), base_model_id(serving),
+        is_asked_about=change is not None and change.base_model == adapter.base_model,
+    )  # fmt: skip
 
 
 def _checked(session: Session, adapter: Adapter) -> Candidate:

@@ -38,7 +38,16 @@ from bot.texts import learning as texts
 from bot.texts import review as review_texts
 from db.audit import record
 from db.example_versions import drop_versions, keep_version
-from db.examples import Example, ExampleNotFound, ExampleStatus, get_example, lock_example, revise, transition
+from db.examples import (
+    Example,
+    ExampleNotFound,
+    ExampleStatus,
+    get_example,
+    lock_example,
+    lock_examples,
+    revise,
+    transition,
+)
 from db.outbox import owe
 from db.reviews import ReviewDecision, save_review, void_reviews
 from db.session import Database
@@ -124,6 +133,7 @@ def approve_example(
     is_other_gone = False
     with database.write() as session:
         style = lock_style(session, style.style_id)
+        lock_examples(session, {example_id, instead_of} - {""})
         example = lock_example(session, example_id)
         is_repeat = actor.user_id in voters_of(session, example)
         repeated = is_repeat and example.status in (ExampleStatus.PROPOSED, ExampleStatus.APPROVED)

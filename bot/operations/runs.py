@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from bot.blocks.quote import quote_message, terms_message
 from bot.blocks.run_progress import RunCard, progress_message
-from bot.domain.policy import Due, Hindrance, NotDue, Situation, is_training_due
+from bot.domain.policy import Due, Hindrance, NotDue, Owed, Situation, is_training_due
 from bot.domain.progress import read_figures
 from bot.domain.quote import Measured, Quote, make_quote, measure_only
 from bot.domain.values import Actor
@@ -25,7 +25,7 @@ from bot.operations.clean_retrain import NoRetrain, stop_serving_tainted
 from bot.operations.forecast import find_expected_gain
 from bot.operations.ladder import find_ladder, read_economy
 from bot.operations.languages import speaking_in_channel
-from bot.operations.owed import find_owed
+from bot.operations.owed import find_owed, find_own_owed
 from bot.operations.people import require_admin
 from bot.operations.recipes import recipe_facts
 from bot.operations.styles import find_named_style
@@ -36,10 +36,11 @@ from config.run_kinds import RunCause, RunKind
 from config.settings import Settings
 from db import audit
 from db.base import now_in_database
+from db.base_changes import lock_open_change
 from db.datasets import count_approved_outside, find_dataset_of_run
 from db.examples import ExampleStatus, count_approved_since, count_examples, list_approved_lengths
 from db.outbox import owe
-from db.promotions import find_promotion
+from db.promotions import find_promotion, find_serving_base
 from db.runs import (
     Run,
     RunNotFound,
@@ -49,6 +50,7 @@ from db.runs import (
     find_latest_run,
     find_run_in_slot,
     get_run,
+    list_receipts,
     queue_run,
     request_cancel,
 )
@@ -97,6 +99,7 @@ def _queue_if_due(database: Database, settings: Settings, style_id: str, now: da
             _give_up_clean_retrain(database, settings, style_id, now)
         return None
     with database.write() as session:
+        lock_open_change(session)  # whoever takes it back cancels the runs that there are, and must miss none
         style = lock_style(session, style_id)
         lock_team(session, style.team_id)  # another style's run may be taking what is left of the budget
         with speaking_in_channel(session, style):
@@ -112,11 +115,24 @@ def _queue_if_due(database: Database, settings: Settings, style_id: str, now: da
 
 
 def look_at_policy(session: Session, settings: Settings, style: Style, now: datetime) -> Due | NotDue:
-    """Is a run of this style due, as its policy has it and the database shows it?"""
+    """Is a run of this style due, as its policy has it and the database shows it?
+
+    What a change of the base model asks for comes first. While that waits (between failed tries, for the statement,
+    for the budget), what the style needs where it serves does not.
+    """
+    owed = find_owed(session, style)
+    verdict = _look_at(session, settings, style, owed, now)
+    if isinstance(verdict, Due) or owed is None or owed.cause is not RunCause.CHANGED_BASE:
+        return verdict
+    own = _look_at(session, settings, style, find_own_owed(session, style), now)
+    return own if isinstance(own, Due) else verdict
+
+
+def _look_at(session: Session, settings: Settings, style: Style, owed: Owed | None, now: datetime) -> Due | NotDue:
+    """`owed`: what is owed besides the policy and a clean retrain."""
     last = find_latest_run(session, style.style_id)
     approved = count_examples(session, style.style_id, style.scope)[ExampleStatus.APPROVED]
     is_by_gain = style.train_on_gain_bits is not None
-    owed = find_owed(session, style)
     is_clean_owed = style.clean_retrain_owed_at is not None  # it comes before everything else
     is_for_change = owed is not None and owed.cause is RunCause.CHANGED_BASE and not is_clean_owed
     # Only a run that would have answered what is owed says by its end that somebody did not want it, or that it fails.
@@ -397,7 +413,7 @@ def foresee(
     session: Session, settings: Settings, style: Style, trainer: Trainer | None = None, *,
     kind: RunKind = RunKind.TRAIN,
 ) -> Quote:  # fmt: skip
-    """What a run of this style would take now. Without a trainer's own speed, its last run's is used."""
+    """What a run of this style would take now, by what was measured with its recipe, or else the next best."""
     last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, kind=RunKind.TRAIN)
     lengths = list_approved_lengths(session, style.style_id, style.scope)
     facts, receipt = recipe_facts(settings, style, examples=len(lengths)), last.receipt if last else None
@@ -407,7 +423,14 @@ def foresee(
         len(style.full_instructions),
         Measured(
             trainer_tokens_per_second=trainer.tokens_per_second if trainer else None,
+            device=trainer.device if trainer else None,
             receipt=receipt,
+            like=list_receipts(
+                session,
+                style.team_id,
+                recipe=style.recipe or settings.recipe,
+                base_model=base_model_of(session, settings, style),
+            ),
         ),
         price_per_hour=settings.price_per_hour,
         currency=settings.currency,
@@ -454,8 +477,7 @@ def queue(
 def base_model_of(session: Session, settings: Settings, style: Style) -> str:
     """The base model that a style stands on: its champion's, so that no run moves it to another one by the way. A rung
     without a language model stands on none."""
-    champion = find_promotion(session, style.champion_promotion_id)
-    return settings.base_model if champion is None or champion.rung.is_classifier else champion.base_model
+    return find_serving_base(session, style) or settings.base_model
 
 
 def message_key(run_id: str) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from bot.operations.trials import find_cause
 from db.base import new_id, now_in_database
 from db.drafts import Draft, DraftStatus, get_draft, move_draft
-from db.styles import Style
+from db.styles import Style, keep_style
 from db.trials import (
     Comparison,
     ComparisonStatus,
@@ -46,6 +46,7 @@ def plan_comparison(session: Session, style: Style, has_room: Callable[[], bool]
     running = find_running_trial(session, style.style_id, style.scope)
     if running is None or not has_room():
         return None
+    keep_style(session, style.style_id)
     trial = lock_trial(session, running.trial_id)
     is_full = count_comparisons(session, trial.trial_id).made >= trial.most
     if trial.status is not TrialStatus.RUNNING or is_full or find_cause(session, style, trial) is not None:

@@ -16,13 +16,16 @@ from bot.operations.runs import look_at_policy, trainer_silence_seconds
 from bot.operations.styles import find_named_style
 from bot.operations.transfer import OPERATOR
 from bot.operations.trials import find_progress, say_promotion
-from bot.texts import training as texts
-from bot.texts.results import failure_said, verdict_said
+from bot.operations.verdicts import say_verdict
+from bot.texts import champion as champion_texts
+from bot.texts import status as texts
+from bot.texts import training as training_texts
+from bot.texts.results import failure_said
 from bot.texts.styles import INITIAL_REASON
 from config.base_names import base_model_id
 from config.settings import Settings
 from db.base import now_in_database
-from db.examples import count_examples
+from db.examples import count_approved_holding, count_examples
 from db.promotions import Promotion, PromotionKind, find_promotion
 from db.runs import ENDED, Run, RunStatus, find_active_run, find_latest_run
 from db.session import Database
@@ -44,7 +47,7 @@ def get_status(
         if champion is None:
             lines.append(texts.NO_CHAMPION())
         else:
-            name = texts.candidate_name(champion.rung.value, adapter_name(session, style, champion))
+            name = champion_texts.candidate_name(champion.rung.value, adapter_name(session, style, champion))
             reason = clip(_why_champion(session, style, champion), 500)
             lines.append(texts.status_champion(name, champion.promoted_at, _who_moved(champion), reason))
 
@@ -54,23 +57,25 @@ def get_status(
         counts = count_examples(session, style.style_id, style.scope)
         lines.append(texts.status_examples({status.value: number for status, number in counts.items()}))
 
+        held = count_approved_holding(session, style.style_id, style.scope, style.terms.forbidden)
+        if held:
+            lines.append(texts.status_left_out(held))
+
         said = say_prequential(session, style) if _has_too_few_unseen(session, settings, style) else ""
         lines += [one for one in (said, say_efforts(session, style), say_judge(session, settings, style)) if one]
 
         active = find_active_run(session, style.style_id)
         if active is not None:
             figures = read_figures(active.status.value, active.progress)
-            state = texts.progress_state(figures)
+            state = training_texts.progress_state(figures)
             if active.status is RunStatus.QUEUED:
-                state = texts.WAITING_FOR_TURN() if trainer else texts.WAITING_FOR_TRAINER()
+                state = training_texts.WAITING_FOR_TURN() if trainer else training_texts.WAITING_FOR_TRAINER()
             lines.append(texts.status_running(state, figures))
         ended = find_latest_run(session, style.style_id, *ENDED)
         if ended is not None:
             has_failed = ended.status is RunStatus.FAILED
-            said = (
-                failure_said(ended.error, ended.verdict) if has_failed else verdict_said(ended.verdict, ended.receipt)
-            )
-            because = texts.because(ended.cause.value if ended.cause else "")
+            said = failure_said(ended.error, ended.verdict) if has_failed else say_verdict(session, ended)
+            because = training_texts.because(ended.cause.value if ended.cause else "")
             lines.append(
                 texts.status_last_run(
                     ended.kind, ended.status.value, ended.ended_at, because, clip(escape(said), 800)
@@ -85,7 +90,7 @@ def get_status(
         elif verdict.why is not Hindrance.RUN_ACTIVE:
             lines.append(texts.status_next(verdict.reason))
 
-        alive = texts.trainer_alive(trainer.device) if trainer else texts.NO_TRAINER_SHORT()
+        alive = training_texts.trainer_alive(trainer.device) if trainer else texts.NO_TRAINER_SHORT()
         lines.append(texts.status_services(alive, is_model_up=is_model_up))
         return lines
 
@@ -107,18 +112,18 @@ def _why_champion(session: Session, style: Style, champion: Promotion) -> str:
     if champion.kind is PromotionKind.INITIAL:
         return INITIAL_REASON()
     if champion.kind is PromotionKind.COMMAND:
-        return texts.promoted_reason(champion.actor)
+        return champion_texts.promoted_reason(champion.actor)
     if champion.kind is PromotionKind.TRIAL:
         return say_promotion(session, style, champion)
     if champion.kind is PromotionKind.WITHDRAWAL:
-        return texts.OUT_OF_USE_REASON()
+        return champion_texts.OUT_OF_USE_REASON()
     if champion.kind is PromotionKind.BASE:
-        return texts.moved_to_base_reason(base_model_id(champion.base_model))
+        return champion_texts.moved_to_base_reason(base_model_id(champion.base_model))
     if champion.kind is PromotionKind.ROLLBACK:
-        before = find_promotion(session, champion.replaced_id)
-        name = texts.candidate_name(before.rung.value, adapter_name(session, style, before)) if before else "–"
         if champion.actor == OPERATOR:
-            return texts.moved_to_base_reason(base_model_id(champion.base_model))
-        return texts.rolled_back_reason(champion.actor, name)
+            return champion_texts.BACK_ON_BASE_REASON()
+        before = find_promotion(session, champion.replaced_id)
+        name = champion_texts.candidate_name(before.rung.value, adapter_name(session, style, before)) if before else "–"
+        return champion_texts.rolled_back_reason(champion.actor, name)
     run = session.get(Run, champion.run_id) if champion.run_id else None
-    return escape(verdict_said(run.verdict, run.receipt) if run else champion.reason)
+    return escape(say_verdict(session, run) if run else champion.reason)

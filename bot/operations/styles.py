@@ -22,7 +22,7 @@ from db.datasets import find_dataset_of_run
 from db.drafts import list_drafts_of_thread
 from db.examples import ExampleStatus, count_examples
 from db.measurements import owe_measurement, settle_measurement
-from db.promotions import PromotionKind, find_promotion, promote
+from db.promotions import PromotionKind, find_promotion, find_serving_base, promote
 from db.runs import RunStatus, find_latest_run
 from db.scope import Scope
 from db.session import Database
@@ -186,8 +186,9 @@ def change_style(database: Database, actor: Actor, style_id: str, form: StyleFor
 
 def _owe_measurement(session: Session, style: Style) -> None:
     """What was measured under other instructions, or other terms in them, says little about these; where nothing was,
-    nothing is owed."""
-    last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED)
+    nothing is owed. A measurement on another base model than serves is no answer, and no reason to ask."""
+    own = find_serving_base(session, style)
+    last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, base_model=own)
     dataset = find_dataset_of_run(session, last.run_id) if last else None
     if dataset is None:
         return

@@ -23,6 +23,7 @@ from bot.errors import (
     NoChallenger,
     NoFreeText,
     NotMeasuredYet,
+    OnOtherBase,
     TrialNotRunning,
     TrialQuoteGone,
     TrialRunning,
@@ -33,7 +34,7 @@ from bot.operations.people import require_admin
 from bot.operations.probes import check_may_be_tried, find_failed
 from bot.operations.promotions import Candidate, find_candidate, find_serving
 from bot.operations.styles import find_named_style
-from bot.texts import training
+from bot.texts import champion as champion_texts
 from bot.texts import trials as texts
 from config.settings import Settings
 from db import audit
@@ -87,7 +88,7 @@ def quote_trial(
     """Say what a trial of this candidate (or of the best that does not serve) would do, and keep what was said.
 
     Raises AdminsOnly, UnknownStyle, NoFreeText, TrialRunning, NotMeasuredYet, NoChallenger, UnknownCandidate,
-    AdapterWithdrawn, AlreadyChampion, FailedProbe.
+    AdapterWithdrawn, OnOtherBase, AlreadyChampion, FailedProbe.
     """
     require_admin(database, actor, "command.refused", "trial")
     with database.write() as session:
@@ -148,10 +149,10 @@ def _check_may_start(session: Session, settings: Settings, style: Style, wanted:
         find_candidate(session, settings, style, wanted) if wanted else _find_best(session, settings, style, champion)
     )
     if challenger == champion:
-        raise AlreadyChampion(training.already_champion(champion.shown, style.name))
+        raise AlreadyChampion(champion_texts.already_champion(champion.shown, style.name))
     for one in (champion, challenger):
         if one.adapter_id is not None and not _may_serve(session, one.adapter_id):
-            raise AdapterWithdrawn(training.tainted_adapter(one.adapter_name))
+            raise AdapterWithdrawn(champion_texts.tainted_adapter(one.adapter_name))
     check_may_be_tried(session, style, challenger.adapter_id, shown=challenger.shown)
     return champion, challenger
 
@@ -166,7 +167,7 @@ def _find_best(session: Session, settings: Settings, style: Style, champion: Can
     for rank in sorted(ladder.ranks, key=lambda rank: rank.bits_per_byte):
         try:
             found = find_candidate(session, settings, style, rank.name)
-        except AdapterWithdrawn:
+        except (AdapterWithdrawn, OnOtherBase):  # what served before a change of the base model was measured, too
             continue
         if found != champion and find_failed(session, style, found.adapter_id) is None:
             return found
@@ -316,7 +317,7 @@ def _promote(session: Session, style: Style, trial: Trial) -> None:
 def describe(session: Session, style: Style, candidate: TrialCandidate) -> str:
     """The candidate as people read it."""
     adapter = get_adapter(session, candidate.adapter_id, style.scope).name if candidate.adapter_id else ""
-    return training.candidate_name(candidate.rung.value, adapter)
+    return champion_texts.candidate_name(candidate.rung.value, adapter)
 
 
 def _short_name(session: Session, style: Style, candidate: TrialCandidate) -> str:

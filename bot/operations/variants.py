@@ -30,7 +30,7 @@ from db.drafts import (
 )  # fmt: skip
 from db.inbox import find_received_at
 from db.session import Database
-from db.styles import get_style
+from db.styles import get_style, keep_style
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,7 @@ def request_variant(
     if parent.status in (DraftStatus.FAILED, DraftStatus.STOPPED) or not parent.text.strip():
         raise NotYet(variants.NOTHING_TO_VARY())
     with database.write() as session:
+        keep_style(session, parent.style_id)
         parent = lock_draft(session, draft_id)
         style_name = get_style(session, parent.style_id).name
         known = find_draft_by_request(session, request_key)

@@ -100,6 +100,12 @@ def shaped_by(
 
 
 NO_EXAMPLES = sentence("no approved examples yet")
+ONLY_FORBIDDEN = sentence("no examples, because every approved one holds a term that the style never uses")
+ONLY_TOO_LONG = sentence("no examples, because those that could be shown are too long for the prompt")
+ALIKE_FORBIDDEN = sentence(
+    "no examples, because every approved one that is like this request holds a term that the style never uses"
+)
+NONE_ALIKE = sentence("no examples, because no approved one is like this request")
 BY_WORDS = sentence("compared by words, because the embedding service did not answer")
 NO_PASSAGE = sentence("no passage of the documents is about this")
 FEWER_PASSAGES = sentence("with fewer passages, because more did not fit into the model")
@@ -108,6 +114,10 @@ CUT_SHORT = sentence("cut off where a message ends")
 NO_ADAPTER = sentence(
     "the champion's adapter was not available, so this is made without it; an admin can `/huisstijl rollback`"
 )
+
+
+def cut_at(tokens: int) -> str:
+    return say_count(tokens, "cut off at {count} token", "cut off at {count} tokens")
 
 
 def adapter_refused(name: str) -> str:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from bot.domain.forecast import Outlook, Prospect
-from bot.language import say, say_count
+from bot.language import say, say_count, sentence
+
+SPEAKS_OF_OTHERS = sentence(
+    "What that run foresaw was about another champion, or under other instructions, and says nothing of now."
+)
+TRAINS_BY_COUNT = sentence("Until there is one, the number of new examples decides when this style trains.")
 
 
 def outlook_said(outlook: Outlook) -> str:
@@ -61,4 +66,18 @@ def record_said(settled: int, held: int, mean_error: float | None) -> str:
         "Of {count} earlier forecast {held} held; it was off by {error:.3f} bits per byte.",
         "Of {count} earlier forecasts {held} held; they were off by {error:.3f} bits per byte on average.",
         held=held, error=mean_error or 0.0,
+    )  # fmt: skip
+
+
+def went_on_said(count: int, mean_error: float | None) -> str:
+    """What runs that went on from an earlier adapter measured of what was foreseen; empty without any."""
+    if not count:
+        return ""
+    return say_count(
+        count,
+        "{count} forecast was measured by a run that went on from an earlier adapter ({error:.3f} bits per byte off); "
+        "whether it held is not counted, because it foresaw a training from the base model.",
+        "{count} forecasts were measured by runs that went on from an earlier adapter ({error:.3f} bits per byte off "
+        "on average); whether they held is not counted, because they foresaw trainings from the base model.",
+        error=mean_error or 0.0,
     )  # fmt: skip

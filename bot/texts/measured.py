@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from bot.domain import effort as efforts_of
+from bot.domain.draft_figures import FIGURES, IN_FORM, KEEPS_TERMS, MIN_DRAFTS, Difference, compare_drafts
 from bot.domain.drift import Alarm
-from bot.domain.effort import MIN_DRAFTS, Effort
-from bot.domain.ladder import MIN_TERM_DRAFTS, FormFigures
+from bot.domain.effort import Effort
+from bot.domain.ladder import CUT_SAID_FROM, FormFigures, Ladder
 from bot.domain.prequential import MIN_EXAMPLES, Prequential
 from bot.language import all_of, apart, say, say_count, sentence, sentences
 
@@ -34,13 +36,77 @@ HOUSE_FORMS = {
 }
 
 
-def forms_said(figures: Sequence[tuple[str, FormFigures | None]]) -> str:
-    """Length, form and terms of each candidate's drafts beside the approved texts; empty where none wrote any."""
-    known = [(name, form) for name, form in figures if form is not None]
-    return sentences(_lengths_and_forms(known), _terms_said(known)) if known else ""
+def drafts_said(ladder: Ladder) -> str:
+    """How many drafts the table's figures of drafts are of, and how many of them were cut; empty without any."""
+    written = [rank for rank in ladder.ranks if rank.drafts]
+    if not written:
+        return ""
+    least = min(rank.drafts for rank in written)
+    if least < MIN_DRAFTS:
+        count = say_count(
+            least,
+            "What drafts look like is not shown yet: it was measured on {count} draft, and {needed} are needed.",
+            "What drafts look like is not shown yet: it was measured on {count} drafts, and {needed} are needed.",
+            needed=MIN_DRAFTS,
+        )  # fmt: skip
+    else:
+        count = say_count(
+            least,
+            "chrF, exact, edit, length and form are of {count} draft.",
+            "chrF, exact, edit, length and form are of {count} drafts.",
+        )
+    cut = [
+        say("`{name}` {share:.0%}", name=ladder.shown(rank), share=rank.cut_share)
+        for rank in written if rank.cut_share is not None and rank.cut_share >= CUT_SAID_FROM
+    ]  # fmt: skip
+    count = sentences(count, _against_champion(ladder, FIGURES, _draft_gain))
+    if not cut:
+        return count
+    said = say("Drafts that were cut at the length allowed, so that these figures are of their beginnings: {shares}.",
+               shares=apart(cut))  # fmt: skip
+    return sentences(count, said)
 
 
-def _lengths_and_forms(known: Sequence[tuple[str, FormFigures]]) -> str:
+def _against_champion(
+    ladder: Ladder, figures: Sequence[str], say_gain: Callable[[str, Mapping[str, Difference]], str]
+) -> str:
+    """How each other candidate's drafts compare with the champion's by these figures; empty where too few of both have
+    them."""
+    champion = next((one for one in ladder.ranks if one.is_champion), None)
+    if champion is None:
+        return ""
+    compared = [
+        (ladder.shown(one), compare_drafts(champion.draft_scores, one.draft_scores, figures))
+        for one in ladder.ranks if one is not champion
+    ]  # fmt: skip
+    gains = [say_gain(name, found) for name, found in compared if found]
+    return say("More or less than the champion's, draft by draft (95 %): {gains}.", gains=apart(gains)) if gains else ""
+
+
+def _draft_gain(name: str, found: Mapping[str, Difference]) -> str:
+    chrf, edit, exact = (found[figure] for figure in FIGURES)
+    return say(
+        "`{name}` chrF {chrf:.1f} ({chrf_low:.1f} to {chrf_high:.1f}), edit {edit:.2f} ({edit_low:.2f} to "
+        "{edit_high:.2f}), exact {exact:.0%} ({exact_low:.0%} to {exact_high:.0%})",
+        name=name, chrf=chrf.mean, chrf_low=chrf.low, chrf_high=chrf.high, edit=edit.mean, edit_low=edit.low,
+        edit_high=edit.high, exact=exact.mean, exact_low=exact.low, exact_high=exact.high,
+    )  # fmt: skip
+
+
+def _share_gain(name: str, found: Mapping[str, Difference]) -> str:
+    (gain,) = found.values()
+    return _share(f"`{name}`", gain)
+
+
+def forms_said(ladder: Ladder) -> str:
+    """Length, form and terms of each candidate's drafts beside the approved texts, and form and terms beside the
+    champion's; empty where none wrote any."""
+    known = [(ladder.shown(rank), rank.form) for rank in ladder.ranks if rank.form is not None]
+    enough = [(name, form) for name, form in known if form.n >= MIN_DRAFTS]
+    return sentences(_lengths_and_forms(enough, ladder) if enough else "", _terms_said(known, ladder))
+
+
+def _lengths_and_forms(known: Sequence[tuple[str, FormFigures]], ladder: Ladder) -> str:
     length = say("Words of a draft for each word of the approved text: {lengths}.", lengths=apart(
         [_length(name, form) for name, form in known]
     ))  # fmt: skip
@@ -53,26 +119,30 @@ def _lengths_and_forms(known: Sequence[tuple[str, FormFigures]]) -> str:
     return sentences(
         length,
         say("An approved text {forms} (nine of ten, or more); drafts that do so: {kept}.", forms=forms, kept=kept),
+        _against_champion(ladder, [IN_FORM], _share_gain),
     )
 
 
-def _terms_said(known: Sequence[tuple[str, FormFigures]]) -> str:
+def _terms_said(known: Sequence[tuple[str, FormFigures]], ladder: Ladder) -> str:
     shares = [_term_share(name, *form.terms) for name, form in known if form.terms is not None]
     if not shares:
         return ""
-    return say(
-        "Drafts that keep to the style's terms (no forbidden one, and each that the approved text uses): {shares}.",
-        shares=apart(shares),
+    return sentences(
+        say(
+            "Drafts that keep to the style's terms (no forbidden one, and each that the approved text uses): {shares}.",
+            shares=apart(shares),
+        ),
+        _against_champion(ladder, [KEEPS_TERMS], _share_gain),
     )
 
 
 def _term_share(name: str, kept: int, n: int) -> str:
-    if n < MIN_TERM_DRAFTS:
+    if n < MIN_DRAFTS:
         return say_count(
             n,
             "`{name}` not enough yet ({count} draft of {needed})",
             "`{name}` not enough yet ({count} drafts of {needed})",
-            name=name, needed=MIN_TERM_DRAFTS,
+            name=name, needed=MIN_DRAFTS,
         )  # fmt: skip
     return say_count(
         n, "`{name}` {share:.0%} ({count} draft)", "`{name}` {share:.0%} ({count} drafts)", name=name, share=kept / n
@@ -86,18 +156,22 @@ def _length(name: str, form: FormFigures) -> str:
 
 def _effort(rung: str, adapter_name: str, effort: Effort) -> str:
     name = f"`{adapter_name or rung}`"
-    if effort.n < MIN_DRAFTS:
+    if effort.n < efforts_of.MIN_DRAFTS:
         return say_count(
             effort.n,
             "{name} not enough yet ({count} draft of {needed})",
             "{name} not enough yet ({count} drafts of {needed})",
-            name=name, needed=MIN_DRAFTS,
+            name=name, needed=efforts_of.MIN_DRAFTS,
         )  # fmt: skip
+    return _share(name, effort)
+
+
+def _share(name: str, found: Effort | Difference) -> str:
     return say_count(
-        effort.n,
+        found.n,
         "{name} {mean:.0%} ({low:.0%} to {high:.0%}, {count} draft)",
         "{name} {mean:.0%} ({low:.0%} to {high:.0%}, {count} drafts)",
-        name=name, mean=effort.mean, low=effort.low, high=effort.high,
+        name=name, mean=found.mean, low=found.low, high=found.high,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from bot.domain.ladder import Rank
 from bot.domain.next_action import Action, NextAction
 from bot.domain.weeks import WeekSeries, draw_sparkline
 from bot.language import lines, listed, moment, money, say, say_count, sentence, sentences, spoken_language
-from bot.texts.training import candidate_name
+from bot.texts.champion import candidate_name
 
 
 def week_label(monday: date) -> str:
@@ -31,11 +31,13 @@ def champion(rung: str, adapter: str, since: datetime) -> str:
 
 def score(rank: Rank, needed: int) -> str:
     """The champion's figure; on fewer unseen pairs than are `needed` there is none to speak of yet."""
-    if rank.n < needed:
+    if rank.unrelated < needed:
         return say_count(
-            rank.n,
-            "*Quality:* not enough yet: {count} unseen pair, and {needed} are needed to tell better from luck.",
-            "*Quality:* not enough yet: {count} unseen pairs, and {needed} are needed to tell better from luck.",
+            rank.unrelated,
+            "*Quality:* not enough yet: {count} unrelated unseen pair, and {needed} are needed to tell better from "
+            "luck.",
+            "*Quality:* not enough yet: {count} unrelated unseen pairs, and {needed} are needed to tell better from "
+            "luck.",
             needed=needed,
         )
     return say_count(

@@ -83,6 +83,7 @@ NO_STYLE_TO_CHANGE = "There is no style yet, so there is nothing to measure. Set
 STANDS_THERE_ALREADY = "stands on it already"
 STANDS_ON_NONE = "no language model stands behind what serves it"
 TOO_FEW_TO_MEASURE = "too few approved examples to measure with; `accept --anyway` moves its prompt"
+WAITS_FOR_TRAINER = "its run waits for a trainer to be free"
 ASK_AGAIN = "Its run was cancelled. `huisstijl base change` with the same name asks for it again."
 
 

@@ -1,19 +1,15 @@
-"""What people read about training: the quote, the statement on data, progress, results, the ladder, the champion."""
+"""What people read about training: the statement on data, the quote, and a run's progress and result."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
-from bot.domain.ladder import Ladder
 from bot.domain.progress import Figures, draw_bar
 from bot.domain.quote import Quote, SpeedSource
 from bot.language import figures as beside
-from bot.language import listed, moment, money, say, say_count, say_note, sentence, sentences
+from bot.language import money, say, say_count, say_note, sentence, sentences
 from bot.texts.durations import duration
-from bot.texts.economy import economy_says
-from bot.texts.measured import forms_said
 from config.run_kinds import RunKind
 from config.sentences import read_note
 
@@ -119,6 +115,10 @@ def _passes(epochs: float) -> str:
 
 
 SPEEDS = {
+    SpeedSource.RECIPE: sentence(
+        "*About {time}*: {tokens} tokens at {speed:.0f} tokens a second (as the last run with this recipe measured on "
+        "`{device}`), and measuring."
+    ),
     SpeedSource.TRAINER: sentence(
         "*About {time}*: {tokens} tokens at {speed:.0f} tokens a second (as this trainer measured itself), and "
         "measuring."
@@ -136,7 +136,7 @@ SPEEDS = {
 
 def quote_time(quote: Quote, *, price_per_hour: float) -> str:
     time = SPEEDS[quote.speed_source](
-        time=duration(quote.minutes * 60), tokens=quote.tokens, speed=quote.tokens_per_second
+        time=duration(quote.minutes * 60), tokens=quote.tokens, speed=quote.tokens_per_second, device=quote.device
     )
     cost = money(quote.cost, quote.currency)
     if not price_per_hour:
@@ -367,233 +367,7 @@ def _tokens(values: Mapping[str, Any]) -> str:
     )
 
 
-# --- the ladder -----------------------------------------------------------------------------------------------------
-
-
-def ladder_title(ladder: Ladder) -> str:
-    return say_count(
-        ladder.n,
-        "The ladder of {style}, measured on {count} unseen pair",
-        "The ladder of {style}, measured on {count} unseen pairs",
-        style=ladder.style_name,
-    )
-
-
-def not_enough_pairs(ladder: Ladder) -> str:
-    return say_count(
-        ladder.n,
-        "Not enough yet: {count} unseen pair, and {needed} are needed to tell better from luck. More approved examples "
-        "give more unseen pairs.",
-        "Not enough yet: {count} unseen pairs, and {needed} are needed to tell better from luck. More approved "
-        "examples give more unseen pairs.",
-        needed=ladder.pairs_needed,
-    )
-
-
-def ladder_says(ladder: Ladder) -> list[str]:
-    """What follows from the measurement, a sentence each: the same in Slack and in the terminal."""
-    says = [said for said in (ladder.because, ladder.verdict, ladder.forecast) if said]
-    if not ladder.is_enough:
-        says.append(sentences(not_enough_pairs(ladder), ladder.prequential))
-    forms = forms_said([(one.name, one.form) for one in ladder.ranks])
-    used = [said for said in (forms, ladder.efforts, ladder.judge) if said]
-    return [*says, *used, *economy_says(ladder.economy), *ladder.probes]
-
-
-def ladder_text(title: str, says: Sequence[str]) -> str:
-    """What notifications and screen readers say."""
-    return sentences(say("{title}.", title=title), *says)
-
-
-LADDER_COLUMNS = (
-    sentence("candidate"),
-    sentence("bits/byte"),
-    sentence("95 %"),
-    sentence("chrF"),
-    sentence("exact"),
-    sentence("edit"),
-    sentence("prompt tok"),
-    sentence("s/draft"),
-)
-LADDER_LEGEND = sentence(
-    "★ champion · bits/byte: what the model needs to write the approved output, lower is better · "
-    "exact: word for word · edit: 1 is equal"
-)
-
-
-# --- the champion ---------------------------------------------------------------------------------------------------
-
-
-def candidate_name(rung: str, adapter_name: str) -> str:
-    return f"`{rung}` ({adapter_name})" if adapter_name else f"`{rung}`"
-
-
-def promoted(style_name: str, user_id: str, now: str, before: str) -> str:
-    return say(
-        "{who} made {now} the champion of *{style}*, instead of {before}. It makes the next draft.",
-        who=f"<@{user_id}>", now=now, style=style_name, before=before,
-    )  # fmt: skip
-
-
-def rolled_back(style_name: str, user_id: str, now: str, before: str) -> str:
-    return say(
-        "{who} rolled *{style}* back from {before} to {now}. It makes the next draft.",
-        who=f"<@{user_id}>", now=now, style=style_name, before=before,
-    )  # fmt: skip
-
-
-def promoted_reason(user_id: str) -> str:
-    return say("promoted by hand by {who}", who=f"<@{user_id}>")
-
-
-def rolled_back_reason(user_id: str, before: str) -> str:
-    return say("rolled back from {before} by {who}", before=before, who=f"<@{user_id}>")
-
-
-def moved_to_base(style_name: str, now: str, before: str, new: str, old: str) -> str:
-    return say(
-        "The operator signed off another base model: *{style}* is served by {now} on {new}, instead of {before} on "
-        "{old}, from the next draft on.",
-        style=style_name, now=now, before=before, new=new, old=old,
-    )  # fmt: skip
-
-
-def back_on_base(style_name: str, now: str, before: str, new: str, old: str) -> str:
-    return say(
-        "The operator took the change of the base model back: *{style}* is served by {now} on {new} again, instead of "
-        "{before} on {old}, from the next draft on.",
-        style=style_name, now=now, before=before, new=new, old=old,
-    )  # fmt: skip
-
-
-def moved_to_base_reason(base: str) -> str:
-    return say("the operator signed off the base model {base}", base=base)
-
-
-def unknown_candidate(name: str, style_name: str, known: Sequence[str], nearest: str | None) -> str:
-    candidates = listed([f"`{one}`" for one in known])
-    if nearest:
-        return say(
-            "*{style}* has no measured candidate called “{name}”. Did you mean `{nearest}`? There are: {candidates}.",
-            style=style_name, name=name, nearest=nearest, candidates=candidates,
-        )  # fmt: skip
-    return say(
-        "*{style}* has no measured candidate called “{name}”. There are: {candidates}.",
-        style=style_name, name=name, candidates=candidates,
-    )  # fmt: skip
-
-
-def withdrawn_adapter(name: str, reason: str) -> str:
-    if reason:
-        return say(
-            "`{name}` was withdrawn and must not serve any more: {reason}. `/huisstijl ladder` shows what else there "
-            "is.",
-            name=name, reason=reason,
-        )  # fmt: skip
-    return say(
-        "`{name}` was withdrawn and must not serve any more. `/huisstijl ladder` shows what else there is.", name=name
-    )
-
-
-def tainted_adapter(name: str) -> str:
-    return say(
-        "`{name}` learnt from something that was withdrawn since, so it must not become the champion any more. "
-        "`/huisstijl ladder` shows what else there is.",
-        name=name,
-    )  # fmt: skip
-
-
-OUT_OF_USE_REASON = sentence("what its predecessor had learnt from was withdrawn")
-#: Why there is no clean retrain.
-NO_RETRAIN = {
-    "too_few_examples": sentence("too few examples are left to train without it"),
-    "failed_too_often": sentence("every try to train without it has failed"),
-    "person_forgotten": sentence("a clean retrain follows by itself"),
-}
-
-
-def out_of_use(style_name: str, adapters: Sequence[str], rung: str, why: str) -> str:
-    """For the channel: adapters that must not serve any more, and what makes the drafts from now on."""
-    names = listed([f"`{name}`" for name in adapters])
-    if not rung:
-        return say_count(
-            len(adapters),
-            "Something was withdrawn that an adapter of *{style}* had learnt from, and {why}. {adapters} is out of "
-            "use.",
-            "Something was withdrawn that adapters of *{style}* had learnt from, and {why}. {adapters} are out of "
-            "use.",
-            style=style_name, adapters=names, why=NO_RETRAIN[why](),
-        )  # fmt: skip
-    return say_count(
-        len(adapters),
-        "Something was withdrawn that an adapter of *{style}* had learnt from, and {why}. {adapters} is out of use; "
-        "`{rung}` makes the next draft.",
-        "Something was withdrawn that adapters of *{style}* had learnt from, and {why}. {adapters} are out of use; "
-        "`{rung}` makes the next draft.",
-        style=style_name, adapters=names, rung=rung, why=NO_RETRAIN[why](),
-    )  # fmt: skip
-
-
-def already_champion(name: str, style_name: str) -> str:
-    return say("{name} serves *{style}* already.", name=name, style=style_name)
-
-
-PROMOTE_USAGE = sentence(
-    "Say which style and which candidate, as in `/huisstijl promote brand-voice retrieved`. `/huisstijl ladder` "
-    "lists the candidates."
-)
-
-# --- status ---------------------------------------------------------------------------------------------------------
-
-
-def status_champion(name: str, at: datetime, actor: str, reason: str) -> str:
-    if not actor:
-        return say("*Champion:* {name}, since {moment}: {reason}", name=name, moment=moment(at), reason=reason)
-    if actor == "gate":
-        return say(
-            "*Champion:* {name}, since {moment}, by the gate: {reason}", name=name, moment=moment(at), reason=reason
-        )
-    return say(
-        "*Champion:* {name}, since {moment}, by {who}: {reason}",
-        name=name, moment=moment(at), who=f"<@{actor}>", reason=reason,
-    )  # fmt: skip
-
-
-NO_CHAMPION = sentence("*Champion:* none yet; drafts are made from the instructions alone.")
-
-
-def status_examples(counts: Mapping[str, int]) -> str:
-    return say(
-        "*Examples:* {proposed} proposed, {approved} approved, {rejected} rejected, {withdrawn} withdrawn, "
-        "{retired} retired",
-        proposed=counts["proposed"], approved=counts["approved"], rejected=counts["rejected"],
-        withdrawn=counts["withdrawn"], retired=counts["retired"],
-    )  # fmt: skip
-
-
-def status_running(state: str, figures: Figures) -> str:
-    known = progress_figures(figures)
-    if known:
-        return say("*Now:* {done:.0%}, {state} ({figures})", done=figures.fraction, state=state, figures=known)
-    return say("*Now:* {done:.0%}, {state}", done=figures.fraction, state=state)
-
-
-LAST_MEASUREMENTS = {
-    "succeeded": sentence("*Last run:* measured without training ({moment})"),
-    "failed": sentence("*Last run:* a measurement, failed ({moment})"),
-    "cancelled": sentence("*Last run:* a measurement, cancelled ({moment})"),
-}
-LAST_RUNS = {
-    "succeeded": sentence("*Last run:* succeeded ({moment})"),
-    "failed": sentence("*Last run:* failed ({moment})"),
-    "cancelled": sentence("*Last run:* cancelled ({moment})"),
-}
-
-
-def status_last_run(kind: RunKind, status: str, at: datetime | None, because: str, said: str) -> str:
-    last = (LAST_MEASUREMENTS if kind is RunKind.MEASURE else LAST_RUNS)[status](moment=moment(at) if at else "–")
-    return beside([last, because, said])
-
+# --- what made it due -----------------------------------------------------------------------------------------------
 
 #: What made a run due, where that was neither new examples nor somebody's wish to train.
 BECAUSE = {
@@ -607,32 +381,3 @@ BECAUSE = {
 def because(cause: str) -> str:
     """Empty where there is nothing to say."""
     return BECAUSE[cause]() if cause in BECAUSE else ""
-
-
-def measured_because(cause: str) -> str:
-    """Above a ladder: that it was measured without training, and why; empty for an ordinary run."""
-    if cause in BECAUSE:
-        return say("Measured again, without training, {because}.", because=BECAUSE[cause]())
-    return say("Measured again, without training.")
-
-
-NO_RUN_YET = sentence("*Last run:* none yet.")
-
-
-def status_next(reason: str) -> str:
-    return say("*Next training:* {reason}.", reason=reason)
-
-
-def status_due(reason: str) -> str:
-    return say("*Next training:* due now, {reason}.", reason=reason)
-
-
-MODEL_ANSWERS = sentence("The model server answers.")
-MODEL_SILENT = sentence("*The model server does not answer* (`huisstijl serve`).")
-
-
-def status_services(trainer: str, *, is_model_up: bool) -> str:
-    return sentences(trainer, MODEL_ANSWERS() if is_model_up else MODEL_SILENT())
-
-
-NO_TRAINER_SHORT = sentence("*No trainer is running* (`huisstijl trainer`).")

@@ -114,6 +114,56 @@ def test_a_command_opens_a_thread_in_the_channel_and_drafts_in_it(
     assert "no approved examples yet" in str(answer["blocks"][-2])
 
 
+def test_a_draft_without_examples_says_that_none_is_like_the_request_or_fits(
+    bot: Bot, workspace: Workspace, model: ScriptedModel, style: Style
+) -> None:
+    mia = workspace.person(MIA)
+
+    def shape_of(text: str, count: int) -> str:
+        asked = mia.mention_bot(BRAND, text)
+        assert wait_for_end(bot, count=count)[-1].rung is Rung.ZERO_SHOT
+        return str(answer_of(workspace, BRAND, asked["ts"])["blocks"][-2])
+
+    approve(bot, style, "announce the summer party", "Come and dance! Team Office")
+    assert "no examples, because no approved one is like this request" in shape_of("remind them of invoice 12", 1)
+    with bot.services.database.write() as session:
+        session.get_one(Style, style.style_id).recipe = "tiny-test"
+    approve(bot, style, "remind them of invoice 11", "Please pay. " * 400)
+    told = shape_of("remind them of invoice 12", 2)
+    assert "no examples, because those that could be shown are too long for the prompt" in told
+    assert "no approved examples yet" not in told
+
+
+def test_a_draft_says_that_what_is_like_the_request_holds_a_forbidden_term(
+    bot: Bot, workspace: Workspace, model: ScriptedModel, style: Style
+) -> None:
+    approve(bot, style, "remind them of invoice 11", "Kindly pay invoice 11.")
+    approve(bot, style, "announce the summer party", "Come and dance! Team Office")
+    with bot.services.database.write() as session:
+        session.get_one(Style, style.style_id).forbidden_terms = ["kindly"]
+    workspace.state.users[NOOR]["locale"] = "nl-NL"
+    for person, said in (
+        (MIA, "every approved one that is like this request holds a term that the style never uses"),
+        (NOOR, "in elk goedgekeurd voorbeeld dat op dit verzoek lijkt staat een term die de stijl nooit gebruikt"),
+    ):
+        asked = workspace.person(person).mention_bot(BRAND, "remind them of invoice 12")
+        told = str(answer_of(workspace, BRAND, asked["ts"])["blocks"][-2])
+        assert said in told and "zero_shot" in told
+
+
+@pytest.mark.parametrize("has_any", [True, False])
+def test_where_none_is_like_the_request_it_is_said_that_only_words_were_compared(
+    has_any: bool, bot: Bot, workspace: Workspace, model: ScriptedModel, style: Style
+) -> None:
+    model.embedding_status = 500
+    if has_any:
+        approve(bot, style, "announce the summer party", "Come and dance!")
+    asked = workspace.person(MIA).mention_bot(BRAND, "remind them of invoice 12")
+    told = str(answer_of(workspace, BRAND, asked["ts"])["blocks"][-2])
+    assert ("no approved one is like this request" if has_any else "no approved examples yet") in told
+    assert ("compared by words" in told) is has_any, "without examples nothing was compared"
+
+
 def test_a_direct_message_is_a_request(bot: Bot, workspace: Workspace, model: ScriptedModel, style: Style) -> None:
     asked = workspace.person(NOOR).dm_bot("thank a customer for their patience")
     wait_for_end(bot)

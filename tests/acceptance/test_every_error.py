@@ -274,9 +274,9 @@ def test_every_error_of_the_model_server_becomes_a_sentence_in_the_thread(
     bot: Bot, workspace: Workspace, model: ScriptedModel
 ) -> None:
     """What the model server answers for each of its errors, answered by a scripted one, and read by the person."""
-    from trainer.serving.server import _refusal_for
+    from trainer.serving.refusals import refusal_for
 
-    answers = {(refusal.status, refusal.code) for refusal in (_refusal_for(kind()) for kind in TRAINERS)}
+    answers = {(refusal.status, refusal.code) for refusal in (refusal_for(kind()) for kind in TRAINERS)}
     assert len(answers) >= 6
     create_style(workspace.person(ANA))
     sentences = [explain(make(kind)).sentence for kind in OURS if issubclass(kind, errors.ModelError)]

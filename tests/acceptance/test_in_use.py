@@ -11,21 +11,33 @@ import pytest
 from sqlalchemy import select
 
 from bot.app import Bot
+from bot.operations.knowledge import Origin, add_document
 from bot.rehearsal.people import Person
-from bot.rehearsal.seed import ANA, BRAND, GENERAL, MIA, RAVI, TEAM_ID
+from bot.rehearsal.seed import ANA, BRAND, GENERAL, MIA, NOOR, RAVI, TEAM_ID
 from bot.rehearsal.workspace import Workspace
 from config.labels import MOST_NATS
 from config.rungs import Rung
+from config.settings import Settings
 from db.adapters import Adapter
 from db.base import new_id, now_in_database
 from db.datasets import DatasetExample, SplitName
 from db.drafts import Draft, DraftStatus
 from db.examples import ExampleSource, ExampleStatus
+from db.knowledge import DocumentSource, Passage
 from db.prequential import PrequentialScore
 from db.runs import RunStatus
 from db.scorecards import ScorecardRow
 from db.styles import Style, StyleKind, StyleReviewer, get_style
-from tests.support.factories import make_dataset, make_draft, make_example, make_promotion, make_run, make_style
+from tests.acceptance.test_verdict import channel_says, in_the_terminal
+from tests.support.factories import (
+    make_dataset,
+    make_draft,
+    make_example,
+    make_promotion,
+    make_run,
+    make_scorecard,
+    make_style,
+)
 from tests.support.model_server import ScriptedModel
 from tests.support.steps import teach, wait_for_card, wait_for_ephemeral
 from tests.support.wait import wait_until
@@ -69,6 +81,11 @@ def scores(bot: Bot) -> dict[str, PrequentialScore]:
 
 def wait_for_score(bot: Bot, example_id: str) -> PrequentialScore:
     return wait_until(lambda: scores(bot).get(example_id), seconds=10, what=f"{example_id} is predicted")
+
+
+def all_passages_are_embedded(bot: Bot) -> bool:
+    with bot.services.database.read() as session:
+        return all(one.embedding for one in session.scalars(select(Passage)))
 
 
 def measured_text(body: dict[str, Any]) -> str:
@@ -127,6 +144,44 @@ def test_nothing_that_was_approved_later_and_nothing_of_its_conversation_is_in_t
     assert "dance" not in prompts["Come and dance with us!"]
     assert "with us" in prompts["Come and dance all night!"] and "a little" not in prompts["Come and dance all night!"]
     assert "with us" in prompts["Come and dance a little!"] and "all night" not in prompts["Come and dance a little!"]
+
+
+def test_for_drift_an_example_is_predicted_as_a_run_measures_without_what_tells_about_it(
+    bot: Bot, model: ScriptedModel, style: Style
+) -> None:
+    known = approve(bot, style, "Say that we open late on Monday", "Good news: sleep in, we open at ten.")
+    other = approve(bot, style, "Say that we have cake on Monday", "There is cake, come down and eat it!")
+    assert wait_for_score(bot, known).as_measured_nats is not None
+    wait_for_score(bot, other)
+    model.measured.clear()
+    reworded = "At ten we open, good news: in sleep."  # only its meaning tells: no run of its words is the same
+    score = wait_for_score(bot, approve(bot, style, "On Monday we open late, that say", reworded))
+    draft, run = [str(body["messages"]) for body in model.measured]
+    assert "sleep in" in draft and "come down" in draft
+    assert "sleep in" not in run and "come down" in run
+    assert score.nll_nats == score.as_measured_nats == len(reworded.encode())
+
+
+def test_for_drift_passages_are_read_where_a_run_reads_them(bot: Bot, model: ScriptedModel) -> None:
+    answer = "Parents stay at home for sixteen weeks, and longer where they ask for it."
+    text = f"# Leave\n\nHow long parental leave lasts: sixteen weeks.\n\n# Answers\n\nParental leave: {answer}"
+    seen: dict[Rung, list[str]] = {}
+    for rung in (Rung.RETRIEVED, Rung.KNOWLEDGE):
+        style = prepare_style(bot, rung=rung, name=rung.value)
+        add_document(
+            bot.services.database, style_id=style.style_id, name="handbook.md", data=text.encode(),
+            origin=Origin(source=DocumentSource.COMMAND_LINE, added_by="operator"),
+        )  # fmt: skip
+        bot.services.wakeups.embeddings.ring()
+        wait_until(lambda: all_passages_are_embedded(bot), seconds=10, what="passages with embeddings")
+        model.measured.clear()
+        wait_for_score(bot, approve(bot, style, "tell the team how long parental leave lasts", answer))
+        seen[rung] = [str(body["messages"]) for body in model.measured]
+    for draft, run in seen.values():
+        assert "lasts: sixteen weeks" in draft and answer in draft
+        assert answer not in run  # it would be copied
+    assert "sixteen" not in seen[Rung.RETRIEVED][1]
+    assert "lasts: sixteen weeks" in seen[Rung.KNOWLEDGE][1]
 
 
 def test_an_approval_waits_for_no_prediction_and_is_predicted_once_when_the_server_is_back(
@@ -336,6 +391,85 @@ def test_the_ladder_says_how_long_the_drafts_are_and_whether_they_have_the_form_
     assert "Words of a draft for each word of the approved text: `zero_shot` 1.40 (1.10 to 1.80)." in said
     assert "An approved text begins with a capital and ends as a sentence does" in said
     assert "drafts that do so: `zero_shot` 62%." in said
+
+
+def test_the_ladder_says_whose_drafts_have_the_form_and_keep_the_terms_more_often_and_how_sure_that_is(
+    bot: Bot, bot_settings: Settings, workspace: Workspace, style: Style
+) -> None:
+    house = {"opening": "capital", "ending": "sentence"}
+
+    def card(in_form: int, keeps_terms: int, asked: int, *, is_marked: bool = True) -> dict[str, Any]:
+        """40 drafts, of which so many have the form and, of those that the terms ask something of, keep to these."""
+        pairs: list[dict[str, Any]] = [
+            {
+                "example_id": str(n), "nll_nats": 40.0, "reference_bytes": 50, "chrf": 40.0, "exact": False,
+                "edit_similarity": 0.4, "kin_group": n // 2,
+            }
+            | ({"in_form": n < in_form, "keeps_terms": n < keeps_terms if n < asked else None} if is_marked else {})
+            for n in range(40)
+        ]  # fmt: skip
+        features = {
+            "n": 40, "length": [1.4, 1.1, 1.8], "house": house, "kept": {}, "in_form": in_form / 40,
+            "terms": {"n": asked, "kept": keeps_terms},
+        }  # fmt: skip
+        return {"pairs": pairs, "summary": {"features": features}}
+
+    cards = {
+        Rung.ZERO_SHOT: card(6, 3, 9), Rung.FEW_SHOT: card(20, 5, 20, is_marked=False),  # of an earlier version
+        Rung.RETRIEVED: card(16, 10, 20), Rung.LORA: card(36, 18, 20),
+    }  # fmt: skip
+    with bot.services.database.write() as session:
+        run = make_run(session, style, base_model="embedded:smollm2-135m-instruct", status=RunStatus.SUCCEEDED)
+        for rung, found in cards.items():
+            make_scorecard(session, run, rung, found)
+    forms = (
+        "drafts that do so: `zero_shot` 15%; `few_shot` 50%; `retrieved` 40%; `lora` 90%. More or less than the "
+        "champion's, draft by draft (95 %): `zero_shot` \u221225% (\u221242% to \u22123%, 40 drafts); `lora` 50% (23% "
+        "to 68%, 40 drafts)."
+    )
+    terms = (
+        "`zero_shot` not enough yet (9 drafts of 10); `few_shot` 25% (20 drafts); `retrieved` 50% (20 drafts); `lora` "
+        "90% (20 drafts). More or less than the champion's, draft by draft (95 %): `lora` 40% (2% to 65%, 20 drafts)."
+    )
+    result = channel_says(workspace.person(ANA), "was trained and measured")
+    for said in (command(workspace.person(MIA), "ladder brand-voice"), result):
+        assert forms in said and terms in said
+    printed = in_the_terminal(bot_settings, "ladder", "brand-voice")
+    assert forms in printed and terms in printed
+    workspace.state.users[NOOR]["locale"] = "nl-NL"
+    assert (
+        "concept voor concept (95 %): `zero_shot` \u221225% (\u221242% tot \u22123%, 40 concepten); `lora` 50% (23% "
+        "tot 68%, 40 concepten)."
+    ) in command(workspace.person(NOOR), "ladder brand-voice")
+
+
+@pytest.mark.parametrize("drafts", [9, 10])
+def test_the_ladder_says_of_how_many_drafts_its_figures_are_and_how_many_were_cut(
+    bot: Bot, workspace: Workspace, style: Style, drafts: int
+) -> None:
+    scored = {"chrf": 40.0, "exact": False, "edit_similarity": 0.4}
+    pairs = [
+        {"example_id": str(n), "nll_nats": 40.0, "reference_bytes": 50} | (scored if n < drafts else {})
+        for n in range(30)
+    ]
+    shares = ((Rung.ZERO_SHOT, 0.45), (Rung.RETRIEVED, 0.04), (Rung.FEW_SHOT, None))
+    with bot.services.database.write() as session:
+        run = make_run(session, style, status=RunStatus.SUCCEEDED)
+        dataset = make_dataset(session, run)
+        for rung, share in shares:
+            summary = {"chrf": 43.2, "exact_match": 0.1, "edit_similarity": 0.5, "cut_share": share}
+            session.add(
+                ScorecardRow(
+                    scorecard_id=new_id("sco"), run_id=run.run_id, style_id=style.style_id, scope_key=TEAM_ID,
+                    dataset_id=dataset.dataset_id, rung=rung, base_model=run.base_model,
+                    card={"pairs": pairs, "summary": summary}, scored_at=now_in_database(session),
+                )
+            )  # fmt: skip
+    said = command(workspace.person(MIA), "ladder brand-voice")
+    is_enough = drafts == 10
+    assert ("43.2" in said) is ("chrF, exact, edit, length and form are of 10 drafts." in said) is is_enough
+    assert ("not shown yet: it was measured on 9 drafts, and 10 are needed." in said) is not is_enough
+    assert "cut at the length allowed, so that these figures are of their beginnings: `zero_shot` 45%." in said
 
 
 def test_a_label_that_was_asked_for_is_no_edit(bot: Bot, workspace: Workspace, style: Style) -> None:

@@ -202,6 +202,42 @@ def test_the_line_is_short_calls_nobody_and_is_said_in_the_language_of_who_asked
     assert "<!channel>" not in line and "@everyone" not in line
 
 
+def approve(bot: Bot, *texts: str) -> None:
+    rows = [json.dumps({"prompt": f"say how to get into the app, {n}", "completion": text}).encode()
+            for n, text in enumerate(texts)]  # fmt: skip
+    import_examples(
+        bot.services.database, team_id=TEAM_ID, style_name="brand-voice", lines=rows, imported_by="operator",
+        approve=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("rung", [Rung.RETRIEVED, Rung.FEW_SHOT])
+def test_an_approved_example_that_holds_a_forbidden_term_is_shown_in_no_prompt_and_status_says_so(
+    rung: Rung, bot: Bot, workspace: Workspace, model: ScriptedModel, style: Style
+) -> None:
+    approve(bot, "Use the login that we sent you, please.", "Sign in with the key that we sent you, please.")
+    with bot.services.database.write() as session:
+        make_promotion(session, session.get_one(Style, style.style_id), rung=rung)
+    shown = draft(bot, workspace, model, "Sign in.")
+    prompt = str(model.prompts[-1][1:])
+    assert "Sign in with the key" in prompt and "Use the login" not in prompt
+    assert "no examples" not in under(shown)
+    status = command(workspace.person(ANA), "status brand-voice")
+    assert "*Shown in no prompt:* 1 approved example, because a term that this style never uses" in str(status)
+
+    with bot.services.database.write() as session:
+        session.get_one(Style, style.style_id).forbidden_terms = ["please"]
+    shown = draft(bot, workspace, model, "Sign in.")
+    assert len(model.prompts[-1]) == 2, "the instructions and the request"
+    assert "no examples, because every approved one holds a term that the style never uses" in under(shown)
+
+    with bot.services.database.write() as session:
+        session.get_one(Style, style.style_id).forbidden_terms = []
+    draft(bot, workspace, model, "Sign in.")
+    assert "Use the login" in str(model.prompts[-1]), "the next draft shows what is allowed again"
+    assert "Shown in no prompt" not in str(command(workspace.person(ANA), "status brand-voice"))
+
+
 # ----------------------------------------------------------------------------------------------------- the review
 
 

@@ -492,6 +492,28 @@ def test_promote_takes_a_rung_or_an_adapter_and_names_the_nearest_to_what_it_doe
     assert "as in `/huisstijl promote" in said(command(ana, "promote support"))
 
 
+def test_an_adapter_of_another_base_model_is_refused_with_what_to_do_instead(
+    ana: Person, measured: Style, sqlite_database: Database
+) -> None:
+    with sqlite_database.write() as session:
+        (own,) = session.scalars(select(Adapter)).all()
+        names = ("team_id", "style_id", "scope_key", "run_id", "manifest_digest", "published_at")
+        values = {name: getattr(own, name) for name in names}
+        session.add(
+            Adapter(
+                **values, adapter_id="ada_other", name="support-v2", version=2, rung=Rung.LORA_RETRIEVED,
+                base_model="/models/qwen3",
+            )
+        )  # fmt: skip
+    serves = serving(sqlite_database, measured)
+    for wanted in ("support-v2", "support-v2 anyway"):
+        answer = said(command(ana, f"promote support {wanted}"))
+        assert "`support-v2` was trained on the base model qwen3, and *support* is served on smollm2" in answer
+        assert "huisstijl base change" in answer and "/models/" not in answer
+    assert "/models/" not in said(command(ana, "trial support support-v2"))
+    assert serving(sqlite_database, measured).promotion_id == serves.promotion_id
+
+
 def test_a_withdrawn_adapter_is_neither_promoted_nor_rolled_back_to(
     ana: Person, measured: Style, sqlite_database: Database
 ) -> None:

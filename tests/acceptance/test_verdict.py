@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from bot.clock import Clock
 from bot.rehearsal.people import Person
 from bot.rehearsal.seed import ANA, BRAND, TEAM_ID
 from bot.rehearsal.workspace import Workspace
+from config.prompts import prompt_hash
+from config.run_kinds import RunCause
 from config.rungs import Rung
 from config.settings import Settings, child_environment
 from db import runs
@@ -23,6 +26,7 @@ from db.base import new_id, now_in_database
 from db.datasets import Dataset
 from db.drafts import DraftStatus
 from db.examples import ExampleStatus
+from db.measurements import owe_measurement
 from db.promotions import PromotionKind, find_promotion
 from db.runs import RunStatus
 from db.scorecards import ScorecardRow
@@ -87,7 +91,8 @@ def write_run(database: Database, measured: list[Scorecard]) -> Style:
         assert run is not None and run.run_id == queued.run_id
         dataset = Dataset(
             dataset_id=new_id("dat"), run_id=run.run_id, style_id=run.style_id, scope_key=run.scope_key,
-            content_hash="sha256:0", seed=1, instructions="", prompt_hash="sha256:0", versions={}, skipped=[],
+            content_hash="sha256:0", seed=1, instructions="", prompt_hash=prompt_hash(style.full_instructions),
+            versions={}, skipped=[],
             frozen_at=now_in_database(session),
         )  # fmt: skip
         session.add(dataset)
@@ -132,9 +137,11 @@ def channel_says(person: Person, part: str) -> str:
 
 def in_the_terminal(settings: Settings, *arguments: str) -> str:
     ran = subprocess.run(
-        [sys.executable, "-m", "bot.cli", *arguments], env=child_environment(settings), capture_output=True, text=True,
-        timeout=60, check=True,
+        [sys.executable, "-m", "bot.cli", *arguments], capture_output=True, text=True,
+        env=child_environment(settings, HUISSTIJL_MODEL_URL=settings.model_url),
+        timeout=60, check=False,
     )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 
 
@@ -193,6 +200,37 @@ def test_a_lower_rung_that_is_as_good_is_advised_and_an_admin_can_move_down_to_i
     assert "measured as good as what serves" not in read(ana.open_home())
 
 
+def test_a_measurement_says_its_day_and_what_has_changed_since_wherever_it_is_shown(
+    bot_settings: Settings, bot: Bot, workspace: Workspace, sqlite_database: Database
+) -> None:
+    shots = card("few_shot", 80, lambda n: 40 + n % 7, 400, 0.9)
+    alone = card("zero_shot", 80, lambda n: 40 + n % 7 + (n % 3 - 1) / 4, 90, 0.5)
+    style = write_run(sqlite_database, [shots, alone])
+    ana = workspace.person(ANA)
+
+    def shown() -> list[str]:
+        home = read(wait_until(lambda: home_with(ana, "*Verdict:*"), what="a verdict in the Home tab"))
+        return [answer(ana, "ladder support"), home, in_the_terminal(bot_settings, "ladder", "support")]
+
+    for one in shown():
+        assert re.search(r"Measured on \d+ \w+ 20\d\d\.", one)
+        assert "Since then" not in one
+        assert "other instructions" not in one
+    answer(ana, "promote support zero_shot")
+    for one in shown():
+        assert re.search(r"Since then an admin promoted `zero_shot`, \d+ \w+ 20\d\d\.", one)
+        assert "Move down to zero_shot" in one  # what was measured stands
+    answer(ana, "rollback support")
+    assert re.search(r"Since then it was moved back to `few_shot`, \d+ \w+ 20\d\d\.", answer(ana, "ladder support"))
+    with sqlite_database.write() as session:
+        get_style(session, style.style_id).instructions = "Answer at length."
+    for one in shown():
+        assert "with other instructions than those of now; `/huisstijl measure support` measures it again." in one
+    with sqlite_database.write() as session:
+        owe_measurement(session, style.style_id, RunCause.CHANGED_INSTRUCTIONS)
+    assert "it is measured again as soon as hours and budget allow." in answer(ana, "ladder support")
+
+
 def home_with(person: Person, part: str) -> dict[str, Any] | None:
     person.open_home()
     view = person.home_view()
@@ -209,7 +247,7 @@ def test_with_too_few_unseen_pairs_no_figure_is_shown_as_a_winner(
     for shown in (result, answer(ana, "ladder support"), home, in_the_terminal(bot_settings, "ladder", "support")):
         assert "not enough yet, 12 unseen pairs of the 20" in shown
         assert "bits per byte better" not in shown
-    assert "*Quality:* not enough yet: 12 unseen pairs, and 20 are needed" in home
+    assert "*Quality:* not enough yet: 12 unrelated unseen pairs, and 20 are needed" in home
     # The table keeps the ladder's own order: nothing stands on top because it was lucky.
     table = in_the_terminal(bot_settings, "ladder", "support").splitlines()
     assert ["retrieved" in table[1], "lora" in table[2]] == [True, True]

@@ -18,6 +18,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,18 +32,22 @@ if TYPE_CHECKING:
 SEED = 101
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--train", type=int, default=60)
-    parser.add_argument("--unseen", type=int, default=60)
-    parser.add_argument("--rung", nargs="+", default=["lora", "full"])
-    parser.add_argument("--learning-rate", type=float)
-    parser.add_argument("--weights", choices=["float32", "bfloat16"], default="float32")
-    parser.add_argument("--max-steps", type=int, default=-1)
-    parser.add_argument("--recipe", default="cpu-small")
-    parser.add_argument("--serve", action="store_true")
-    chosen = parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--data", type=Path, required=True)
+    made.add_argument("--train", type=int, default=60)
+    made.add_argument("--unseen", type=int, default=60)
+    made.add_argument("--rung", nargs="+", default=["lora", "full"])
+    made.add_argument("--learning-rate", type=float)
+    made.add_argument("--weights", choices=["float32", "bfloat16"], default="float32")
+    made.add_argument("--max-steps", type=int, default=-1)
+    made.add_argument("--recipe", default="cpu-small")
+    made.add_argument("--serve", action="store_true")
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    chosen = parser().parse_args(argv)
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         for rung in chosen.rung:
@@ -130,7 +135,8 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     from config.settings import Settings
     from tests.support.serving import running
     from tests.support.wait import wait_until
-    from trainer.artifacts import AdapterFacts, load_or_create_signing_key
+    from trainer.artifacts.keys import load_or_create_signing_key
+    from trainer.artifacts.manifest import AdapterFacts
     from trainer.base_models import base_revision, prepare_base_model
     from trainer.full_files import publish_full
     from trainer.serving.server import build_server

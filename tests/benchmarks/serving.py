@@ -25,7 +25,9 @@ import torch
 from config.settings import EMBEDDED_BASE_MODEL, EMBEDDED_EMBEDDING_MODEL, Settings
 from tests.support.serving import running
 from tests.support.tiny_model import make_tiny_adapter
-from trainer import artifacts
+from trainer.adapter_files import publish_adapter
+from trainer.artifacts.keys import load_or_create_signing_key
+from trainer.artifacts.manifest import AdapterFacts
 from trainer.base_models import base_revision, prepare_base_model, prepare_embedding_model
 from trainer.serving.adapters import AdapterSource
 from trainer.serving.embedder import Embedder
@@ -50,7 +52,7 @@ class Bench:
     prompt: Any = field(default_factory=list)
 
     def publish(self, name: str, trained: Path) -> None:
-        facts = artifacts.AdapterFacts(
+        facts = AdapterFacts(
             base_model=EMBEDDED_BASE_MODEL,
             base_revision=base_revision(self.engine.base_path),
             style_id="1",
@@ -59,8 +61,8 @@ class Bench:
             rung="lora",
             created_at=datetime.now(UTC),
         )
-        key = artifacts.load_or_create_signing_key(self.keys_dir)
-        artifacts.publish_adapter(self.store_url, name, trained, facts, key)
+        key = load_or_create_signing_key(self.keys_dir)
+        publish_adapter(self.store_url, name, trained, facts, key)
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def held_out_loss(model: Any, base: Path, rows: list[dict[str, Any]]) -> float:
     """Nats per completion token over all rows."""
     from transformers import AutoTokenizer
 
-    from trainer.evaluate import score_bits
+    from trainer.likelihood import score_bits
 
     scored = score_bits(
         model,

@@ -21,8 +21,9 @@ import numpy as np
 import pytest
 
 from tests.support.tiny_model import make_tiny_adapter, make_tiny_model
-from trainer import artifacts
-from trainer.artifacts import AdapterFacts
+from trainer.adapter_files import CONFIG, WEIGHTS, fetch_verified, publish_adapter
+from trainer.artifacts.keys import load_or_create_signing_key, load_verify_key
+from trainer.artifacts.manifest import MANIFEST, README, SIGNATURE, AdapterFacts
 from trainer.base_models import base_revision, linear_shapes
 from trainer.errors import (
     AdapterHostile,
@@ -53,7 +54,7 @@ class Shop:
         self.root = root
         self.base = make_tiny_model(root / "base")
         make_tiny_adapter(root / "trained", self.base)
-        self.key: Ed25519PrivateKey = artifacts.load_or_create_signing_key(root / "keys")
+        self.key: Ed25519PrivateKey = load_or_create_signing_key(root / "keys")
         self.facts = AdapterFacts(
             base_model="tiny",
             base_revision=base_revision(self.base),
@@ -66,7 +67,7 @@ class Shop:
         )
         self.shapes = linear_shapes(self.base)
         self.store = root / "store"
-        artifacts.publish_adapter(str(self.store), NAME, root / "trained", self.facts, self.key)
+        publish_adapter(str(self.store), NAME, root / "trained", self.facts, self.key)
         self.folder = self.store / NAME
         shutil.copytree(self.folder, root / "good")
 
@@ -76,25 +77,25 @@ class Shop:
 
     def sign(self) -> None:
         """Sign the folder as it is now, as a trainer under someone else's control would."""
-        manifest = json.loads((self.folder / artifacts.MANIFEST).read_bytes())
+        manifest = json.loads((self.folder / MANIFEST).read_bytes())
         manifest["files"] = {
             file.name: {
                 "sha256": "sha256:" + hashlib.sha256(file.read_bytes()).hexdigest(),
                 "size_bytes": file.stat().st_size,
             }
             for file in sorted(self.folder.iterdir())
-            if file.name not in {artifacts.MANIFEST, artifacts.SIGNATURE} and file.is_file()
+            if file.name not in {MANIFEST, SIGNATURE} and file.is_file()
         }
         self.sign_manifest(manifest)
 
     def sign_manifest(self, manifest: dict[str, Any]) -> None:
         data = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-        (self.folder / artifacts.MANIFEST).write_bytes(data)
-        (self.folder / artifacts.SIGNATURE).write_bytes(self.key.sign(data))
+        (self.folder / MANIFEST).write_bytes(data)
+        (self.folder / SIGNATURE).write_bytes(self.key.sign(data))
 
     def fetch(self, **overrides: Any) -> Path:
         arguments = {"expected_base_revision": self.facts.base_revision, "base_shapes": self.shapes} | overrides
-        return artifacts.fetch_verified(str(self.store), NAME, self.root / "cache", self.key.public_key(), **arguments)
+        return fetch_verified(str(self.store), NAME, self.root / "cache", self.key.public_key(), **arguments)
 
     def rejected(self) -> bool:
         try:
@@ -104,16 +105,16 @@ class Shop:
         return False
 
     def edit_config(self, **changes: Any) -> None:
-        path = self.folder / artifacts.CONFIG
+        path = self.folder / CONFIG
         path.write_text(json.dumps(json.loads(path.read_text()) | changes))
         self.sign()
 
     def edit_weights(self, change: Callable[[dict[str, np.ndarray[Any, Any]]], None]) -> None:
         from safetensors.numpy import load_file, save_file
 
-        tensors = load_file(self.folder / artifacts.WEIGHTS)
+        tensors = load_file(self.folder / WEIGHTS)
         change(tensors)
-        save_file(tensors, self.folder / artifacts.WEIGHTS)
+        save_file(tensors, self.folder / WEIGHTS)
         self.sign()
 
 
@@ -172,7 +173,7 @@ def test_each_of_100_truncations_is_rejected(shop: Shop) -> None:
 
 
 def test_a_zeroed_tail_is_rejected(shop: Shop) -> None:
-    file = shop.folder / artifacts.WEIGHTS
+    file = shop.folder / WEIGHTS
     data = file.read_bytes()
     file.write_bytes(data[:-4096] + bytes(4096))
     with pytest.raises(AdapterTampered):
@@ -180,7 +181,7 @@ def test_a_zeroed_tail_is_rejected(shop: Shop) -> None:
 
 
 def test_swapped_files_are_rejected(shop: Shop) -> None:
-    config, readme = shop.folder / artifacts.CONFIG, shop.folder / artifacts.README
+    config, readme = shop.folder / CONFIG, shop.folder / README
     one, two = config.read_bytes(), readme.read_bytes()
     config.write_bytes(two)
     readme.write_bytes(one)
@@ -188,7 +189,7 @@ def test_swapped_files_are_rejected(shop: Shop) -> None:
         shop.fetch()
 
 
-@pytest.mark.parametrize("file", [artifacts.CONFIG, artifacts.WEIGHTS, artifacts.MANIFEST, artifacts.SIGNATURE])
+@pytest.mark.parametrize("file", [CONFIG, WEIGHTS, MANIFEST, SIGNATURE])
 def test_a_missing_file_is_rejected(shop: Shop, file: str) -> None:
     (shop.folder / file).unlink()
     with pytest.raises(AdapterIncomplete):
@@ -196,28 +197,28 @@ def test_a_missing_file_is_rejected(shop: Shop, file: str) -> None:
 
 
 def test_a_missing_readme_is_rejected_because_the_manifest_names_it(shop: Shop) -> None:
-    (shop.folder / artifacts.README).unlink()
+    (shop.folder / README).unlink()
     with pytest.raises(AdapterTampered):
         shop.fetch()
 
 
 def test_the_signature_of_an_earlier_manifest_is_rejected(shop: Shop) -> None:
-    old = (shop.folder / artifacts.SIGNATURE).read_bytes()
+    old = (shop.folder / SIGNATURE).read_bytes()
     shop.edit_config(lora_alpha=8)
-    (shop.folder / artifacts.SIGNATURE).write_bytes(old)
+    (shop.folder / SIGNATURE).write_bytes(old)
     with pytest.raises(AdapterTampered):
         shop.fetch()
 
 
 def test_another_keys_signature_is_rejected(shop: Shop) -> None:
-    other = artifacts.load_or_create_signing_key(shop.root / "other-keys")
-    (shop.folder / artifacts.SIGNATURE).write_bytes(other.sign((shop.folder / artifacts.MANIFEST).read_bytes()))
+    other = load_or_create_signing_key(shop.root / "other-keys")
+    (shop.folder / SIGNATURE).write_bytes(other.sign((shop.folder / MANIFEST).read_bytes()))
     with pytest.raises(AdapterTampered):
         shop.fetch()
 
 
 def test_another_adapters_whole_folder_under_this_name_is_rejected(shop: Shop) -> None:
-    artifacts.publish_adapter(str(shop.root / "elsewhere"), "other-v1", shop.root / "trained", shop.facts, shop.key)
+    publish_adapter(str(shop.root / "elsewhere"), "other-v1", shop.root / "trained", shop.facts, shop.key)
     shutil.rmtree(shop.folder)
     shutil.copytree(shop.root / "elsewhere" / "other-v1", shop.folder)
     with pytest.raises(AdapterTampered):
@@ -296,13 +297,33 @@ def test_a_hostile_config_is_rejected_even_with_a_good_signature(shop: Shop, cha
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"[]", b"null", b"{", b"[" * 50_000, b'{"r": NaN}', b'{"r": 4, "r": 4}', b"\xff\xfe", b'"LORA"'],
-    ids=range(9),
+    [b"", b"[]", b"null", b"{", b"[" * 50_000, b'{"r": NaN}', b"\xff\xfe", b'"LORA"'],
+    ids=range(8),
 )
 def test_a_config_that_is_no_plain_object_is_rejected(shop: Shop, text: bytes) -> None:
-    (shop.folder / artifacts.CONFIG).write_bytes(text)
+    (shop.folder / CONFIG).write_bytes(text)
     shop.sign()
     with pytest.raises(AdapterHostile):
+        shop.fetch()
+
+
+def test_a_key_that_stands_twice_is_rejected_though_both_say_the_same(shop: Shop) -> None:
+    """Readers of JSON differ in which of the two they believe."""
+    config, weights = shop.folder / CONFIG, shop.folder / WEIGHTS
+    good, written = config.read_text(), json.loads(config.read_text())
+    config.write_text(f'{{"r": {written["r"]}, {good.removeprefix("{")}')
+    shop.sign()
+    with pytest.raises(AdapterHostile, match="plain JSON"):
+        shop.fetch()
+    config.write_text(good)
+    data = weights.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header = data[8 : 8 + length].decode()
+    key, entry = next((key, entry) for key, entry in json.loads(header).items() if key != "__metadata__")
+    twice = f"{{{json.dumps(key)}:{json.dumps(entry)},{header.removeprefix('{')}".encode()
+    weights.write_bytes(struct.pack("<Q", len(twice)) + twice + data[8 + length :])
+    shop.sign()
+    with pytest.raises(AdapterHostile, match="what safetensors writes"):
         shop.fetch()
 
 
@@ -319,7 +340,7 @@ def test_a_file_that_does_not_belong_is_rejected(shop: Shop, name: str) -> None:
 
 
 def test_links_and_folders_are_rejected(shop: Shop) -> None:
-    weights = shop.folder / artifacts.WEIGHTS
+    weights = shop.folder / WEIGHTS
     outside = shop.root / "outside.safetensors"
     shutil.copy(weights, outside)
     weights.unlink()
@@ -354,15 +375,13 @@ def test_a_linked_adapter_folder_is_rejected(shop: Shop) -> None:
 )
 def test_a_name_that_could_be_a_path_is_rejected(shop: Shop, name: str) -> None:
     with pytest.raises(AdapterNameInvalid):
-        artifacts.fetch_verified(
-            str(shop.store), name, shop.root / "cache", shop.key.public_key(), expected_base_revision="x"
-        )
+        fetch_verified(str(shop.store), name, shop.root / "cache", shop.key.public_key(), expected_base_revision="x")
 
 
 @pytest.mark.parametrize("name", ["../../outside", "/tmp/outside", "sub/file", "adapter_model.bin"])
 def test_a_signed_manifest_that_names_other_files_is_rejected(shop: Shop, name: str) -> None:
-    manifest = json.loads((shop.folder / artifacts.MANIFEST).read_bytes())
-    manifest["files"][name] = manifest["files"][artifacts.README]
+    manifest = json.loads((shop.folder / MANIFEST).read_bytes())
+    manifest["files"][name] = manifest["files"][README]
     shop.sign_manifest(manifest)
     assert shop.rejected()
 
@@ -371,13 +390,13 @@ def test_a_signed_manifest_that_names_other_files_is_rejected(shop: Shop, name: 
     "changes", [{"format": 2}, {"extra": 1}, {"files": []}, {"base_revision": "abc"}, {"scope": None}]
 )
 def test_a_signed_manifest_of_another_shape_is_rejected(shop: Shop, changes: dict[str, Any]) -> None:
-    shop.sign_manifest(json.loads((shop.folder / artifacts.MANIFEST).read_bytes()) | changes)
+    shop.sign_manifest(json.loads((shop.folder / MANIFEST).read_bytes()) | changes)
     with pytest.raises(AdapterHostile):
         shop.fetch()
 
 
 def test_a_sparse_10_gb_file_is_rejected_without_reading_it(shop: Shop) -> None:
-    os.truncate(shop.folder / artifacts.WEIGHTS, 10 << 30)
+    os.truncate(shop.folder / WEIGHTS, 10 << 30)
     started = time.perf_counter()
     with pytest.raises(AdapterHostile):
         shop.fetch()
@@ -408,7 +427,7 @@ def test_bf16_weights_that_are_not_finite_are_rejected(shop: Shop) -> None:
     import torch
     from safetensors.torch import load_file, save_file
 
-    path = shop.folder / artifacts.WEIGHTS
+    path = shop.folder / WEIGHTS
     tensors = {key: value.to(torch.bfloat16) for key, value in load_file(path).items()}
     save_file(tensors, path)
     shop.sign()
@@ -473,7 +492,7 @@ def test_tensors_that_are_no_lora_of_this_config_are_rejected(shop: Shop, spoil:
     ids=range(6),
 )
 def test_a_weights_header_of_another_shape_is_rejected(shop: Shop, header: bytes) -> None:
-    (shop.folder / artifacts.WEIGHTS).write_bytes(struct.pack("<Q", len(header)) + header + bytes(1024))
+    (shop.folder / WEIGHTS).write_bytes(struct.pack("<Q", len(header)) + header + bytes(1024))
     shop.sign()
     with pytest.raises(AdapterHostile):
         shop.fetch()
@@ -481,14 +500,14 @@ def test_a_weights_header_of_another_shape_is_rejected(shop: Shop, header: bytes
 
 @pytest.mark.parametrize("length", [2**63, 10**9, 2**32])
 def test_a_header_that_claims_to_be_huge_is_rejected(shop: Shop, length: int) -> None:
-    (shop.folder / artifacts.WEIGHTS).write_bytes(struct.pack("<Q", length) + bytes(64))
+    (shop.folder / WEIGHTS).write_bytes(struct.pack("<Q", length) + bytes(64))
     shop.sign()
     with pytest.raises(AdapterHostile):
         shop.fetch()
 
 
 def test_bytes_after_the_last_tensor_are_rejected(shop: Shop) -> None:
-    with (shop.folder / artifacts.WEIGHTS).open("ab") as handle:
+    with (shop.folder / WEIGHTS).open("ab") as handle:
         handle.write(b"more")
     shop.sign()
     with pytest.raises(AdapterHostile):
@@ -519,8 +538,8 @@ def test_rejecting_imports_nothing_and_opens_nothing_outside(shop: Shop) -> None
         (shop.folder / "adapter_model.bin").write_bytes(b"\x80\x04cos\nsystem\n(S'true'\ntR.")
 
     def link() -> None:
-        (shop.folder / artifacts.README).unlink()
-        (shop.folder / artifacts.README).symlink_to("/etc/passwd")
+        (shop.folder / README).unlink()
+        (shop.folder / README).symlink_to("/etc/passwd")
 
     def not_finite() -> None:
         shop.edit_weights(lambda tensors: tensors[_first(tensors, "lora_A")].fill(np.nan))
@@ -560,15 +579,15 @@ def test_verifying_takes_under_a_second_per_100_mb(shop: Shop, tmp_path: Path) -
     }
     folder = tmp_path / "large"
     folder.mkdir()
-    save_file(tensors, folder / artifacts.WEIGHTS)
-    config = json.loads((shop.folder / artifacts.CONFIG).read_text()) | {"r": 64, "target_modules": ["q_proj"]}
-    (folder / artifacts.CONFIG).write_text(json.dumps(config))
-    size_bytes = (folder / artifacts.WEIGHTS).stat().st_size
-    artifacts.publish_adapter(str(tmp_path / "store"), "large-v1", folder, shop.facts, shop.key)
+    save_file(tensors, folder / WEIGHTS)
+    config = json.loads((shop.folder / CONFIG).read_text()) | {"r": 64, "target_modules": ["q_proj"]}
+    (folder / CONFIG).write_text(json.dumps(config))
+    size_bytes = (folder / WEIGHTS).stat().st_size
+    publish_adapter(str(tmp_path / "store"), "large-v1", folder, shop.facts, shop.key)
     seconds = []  # of this process's own work: whatever else the machine does is not the check's
     for _ in range(3):
         started = time.process_time()
-        artifacts.fetch_verified(
+        fetch_verified(
             str(tmp_path / "store"),
             "large-v1",
             tmp_path / "cache",
@@ -581,8 +600,6 @@ def test_verifying_takes_under_a_second_per_100_mb(shop: Shop, tmp_path: Path) -
 
 def test_an_unknown_adapter_and_a_missing_key_say_so(shop: Shop, tmp_path: Path) -> None:
     with pytest.raises(AdapterUnknown):
-        artifacts.fetch_verified(
-            str(shop.store), "nobody-v1", tmp_path, shop.key.public_key(), expected_base_revision="x"
-        )
+        fetch_verified(str(shop.store), "nobody-v1", tmp_path, shop.key.public_key(), expected_base_revision="x")
     with pytest.raises(VerifyKeyMissing):
-        artifacts.load_verify_key(tmp_path)
+        load_verify_key(tmp_path)

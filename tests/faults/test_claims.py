@@ -7,6 +7,7 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from multiprocessing import get_context
 from typing import Any
 
@@ -19,7 +20,18 @@ from db.claims import ClaimLost
 from db.drafts import Draft, claim_drafts
 from db.inbox import InboxEvent, claim_events, store_events
 from db.outbox import OutboxMessage, claim_messages, owe
-from db.runs import Run, RunStatus, beat, claim_run, end_run, hand_back, queue_run, report
+from db.runs import (
+    Run,
+    RunStatus,
+    beat,
+    claim_run,
+    end_run,
+    hand_back,
+    queue_run,
+    report,
+    request_cancel,
+    seconds_held,
+)
 from db.session import Database
 from tests.support.clock import lapse_leases
 from tests.support.factories import make_draft, make_run, make_style
@@ -109,7 +121,7 @@ def _hold_a_hundred_runs(url: str, pipe: Any) -> None:
     held = []
     for _ in range(100):
         with database.write() as session:
-            run = claim_run(session, owner="first", lease_seconds=1.5)
+            run = claim_run(session, owner="first", lease_seconds=6)
             assert run is not None
             held.append((run.run_id, run.fence))
     pipe.send(len(held))
@@ -147,6 +159,57 @@ def test_a_heartbeat_keeps_a_run_and_silence_gives_it_away(database):
         taken = claim_run(session, owner="second", lease_seconds=60)
         assert taken is not None
         assert (taken.run_id, taken.fence, taken.attempts) == (run_id, 2, 2)
+
+
+def test_a_run_sums_the_seconds_in_which_a_trainer_had_it_and_a_silent_one_counts_for_its_lease(database):
+    with database.write() as session:
+        run_id = make_run(session, make_style(session)).run_id
+
+    def read_held() -> float:
+        with database.read() as session:
+            return seconds_held(session.get_one(Run, run_id), now_in_database(session))
+
+    def go_back(seconds: float, *, lease: float) -> None:
+        """As if the last heartbeat was so long ago."""
+        with database.write() as session:
+            beat_at = now_in_database(session) - timedelta(seconds=seconds)
+            run = session.get_one(Run, run_id)
+            run.heartbeat_at, run.lease_expires_at = beat_at, beat_at + timedelta(seconds=lease)
+
+    def do(verb: Callable[[Session], Any]) -> None:
+        with database.write() as session:
+            verb(session)
+
+    assert read_held() == 0
+    do(lambda session: claim_run(session, owner="first", lease_seconds=30))
+    go_back(10, lease=30)
+    assert read_held() == pytest.approx(10, abs=2)
+    do(lambda session: beat(session, run_id, 1, lease_seconds=30))
+    go_back(43_200, lease=30)  # twelve hours of silence
+    assert read_held() == pytest.approx(40, abs=2)
+    do(lambda session: claim_run(session, owner="second", lease_seconds=30))
+    assert read_held() == pytest.approx(40, abs=2)
+    go_back(5, lease=30)
+    do(lambda session: hand_back(session, run_id, 2))
+    assert read_held() == pytest.approx(45, abs=2)  # and it stays so while the run waits
+    do(lambda session: claim_run(session, owner="third", lease_seconds=30))
+    assert read_held() == pytest.approx(45, abs=2)
+    go_back(20, lease=30)
+    do(lambda session: end_run(session, run_id, 3, RunStatus.SUCCEEDED))
+    assert read_held() == pytest.approx(65, abs=2)
+
+
+def test_a_run_that_is_cancelled_while_its_trainer_is_silent_has_held_it_for_its_lease(database):
+    with database.write() as session:
+        long_ago = now_in_database(session) - timedelta(hours=12)
+        run_id = make_run(
+            session, make_style(session), status=RunStatus.TRAINING, fence=1, held_seconds=100.0,
+            heartbeat_at=long_ago, lease_expires_at=long_ago + timedelta(seconds=30),
+        ).run_id  # fmt: skip
+        assert request_cancel(session, run_id)
+    with database.read() as session:
+        run = session.get_one(Run, run_id)
+        assert (run.status, run.held_seconds) == (RunStatus.CANCELLED, pytest.approx(130.0, abs=0.01))
 
 
 def test_an_ended_run_is_never_brought_back_by_late_news(database):

@@ -112,6 +112,7 @@ def test_nothing_acknowledged_is_lost_when_bots_are_killed_around_the_commit(
     http_settings: Settings, workspace: Workspace, database: Database
 ) -> None:
     """Kills at random moments of a stream, three of four of them at the failpoints around commit and post."""
+    http_settings = http_settings.model_copy(update={"lease_seconds": 3.0})  # what a dead bot holds is waited for
     chance = random.Random(3)
     least_kills, events = (KILLS, EVENTS) if database.is_sqlite else (KILLS // 4, EVENTS // 4)
     acknowledged: set[str] = set()

@@ -31,8 +31,8 @@ PAUSE_SECONDS = 3  # production's thirty, scaled
 WEATHER: dict[str, dict[str, Any]] = {
     "rate limited": {"times": 3, "status": 429, "retry_after_seconds": PAUSE_SECONDS},
     "broken": {"times": 15, "status": 500},
-    # Within what a call may take, half a lease. Beyond it nobody can know whether Slack took the message: it is sent
-    # at least once, see the outbox.
+    # Well within what a call may take, half a lease. Beyond it nobody can know whether Slack took the message: it is
+    # sent at least once, see the outbox.
     "hanging": {"times": 4, "status": 200, "hang_seconds": 1.0},
 }
 

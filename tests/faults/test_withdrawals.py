@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from bot.operations.examples import withdraw_examples_of_message
 from bot.operations.runs import queue_due_runs
@@ -18,13 +19,14 @@ from db.base import now_in_database
 from db.datasets import Dataset, DatasetExample
 from db.examples import Example, get_example
 from db.promotions import Promotion, find_promotion
-from db.runs import RunStatus
+from db.runs import Run, RunStatus, request_cancel
+from db.scorecards import list_scorecards
 from db.session import Database
 from db.styles import get_style
 from db.teams import get_team
 from tests.support.runs import T1, Prepared, execute_here, prepare_run, run_settings, working
 from tests.support.wait import wait_until
-from trainer.artifacts import list_adapters as list_stored
+from trainer.artifacts.store import list_adapters as list_stored
 from trainer.launchers.local import LocalLauncher
 
 pytestmark = [pytest.mark.faults, pytest.mark.training]
@@ -162,3 +164,38 @@ def test_a_clean_retrain_replaces_the_champion_and_is_byte_for_byte_a_run_that_n
 
 def weights(settings: Settings, name: str) -> bytes:
     return (Path(settings.resolved_artifact_url) / name / "adapter_model.safetensors").read_bytes()
+
+
+def drafts_on_cards(database: Database, run_id: str) -> list[str]:
+    """What candidates of this run wrote, as far as it is kept."""
+    with database.read() as session:
+        cards = [row.card for row in list_scorecards(session, run_id, T1)]
+    return [pair["draft"] for card in cards for pair in card["pairs"] if pair["draft"] is not None]
+
+
+def test_nothing_is_written_on_a_scorecard_after_the_erasure_also_where_the_run_is_cancelled_while_it_is_silent(
+    database: Database, settings: Settings, base: Path
+) -> None:
+    tiny = run_settings(settings, database, base)
+    prepared, _ = prepare(database, tiny)
+    seen: list[int] = []
+
+    def meanwhile(stage: str, fraction: float) -> None:
+        """The message is deleted between two scorecards; at the next news nobody has heard of the trainer for long,
+        and an admin cancels."""
+        if stage != "evaluating" or not (written := len(drafts_on_cards(database, prepared.run_id))):
+            return
+        seen.append(written)
+        if len(seen) == 1:
+            delete_message(database, tiny)
+            assert drafts_on_cards(database, prepared.run_id) == []
+        else:
+            with database.write() as session:
+                session.execute(update(Run).values(lease_expires_at=now_in_database(session) - timedelta(hours=1)))
+                assert request_cancel(session, prepared.run_id)
+
+    run = execute_here(database, tiny, meanwhile=meanwhile)
+
+    assert len(seen) == 1, "the run went on measuring"
+    assert drafts_on_cards(database, prepared.run_id) == []
+    assert run.status is RunStatus.FAILED and "withdrawn while the run was training" in (run.error or "")

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from bot.domain.values import Actor
+from bot.errors import OnOtherBase
 from bot.operations.base_change import (
     BaseChangeRefused,
     StyleState,
@@ -27,7 +28,7 @@ from config.run_kinds import RunCause, RunKind
 from config.rungs import Rung
 from config.settings import Settings
 from db import runs
-from db.adapters import Adapter
+from db.adapters import Adapter, AdapterStatus
 from db.audit import AuditEntry
 from db.base import now_in_database
 from db.base_changes import BaseChange, BaseChangeStatus, OtherChangeOpen, find_open_change
@@ -95,25 +96,30 @@ def state(database: Database, settings: Settings) -> tuple[StyleState, str, str]
 def test_a_change_queues_one_run_a_style_on_the_new_base_model_within_the_hours(
     database: Database, settings: Settings
 ) -> None:
-    style_id = served_style(database, train_from_hour=22, train_to_hour=6, channel_id="C_HOME")
+    # The progress is read by the database's own clock: hours that are hours away from it, at any time of day.
+    opens = (datetime.now(UTC) + timedelta(hours=3)).replace(minute=0)
+    closed, opens_at = opens - timedelta(hours=3), opens.hour
+    style_id = served_style(
+        database, train_from_hour=opens_at, train_to_hour=(opens_at + 8) % 24, channel_id="C_HOME"
+    )  # fmt: skip
     (planned,) = plan_change(database, settings, NEW)
     assert (planned.kind, planned.left_out) == (RunKind.MEASURE, "")
     change_id = ask_for_change(database, NEW)
     assert ask_for_change(database, NEW) == change_id
     with pytest.raises(OtherChangeOpen):
         ask_for_change(database, "/models/third")
-    assert queue_due_runs(database, settings, NOON) == []
+    assert queue_due_runs(database, settings, closed) == []
     assert state(database, settings)[0] is StyleState.WAITING
-    assert "between 22:00 and 06:00 UTC" in state(database, settings)[2]
-    (run_id,) = queue_due_runs(database, settings, NOON.replace(hour=23))
-    assert queue_due_runs(database, settings, NOON.replace(hour=23)) == []
+    assert f"between {opens_at:02}:00 and {(opens_at + 8) % 24:02}:00 UTC" in state(database, settings)[2]
+    (run_id,) = queue_due_runs(database, settings, opens)
+    assert queue_due_runs(database, settings, opens) == []
     with database.read() as session:
         run = runs.get_run(session, run_id)
         assert (run.base_model, run.kind, run.cause) == (NEW, RunKind.MEASURE, RunCause.CHANGED_BASE)
         assert "another base model is asked about" in run.reason
         (entry,) = [one for one in session.scalars(select(AuditEntry)) if one.action == "base.change_asked"][:1]
         assert (entry.actor, entry.detail["base_model"]) == ("operator", NEW)
-    assert state(database, settings)[0] is StyleState.RUNNING
+    assert state(database, settings)[0] is StyleState.QUEUED
     assert serving_of(database, style_id)[1] == OLD
 
 
@@ -236,7 +242,8 @@ def test_an_adapter_that_learnt_from_what_was_withdrawn_is_not_signed_off(
             )
         )  # fmt: skip
         session.flush()
-        assert find_candidate(session, settings, style, "support-v2").base_model == NEW
+        with pytest.raises(OnOtherBase):
+            find_candidate(session, settings, style, "support-v2")
     offered = {"other", "support-v2"}
     with pytest.raises(BaseChangeRefused, match="does not offer support-v2 yet"):
         sign_off(database, settings, style_id, offered={"other"})
@@ -281,6 +288,24 @@ def test_abandoning_takes_back_what_was_signed_off_and_cancels_what_is_under_way
     assert queue_due_runs(database, settings, NOON) == []
     with pytest.raises(BaseChangeRefused, match="No change"):
         abandon_change(database, settings)
+
+
+def test_a_style_that_has_nothing_to_go_back_to_stays_and_is_still_said_to_be_signed_off(
+    sqlite_database: Database, settings: Settings
+) -> None:
+    database = sqlite_database
+    style_id = served_style(database, rung=Rung.LORA, channel_id="C_HOME")
+    ask_for_change(database, NEW)
+    (run_id,) = queue_due_runs(database, settings, NOON)
+    with database.write() as session:
+        finish(session, run_id, verdict=verdict("better", champion="lora") | {"also": []})
+    served_style(database, name="sales")  # not signed off, so that the change stays open
+    sign_off(database, settings, style_id, offered={"other"})
+    with database.write() as session:
+        session.get_one(Adapter, "ada_1").status = AdapterStatus.WITHDRAWN
+    assert abandon_change(database, settings) == (NEW, [])
+    status = "\n".join(get_status(database, settings, ADMIN, "C_HOME", "support", is_model_up=True))
+    assert "The new pair is better; the operator signed it off." in status and "taken back" not in status
 
 
 def test_a_cancelled_run_is_tried_again_only_when_it_is_asked_for_again(

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.clock import Clock
+from bot.errors import OnOtherBase
 from bot.operations.base_change import (
     BaseChangeRefused,
     StyleState,
@@ -18,8 +19,8 @@ from bot.operations.base_change import (
     plan_change,
     sign_off,
 )
-from bot.operations.promotions import promote_by_hand
-from bot.operations.runs import queue_due_runs
+from bot.operations.promotions import promote_by_hand, roll_back
+from bot.operations.runs import look_at_policy, queue_due_runs
 from config.run_kinds import RunCause, RunKind
 from config.rungs import Rung
 from config.settings import Settings
@@ -27,6 +28,7 @@ from db import runs
 from db.adapters import Adapter, withdraw_adapter
 from db.base import now_in_database
 from db.base_changes import BaseChange, BaseChangeStatus
+from db.datasets import find_dataset_of_run
 from db.measurements import owe_measurement
 from db.promotions import PromotionKind
 from db.runs import Run, RunStatus
@@ -37,6 +39,8 @@ from tests.integration.test_base_change import ADMIN, NEW, NOON, OLD, measure, s
 from tests.integration.test_clock import finish
 from tests.support import factories
 from tests.support.base_changes import serving_of
+from trainer.metrics import PairScore, Scorecard
+from trainer.registry import Standing, save_scorecard
 
 
 def fail(database: Database, run_id: str) -> None:
@@ -122,6 +126,37 @@ def test_a_clean_retrain_that_fails_while_a_change_is_open_waits_between_its_tri
     assert get_run(database, again).cause is RunCause.WITHDRAWAL
 
 
+def test_what_a_style_needs_where_it_serves_does_not_wait_for_a_change_that_waits_between_its_tries(
+    database: Database, settings: Settings
+) -> None:
+    style_id = served_style(database, train_after_examples=5)
+    ask_for_change(database, NEW)
+    begun = now(database)
+
+    def queue(hours: float) -> tuple[RunCause | None, str]:
+        (run_id,) = queue_due_runs(database, settings, begun + timedelta(hours=hours))
+        run = get_run(database, run_id)
+        if run.base_model == NEW:
+            fail(database, run_id)
+        else:
+            with database.write() as session:
+                finish(session, run_id, verdict={"sentence": "Stay."})
+        return run.cause, run.base_model
+
+    assert queue(0) == (RunCause.CHANGED_BASE, NEW)
+    assert queue(0.1) == (RunCause.NEW_EXAMPLES, OLD), "its own policy was met"
+    assert queue_due_runs(database, settings, begun + timedelta(hours=0.2)) == []
+    with database.write() as session:
+        owe_measurement(session, style_id, RunCause.DRIFT)
+    assert queue(0.3) == (RunCause.DRIFT, OLD)
+    with database.write() as session:
+        lock_style(session, style_id).measurement_owed_at = None
+    with database.read() as session:
+        reason = look_at_policy(session, settings, get_style(session, style_id), begun + timedelta(hours=0.4)).reason
+    assert "another base model is asked about" in reason, "what is waited for is said"
+    assert queue(2) == (RunCause.CHANGED_BASE, NEW), "and it comes first when its time has come"
+
+
 @pytest.mark.parametrize("owed", [RunCause.WITHDRAWAL, RunCause.DRIFT])
 def test_abandoning_a_change_cancels_nothing_that_is_owed_besides(
     owed: RunCause, database: Database, settings: Settings
@@ -153,19 +188,54 @@ def test_a_pair_whose_adapter_is_out_of_use_is_made_anew(database: Database, set
         sign_off(database, settings, style_id, offered={"other", "support-v2"})
     assert state(database, settings)[0] is StyleState.OVERTAKEN
     (again,) = queue_due_runs(database, settings, NOON)
+    assert state(database, settings)[0] is StyleState.QUEUED
     run = get_run(database, again)
     assert (run.kind, run.base_model) == (RunKind.TRAIN, NEW)
 
 
-def test_a_change_ends_when_the_last_style_got_there_by_an_admins_hand(database: Database, settings: Settings) -> None:
+def test_an_adapter_of_another_base_model_is_not_promoted_by_hand(database: Database, settings: Settings) -> None:
     style_id = served_style(database, rung=Rung.LORA, channel_id="C_HOME")
     ask_for_change(database, NEW)
     run_id = measure(database, settings, "better", champion="lora", rung="lora", adapter="support-v2")
     publish_there(database, run_id)
+    for wanted in ("support-v2", "support-v2 anyway"):
+        with pytest.raises(OnOtherBase, match=r"on the base model other, and .* is served on .*huisstijl base accept"):
+            promote_by_hand(database, settings, ADMIN, "C_HOME", "support", wanted, request_key="r1")
+    abandon_change(database, settings)
+    with pytest.raises(OnOtherBase, match="`huisstijl base change`"):
+        promote_by_hand(database, settings, ADMIN, "C_HOME", "support", "support-v2", request_key="r1")
+    assert serving_of(database, style_id) == ("lora", OLD, "ada_1")
+
+
+def test_after_a_change_the_old_pairs_prompt_is_not_what_its_rung_names(database: Database, settings: Settings) -> None:
+    style_id = served_style(database, channel_id="C_HOME")
+    ask_for_change(database, NEW)
+    run_id = measure(database, settings, "better")
+    with database.write() as session:
+        run, style = runs.get_run(session, run_id), get_style(session, style_id)
+        dataset = find_dataset_of_run(session, run_id)
+        assert dataset is not None
+        for rung, base_model in ((Rung.ZERO_SHOT, NEW), (Rung.RETRIEVED, NEW), (Rung.RETRIEVED, OLD)):
+            standing = Standing(rung=rung, base_model=base_model, is_elsewhere=base_model == OLD)
+            pair = PairScore(example_id="e", nll_nats=1.0, reference_bytes=4, prompt_tokens=9)
+            card = Scorecard(rung=standing.key, pairs=(pair,), seconds_per_draft=0.1, scoring_seconds=0.1)
+            save_scorecard(session, run, dataset.dataset_id, standing, card, of="", features={})
+        factories.make_promotion(session, style, kind=PromotionKind.BASE, rung=Rung.ZERO_SHOT, base_model=NEW)
+    promote_by_hand(database, settings, ADMIN, "C_HOME", "support", "retrieved", request_key="r1")
+    assert serving_of(database, style_id)[:2] == ("retrieved", NEW)
+
+
+def test_a_change_ends_when_the_last_style_got_there_by_an_admins_hand(database: Database, settings: Settings) -> None:
+    style_id = served_style(database, channel_id="C_HOME")
+    with database.write() as session:  # it stood there once
+        style = lock_style(session, style_id)
+        factories.make_promotion(session, style, kind=PromotionKind.BASE, rung=Rung.RETRIEVED, base_model=NEW)
+        factories.make_promotion(session, style, kind=PromotionKind.BASE, rung=Rung.RETRIEVED, base_model=OLD)
+    ask_for_change(database, NEW)
     clock = Clock(database, settings, now=lambda: NOON)
     clock.tick()
     assert change_status(database) is BaseChangeStatus.OPEN
-    promote_by_hand(database, settings, ADMIN, "C_HOME", "support", "support-v2", request_key="r1")
+    roll_back(database, settings, ADMIN, "C_HOME", "support", request_key="r1")
     assert serving_of(database, style_id)[1] == NEW
     clock.tick()
     assert change_status(database) is BaseChangeStatus.DONE

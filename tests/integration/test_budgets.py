@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from bot.domain.quote import SpeedSource
 from bot.domain.values import Actor
 from bot.errors import OverBudget
 from bot.operations.runs import confirm_training, queue_due_runs, quote_training
+from config.run_kinds import RunKind
 from config.settings import Settings
 from db.audit import AuditEntry
 from db.base import now_in_database
 from db.examples import ExampleStatus
-from db.runs import Run
+from db.runs import Run, RunStatus
 from db.session import Database
 from db.styles import Style, get_style, lock_style
 from db.teams import get_team, lock_team
@@ -103,6 +106,28 @@ def test_a_trainer_that_has_gone_since_the_quote_does_not_make_the_run_dearer(
     assert count_runs(database) == 1
 
 
+def test_a_quote_goes_by_the_speed_of_runs_with_its_own_recipe_and_base_model(
+    database: Database, priced: Settings
+) -> None:
+    """A slow recipe that ran last says nothing of how long a quick one takes."""
+    ran = {"status": RunStatus.SUCCEEDED, "kind": RunKind.TRAIN, "base_model": priced.base_model}
+    with database.write() as session:
+        make_style(session, "support")
+        other = make_style(session, "reports")
+        trainer = register_trainer(session, "host:1", "host")
+        trainer.tokens_per_second, trainer.device = 20.0, "cpu"
+        for speed, different in (
+            (400.0, {"recipe": "tiny-test"}), (20.0, {"recipe": "slow"}),
+            (9.0, {"recipe": "tiny-test", "base_model": "another"}),
+        ):  # fmt: skip
+            receipt = {"tokens_per_second": speed, "device": "cpu"}
+            factories.make_run(session, other, **{**ran, "receipt": receipt, **different})
+    shown = quote_training(database, priced, ADMIN, "C_HOME", "support")
+    with database.read() as session:
+        quote = session.get_one(AuditEntry, shown.quote_id).detail["quote"]
+    assert (quote["speed_source"], quote["tokens_per_second"]) == (SpeedSource.RECIPE, 400.0)
+
+
 def test_a_run_that_costs_less_than_a_cent_is_held_to_a_budget_that_is_spent(
     database: Database, settings: Settings
 ) -> None:
@@ -129,6 +154,23 @@ def test_what_the_clock_queued_and_nobody_started_counts_against_the_workspaces_
     with database.read() as session:
         (run,) = session.scalars(select(Run)).all()
         assert run.quote is not None and run.quote["cost"] == pytest.approx(cost)
+
+
+def test_a_run_that_waits_for_a_trainer_costs_what_it_is_quoted_at_however_long_it_waits(
+    database: Database, priced: Settings
+) -> None:
+    """Sixty hours without a trainer are no machine time: another style's run finds the workspace's money there."""
+    with database.write() as session:
+        waiting = make_style(session, "support")
+        make_style(session, "sales", train_after_examples=10)
+        began = now_in_database(session) - timedelta(hours=60)
+        factories.make_run(
+            session, waiting, status=RunStatus.TRAINING, started_at=began, heartbeat_at=began,
+            lease_expires_at=began + timedelta(seconds=30), quote={"cost": 1.0},
+        )  # fmt: skip
+        get_team(session, "T1").monthly_budget = 1000.0  # sixty hours at 100.00
+        now = now_in_database(session)
+    assert len(queue_due_runs(database, priced, now)) == 1
 
 
 def test_two_runs_at_once_do_not_share_what_only_one_of_them_may_spend(database: Database, priced: Settings) -> None:

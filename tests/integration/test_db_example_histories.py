@@ -18,7 +18,7 @@ from db.examples import (
     count_examples,
     get_example,
     list_approved_examples,
-    list_live_examples,
+    list_live_pairs,
     transition,
 )
 from db.models import metadata
@@ -72,7 +72,7 @@ class ExampleHistories(RuleBasedStateMachine):
     @invariant()
     def the_database_agrees(self):
         with self.database.read() as session:
-            live = {example.example_id for example in list_live_examples(session, self.style_id, WORKSPACE)}
+            live = {example_id for example_id, _, _ in list_live_pairs(session, self.style_id, WORKSPACE)}
             approved = {example.example_id for example in list_approved_examples(session, self.style_id, WORKSPACE)}
             counts = count_examples(session, self.style_id, WORKSPACE)
             for example_id, (status, version) in self.expected.items():

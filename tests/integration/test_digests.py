@@ -249,8 +249,7 @@ def test_the_workspaces_budget_counts_the_runs_of_all_its_styles(database: Datab
         team = get_team(session, "T1")
         team.terms_accepted_at, team.monthly_budget = now_in_database(session), 5000.0
         factories.make_run(
-            session, other, status=RunStatus.FAILED, started_at=MONDAY_NINE - timedelta(hours=6),
-            ended_at=MONDAY_NINE - timedelta(hours=1),
+            session, other, status=RunStatus.FAILED, held_seconds=5 * 3600, ended_at=MONDAY_NINE - timedelta(hours=1)
         )  # fmt: skip
     assert queue_due_runs(database, settings, MONDAY_NINE) == []
     assert len(queue_due_runs(database, settings, MONDAY_NINE + timedelta(days=9))) == 1

@@ -76,8 +76,11 @@ def measure(session: Session, style: Style, nats: list[float], *, ago: timedelta
     )  # fmt: skip
 
 
-def predict(session: Session, style: Style, nats: list[float], **different: Any) -> list[str]:
-    """Examples approved one after another an hour ago, and what the champion foretold of them."""
+def predict(
+    session: Session, style: Style, nats: list[float], *, in_a_draft: float | None = None, **different: Any
+) -> list[str]:
+    """Examples approved one after another an hour ago, and what the champion foretold of them. `in_a_draft`: nats for
+    each byte in a draft's own prompt, where that is another than a run's."""
     ids, begun = [], now_in_database(session) - HOUR
     for number, value in enumerate(nats):
         example = factories.make_example(
@@ -86,7 +89,8 @@ def predict(session: Session, style: Style, nats: list[float], **different: Any)
         )  # fmt: skip
         save_score(
             session, example, promotion_id=style.champion_promotion_id or "", rung=Rung.RETRIEVED, adapter_name="",
-            nll_nats=BYTES * value, is_right=None,
+            nll_nats=BYTES * (value if in_a_draft is None else in_a_draft), as_measured_nats=BYTES * value,
+            is_right=None,
         )  # fmt: skip
         ids.append(example.example_id)
     return ids
@@ -148,6 +152,16 @@ def test_as_long_as_nothing_changes_nobody_hears_of_it(sqlite_database: Database
         predict(session, style, losses(150, USUAL, 1))
         decide(session, style, [DraftStatus.KEPT, DraftStatus.EDITED, DraftStatus.KEPT, DraftStatus.DISCARDED] * 30)
     assert watch_for_drift(sqlite_database) == [] and alarms(sqlite_database, style) == []
+
+
+def test_what_drafts_are_shown_besides_is_no_drift_and_hides_none(sqlite_database: Database) -> None:
+    """The measured pairs were predicted without kin and documents, so what follows them is looked at in that way."""
+    with sqlite_database.write() as session:
+        quiet = prepare_style(session)
+        predict(session, quiet, losses(60, USUAL, 2), in_a_draft=HARDER)
+        drifted = prepare_style(session, name="other")
+        predict(session, drifted, losses(60, HARDER, 2), in_a_draft=USUAL)
+    assert watch_for_drift(sqlite_database) == [drifted.style_id]
 
 
 def test_a_new_measurement_and_a_new_champion_begin_anew(sqlite_database: Database) -> None:

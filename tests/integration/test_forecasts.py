@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bot.language import speaking
 from bot.operations.ladder import list_ladders
 from bot.operations.runs import look_at_policy, queue_due_runs
 from config.prompts import prompt_hash
@@ -104,7 +105,7 @@ def test_a_run_measures_its_curve_on_the_same_unseen_pairs_and_foresees_what_mor
         ("lora", round(train * 0.25)), ("lora", round(train * 0.5)),
     ]  # fmt: skip
     for point in points:
-        assert [pair["example_id"] for pair in point.card["pairs"]] == unseen
+        assert sorted(pair["example_id"] for pair in point.card["pairs"]) == sorted(unseen)
         assert {pair["draft"] for pair in point.card["pairs"]} == {None}
     # A part taught something else than the whole.
     assert len({round(sum(pair["nll_nats"] for pair in one.card["pairs"]), 3) for one in points}) == 2
@@ -119,6 +120,9 @@ def test_a_run_measures_its_curve_on_the_same_unseen_pairs_and_foresees_what_mor
         now = row.forecast["table"][0]["score"]
         assert now["low"] < scores[row.rung.value] < now["high"]
     assert "`lora" in ladder_of(database, tiny)
+    with database.write() as session:
+        factories.make_promotion(session, get_style(session, prepared.style_id))
+    assert ladder_of(database, tiny).startswith("What that run foresaw was about another champion, or under other")
     # The parts' adapters served the curve alone.
     assert sorted(path.name for path in Path(tiny.resolved_artifact_url).glob("support*")) == [
         "support-v1", "support-v1-retrieved",
@@ -184,6 +188,45 @@ def test_a_later_run_says_whether_the_forecast_held(database: Database, tiny: Se
     held = sum(bool(row.has_held) for row in settled)
     assert (record.settled, record.held) == (4, held)
     assert f"Of 4 earlier forecasts {held} held" in ladder_of(database, tiny)
+
+
+def test_a_run_that_goes_on_from_an_adapter_settles_what_was_foreseen_apart_and_says_why_it_foresees_nothing(
+    sqlite_database: Database, settings: Settings, base: Path, recipe: Path, tmp_path: Path
+) -> None:
+    onwards = tmp_path / "tiny-onwards.toml"
+    text = recipe.read_text(encoding="utf-8")
+    assert 'start = "base"' in text
+    onwards.write_text(text.replace('start = "base"', 'start = "previous"'), encoding="utf-8")
+    tiny = run_settings(settings, sqlite_database, base, recipe=str(onwards))
+    with sqlite_database.write() as session:
+        prepared = prepare_run(session, tiny)
+    first = execute_here(sqlite_database, tiny)
+    assert first.verdict is not None and first.verdict["promoted"], first.verdict
+    assert "No forecast" not in ladder_of(sqlite_database, tiny), "nothing served that it could have gone on from"
+
+    with sqlite_database.write() as session:
+        style = get_style(session, prepared.style_id)
+        approve_pairs(session, style, tiny, 40, start=len(prepared.example_ids))
+        factories.make_run(session, style, recipe=tiny.recipe, base_model=tiny.base_model, slot="grown")
+    grown = execute_here(sqlite_database, tiny)
+    assert grown.receipt is not None and grown.receipt["start"]["adapter_name"] == "support-v1"
+    rows = forecasts_of(sqlite_database, prepared.style_id)
+    assert [(row.rung.value, row.settled_by, row.went_on_from) for row in rows] == [
+        ("lora", grown.run_id, "support-v1"), ("lora_retrieved", grown.run_id, "support-v1"),
+    ]  # fmt: skip
+    with sqlite_database.read() as session:
+        record = read_record(session, prepared.style_id, T1)
+    assert (record.settled, record.held, record.mean_error, record.went_on) == (0, 0, None, 2)
+    said = ladder_of(sqlite_database, tiny)
+    assert said.startswith("No forecast: this run went on from the earlier adapter support-v1, and a forecast is made")
+    assert "2 forecasts were measured by runs that went on" in said
+    assert "earlier forecasts" not in said
+    assert "number of new examples decides" not in said
+    with sqlite_database.write() as session:
+        get_style(session, prepared.style_id).train_on_gain_bits = 0.05
+    assert "the number of new examples decides when this style trains." in ladder_of(sqlite_database, tiny)
+    with speaking("nl"):
+        assert ladder_of(sqlite_database, tiny).startswith("Geen voorspelling: deze trainingsrun ging verder")
 
 
 def test_a_forecast_for_other_instructions_is_held_against_nothing(

@@ -83,12 +83,15 @@ def test_knowledge_is_measured_beside_the_others_without_passages_that_hold_the_
     added = [one["prompt_tokens"] - other["prompt_tokens"] for one, other in zip(knowledge, retrieved, strict=True)]
     assert all(tokens > 20 for tokens in added)
     assert run.verdict is not None
-    [clause] = [one for one in run.verdict["also"] if "knowledge" in one["sentence"]]
+    without, clause = [one for one in run.verdict["also"] if "knowledge" in one["sentence"]]
     assert clause["values"] == {"count": len(knowledge)}  # each unseen answer stood in one passage
+    assert without["sentence"].startswith("all prompts but those of `knowledge` were measured without documents")
     [ladder] = list_ladders(sqlite_database, tiny, "support")
     assert f"left out of `knowledge`, because the unseen answer stands in them: {len(knowledge)} passages" in (
         ladder.verdict
     )
+    assert str(without["sentence"]) in ladder.verdict
+    assert "Documents were added since" not in ladder.hindsight
     assert Rung.KNOWLEDGE in [rank.rung for rank in ladder.ranks]
 
 
@@ -110,6 +113,10 @@ def test_documents_that_are_removed_during_a_run_are_not_measured(
     with sqlite_database.read() as session:
         assert Rung.KNOWLEDGE not in [card.rung for card in list_scorecards(session, run.run_id, T1)]
         assert [one.content_hash for one in session.scalars(select(DatasetDocument))] == ["erased"]
+    assert "without documents" not in list_ladders(sqlite_database, tiny, "support")[0].verdict
+    add(sqlite_database, tiny, prepared, "new.md", "Fact number {n} is known to everybody in the team.")
+    [ladder] = list_ladders(sqlite_database, tiny, "support")
+    assert "Documents were added since: it was measured without them, and drafts are made" in ladder.hindsight
 
 
 def test_the_answer_itself_is_never_quoted_in_the_prompt_that_asks_for_it() -> None:
@@ -130,5 +137,5 @@ def test_the_answer_itself_is_never_quoted_in_the_prompt_that_asks_for_it() -> N
     knowledge = Knowledge([passage(n, text) for n, text in enumerate(texts)], digest="sha256:x")
     example = TrainingExample(example_id="ex", prompt="Announce the party", completion=answer, embedding=vector)
     assert [quote.text for quote in knowledge.quotes_for(example)] == texts[:1]
-    assert knowledge.quotes_for(example) and knowledge.clauses[0].values == {"count": 2}  # once, however often asked
+    assert knowledge.quotes_for(example) and knowledge.clauses[-1].values == {"count": 2}  # once, however often asked
     assert not holds_copy("Yes, we may.", "Yes.")  # a short answer stands in many a passage by chance

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from bot.domain.values import Actor
+from bot.operations.base_change import abandon_change, ask_for_change
 from bot.operations.ladder import list_ladders
 from bot.operations.measurements import measure_as_operator
 from bot.operations.overview import read_overview
@@ -37,9 +38,11 @@ from db.teams import get_team
 from tests.integration.test_clock import finish, prepare_style
 from tests.support import factories
 from tests.support.runs import execute_here, prepare_run, run_settings
-from trainer.artifacts import list_adapters as list_stored
+from trainer.artifacts.store import list_adapters as list_stored
+from trainer.registry import settle_measurements
 
 NO_TERMS = StyleTerms()
+OTHER = "/models/other"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ADMIN = Actor(team_id="T1", user_id="U_ADMIN", name="admin", is_admin=True)
 
@@ -124,6 +127,70 @@ def test_instructions_that_are_changed_back_before_it_is_measured_owe_nothing(
     change(database, style_id, "Answer in one line.")
     change(database, style_id, "")  # as the last run froze them
     assert queue_due_runs(database, settings, NOON) == []
+
+
+def served_style(database: Database, settings: Settings) -> str:
+    """The same, served by a prompt on the base model that the run was on."""
+    style_id = measured_style(database, settings)
+    with database.write() as session:
+        factories.make_promotion(session, lock_style(session, style_id), base_model=settings.base_model)
+    return style_id
+
+
+def end(database: Database, run_id: str, **verdict: Any) -> None:
+    """The run ends; it froze the instructions of now, and settles what was owed where it ran."""
+    with database.write() as session:
+        finish(session, run_id, verdict={"sentence": "Stay."} | verdict)
+        run, dataset = runs.get_run(session, run_id), find_dataset_of_run(session, run_id)
+        assert dataset is not None
+        style = lock_style(session, run.style_id)
+        dataset.instructions = style.full_instructions
+        session.flush()
+        if run.base_model != OTHER:
+            settle_measurements(session, run, style)
+
+
+def measure_elsewhere(database: Database, settings: Settings) -> None:
+    """A change of the base model has the style measured on the other one, and is abandoned."""
+    ask_for_change(database, OTHER)
+    (run_id,) = queue_due_runs(database, settings, NOON)
+    assert newest(database).base_model == OTHER
+    end(database, run_id)
+    abandon_change(database, settings)
+
+
+def test_what_was_measured_on_another_base_model_settles_nothing_on_the_one_that_serves(
+    database: Database, settings: Settings
+) -> None:
+    style_id = served_style(database, settings)
+    change(database, style_id, "Answer in one line.")
+    measure_elsewhere(database, settings)
+    change(database, style_id, "Answer at length.")
+    change(database, style_id, "Answer in one line.")  # as they were measured, but elsewhere
+    (run_id,) = queue_due_runs(database, settings, NOON)
+    assert newest(database).run_id == run_id
+    assert (newest(database).kind, newest(database).base_model) == (RunKind.MEASURE, settings.base_model)
+    end(database, run_id)
+    change(database, style_id, "Answer at length.")
+    measure_elsewhere(database, settings)
+    change(database, style_id, "Answer in one line.")  # as they were measured here
+    assert queue_due_runs(database, settings, NOON) == []
+
+
+def test_training_that_pays_is_owed_also_after_a_measurement_on_another_base_model(
+    database: Database, settings: Settings
+) -> None:
+    style_id = served_style(database, settings)
+    with database.write() as session:
+        owe_measurement(session, style_id, RunCause.DRIFT)
+    (run_id,) = queue_due_runs(database, settings, NOON)
+    end(database, run_id, retrain={"is_worth_it": True})
+    measure_elsewhere(database, settings)
+    (run_id,) = queue_due_runs(database, settings, NOON)
+    run = newest(database)
+    assert (run.run_id, run.kind, run.cause, run.base_model) == (
+        run_id, RunKind.TRAIN, RunCause.DRIFT, settings.base_model,
+    )  # fmt: skip
 
 
 def test_it_waits_for_the_hours_and_the_budget_but_not_for_the_statement_or_examples(
@@ -336,9 +403,7 @@ def test_a_run_on_another_base_model_moves_nothing_and_says_how_the_two_pairs_do
     assert run.verdict is not None and not run.verdict["promoted"]
     pair = run.verdict["pair"]
     assert pair["base_model"] == str(other) and pair["adapter_name"].startswith("support-v2")
-    assert (
-        "on other" in run.verdict["sentence"] and "goes on serving until somebody signs off" in run.verdict["sentence"]
-    )
+    assert "on other" in run.verdict["sentence"]
     with database.read() as session:
         style = get_style(session, style_id)
         assert style.champion_promotion_id == before
@@ -369,3 +434,20 @@ def test_a_prompt_is_scored_on_both_base_models_under_one_rung(
     bits = {row.base_model: row.card["summary"]["bits_per_byte"] for row in cards if row.rung is Rung.ZERO_SHOT}
     assert set(bits) == {str(base), str(other)} and bits[str(base)] != bits[str(other)]
     assert champion is not None and champion.base_model == str(base)
+
+
+@pytest.mark.training
+@pytest.mark.parametrize(("forbidden", "are_shown"), [("sorry", False), ("sorr", True)])
+def test_what_holds_a_forbidden_term_is_shown_in_no_prompt_that_is_measured(
+    forbidden: str, are_shown: bool, sqlite_database: Database, settings: Settings, base: Path
+) -> None:
+    tiny = run_settings(settings, sqlite_database, base)
+    with sqlite_database.write() as session:
+        style_id = prepare_run(session, tiny, kind=RunKind.MEASURE).style_id
+        get_style(session, style_id).forbidden_terms = [forbidden]  # every approved text says "sorry"
+    run = execute_here(sqlite_database, tiny)
+    with sqlite_database.read() as session:
+        cards = list_scorecards(session, run.run_id, get_style(session, style_id).scope)
+    took = {card.rung: [pair["prompt_tokens"] for pair in card.card["pairs"]] for card in cards}
+    assert (took[Rung.FEW_SHOT] != took[Rung.ZERO_SHOT]) == are_shown
+    assert (took[Rung.RETRIEVED] != took[Rung.ZERO_SHOT]) == are_shown

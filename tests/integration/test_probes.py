@@ -13,12 +13,13 @@ from bot.domain.values import Actor
 from bot.errors import FailedProbe
 from bot.operations.ladder import list_ladders
 from bot.operations.promotions import promote_by_hand
-from bot.texts.training import LADDER_COLUMNS, ladder_says
+from bot.texts.ladder import LADDER_COLUMNS, ladder_says
 from config.recipe_files import RECIPES_DIR
 from config.rungs import Rung
 from config.settings import Settings
 from db.audit import AuditEntry
 from db.datasets import find_dataset_of_run, list_dataset_examples
+from db.examples import get_example
 from db.probes import ProbeReport, list_probe_reports
 from db.promotions import PromotionKind, get_champion
 from db.runs import RunStatus
@@ -186,6 +187,26 @@ def test_a_failing_probe_stops_a_promotion_says_which_and_a_person_has_to_insist
     with database.read() as session:
         entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "candidate.promoted")).one()
     assert entry.detail["failed_probes"] == ["memorisation"]
+
+
+def test_numbers_that_are_too_long_to_train_on_are_not_planted_and_that_is_the_reason_that_is_given(
+    sqlite_database: Database, settings: Settings, base: Path, recipe: MakeRecipe
+) -> None:
+    short = recipe(LENIENT, run='["memorisation"]', max_tokens="110")
+    tiny = run_settings(settings, sqlite_database, base, recipe=str(short))
+    prepared = prepare(sqlite_database, tiny)
+    with sqlite_database.write() as session:  # shorter than any question for a test number
+        for number, example_id in enumerate(prepared.example_ids):
+            get_example(session, example_id).completion = f"{number:02}."
+    run = execute_here(sqlite_database, tiny)
+    assert (run.status, run.error) == (RunStatus.SUCCEEDED, None)
+    for report in reports_of(sqlite_database, run.run_id):
+        (memorisation,) = report.results
+        assert (memorisation["passed"], report.canary_seed) == (None, "")
+    (ladder,) = list_ladders(sqlite_database, tiny, "support")
+    said = " ".join(ladder_says(ladder))
+    assert "is longer than the 110 tokens that the recipe trains on (max_tokens)" in said
+    assert "so few pairs" not in said
 
 
 def test_a_champion_that_is_an_adapter_is_probed_too_but_for_what_another_run_planted(

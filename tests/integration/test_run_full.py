@@ -24,8 +24,10 @@ from db.styles import get_style
 from db.taint import take_out_of_use
 from tests.support import factories
 from tests.support.runs import T1, Prepared, execute_here, prepare_run, read_run, run_settings
-from trainer import artifacts
-from trainer.artifacts import load_verify_key
+from trainer.artifacts.keys import load_verify_key
+from trainer.artifacts.manifest import manifest_digest
+from trainer.artifacts.store import delete_adapter
+from trainer.artifacts.store import list_adapters as list_stored
 from trainer.full_files import fetch_full, is_full
 from trainer.recipe import load_recipe
 from trainer.run import FROZEN_AT, PUBLISHED_AT
@@ -57,7 +59,7 @@ def prepared(database: Database, whole: Settings) -> Prepared:
 
 
 def stored(settings: Settings) -> list[str]:
-    return artifacts.list_adapters(settings.resolved_artifact_url)
+    return list_stored(settings.resolved_artifact_url)
 
 
 def left_out(run: Run) -> list[str]:
@@ -90,7 +92,7 @@ def test_a_run_trains_all_weights_measures_publishes_and_promotes_them(
     folder = fetch_full(
         whole.resolved_artifact_url, NAME, tmp_path / "cache", load_verify_key(whole.keys_dir), base_path=base
     )
-    assert artifacts.manifest_digest(folder) == adapter.manifest_digest
+    assert manifest_digest(folder) == adapter.manifest_digest
     assert (folder / "model.safetensors").read_bytes() != (base / "model.safetensors").read_bytes()
     # The receipt knows what it keeps; nothing is left behind on the trainer, and nothing was left out.
     size_bytes = sum(file.stat().st_size for file in (Path(whole.resolved_artifact_url) / NAME).iterdir())
@@ -278,7 +280,7 @@ def test_when_an_example_is_withdrawn_it_is_taken_out_of_use_and_deleted_like_an
     with database.read() as session:
         names = list_names_to_delete(session)
     assert names == [NAME]
-    artifacts.delete_adapter(whole.resolved_artifact_url, NAME)
+    delete_adapter(whole.resolved_artifact_url, NAME)
     assert not (Path(whole.resolved_artifact_url) / NAME).exists()
 
 

@@ -25,7 +25,7 @@ from db.session import Database
 from db.styles import StyleKind, get_style
 from tests.support import factories
 from tests.support.runs import T1, execute_here, run_settings
-from trainer.artifacts import load_verify_key
+from trainer.artifacts.keys import load_verify_key
 from trainer.base_models import base_revision
 from trainer.classifier import load_classifier
 from trainer.classifier_files import fetch_classifier
@@ -46,7 +46,7 @@ def prepare_tickets(session: Session, settings: Settings, *, pairs: int = 120) -
     for number in range(pairs):
         random = np.random.default_rng(number)
         place = number % 3 if number % 10 else random.integers(0, 3)
-        vector = random.normal(scale=0.15, size=8)
+        vector = random.normal(scale=0.3, size=8)
         vector[place] += 1.0
         factories.make_example(
             session, style, example_id=f"ex_{number:04d}", prompt=hashlib.sha256(str(number).encode()).hexdigest()[:24],
@@ -62,9 +62,11 @@ def prepare_tickets(session: Session, settings: Settings, *, pairs: int = 120) -
 def test_a_run_measures_every_rung_on_labels_and_the_cheap_one_that_wins_serves(
     database: Database, settings: Settings, base: Path, tmp_path: Path
 ) -> None:
-    tiny = run_settings(settings, database, base, embedding_model=str(base))
+    recipe = tmp_path / "more-pairs.toml"
+    recipe.write_text('extends = "tiny-test"\n[evaluation]\nmax_pairs = 60\n')
+    tiny = run_settings(settings, database, base, embedding_model=str(base), recipe=str(recipe))
     with database.write() as session:
-        style_id = prepare_tickets(session, tiny)
+        style_id = prepare_tickets(session, tiny, pairs=180)
 
     run = execute_here(database, tiny)
 

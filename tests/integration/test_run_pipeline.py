@@ -5,17 +5,20 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bot.rehearsal.script import MEASURED
 from config.prompts import prompt_hash
 from config.rungs import Rung
 from config.settings import Settings
 from db.adapters import Adapter, list_adapters
 from db.audit import AuditEntry, list_audit
+from db.base import now_in_database
 from db.datasets import SplitName, find_dataset_of_run, list_dataset_examples
 from db.examples import ExampleStatus, get_example, transition
 from db.promotions import PromotionKind, get_champion
@@ -26,8 +29,10 @@ from db.styles import get_style
 from db.trainers import find_live_trainer, register_trainer
 from tests.support import factories
 from tests.support.runs import T1, Prepared, execute_here, prepare_run, read_run, run_settings
-from trainer.artifacts import MANIFEST, Manifest, fetch_verified, load_verify_key
-from trainer.artifacts import list_adapters as list_stored
+from trainer.adapter_files import fetch_verified
+from trainer.artifacts.keys import load_verify_key
+from trainer.artifacts.manifest import MANIFEST, Manifest
+from trainer.artifacts.store import list_adapters as list_stored
 from trainer.base_models import base_revision
 
 pytestmark = pytest.mark.training
@@ -104,14 +109,11 @@ def test_a_run_freezes_trains_scores_publishes_and_promotes(
     assert sorted(example.example_id for _, example in members) == prepared.example_ids
     assert {member.split for member, _ in members} == set(SplitName)
 
-    # Five rungs on the same unseen pairs.
-    assert [card.rung for card in cards] == [
-        rung
-        for rung in Rung
-        if not rung.is_classifier and rung not in (Rung.KNOWLEDGE, Rung.LORA_PREFERENCES, Rung.FULL)
-    ]
+    # Five rungs on the same unseen pairs, which are those that the rehearsal asks for.
+    assert [card.rung for card in cards] == list(MEASURED)
     unseen = [example.example_id for member, example in members if member.split is SplitName.TEST]
-    assert all([pair["example_id"] for pair in card.card["pairs"]] == unseen for card in cards)
+    scored = [[pair["example_id"] for pair in card.card["pairs"]] for card in cards]
+    assert sorted(scored[0]) == sorted(unseen) and all(one == scored[0] for one in scored)
     for card in cards:
         features = card.card["summary"]["features"]
         drafts = [pair["draft"] for pair in card.card["pairs"] if pair["draft"] is not None]
@@ -120,6 +122,11 @@ def test_a_run_freezes_trains_scores_publishes_and_promotes(
         assert features["house"]["layout"] == "line"
         kept = [re.search(r"\bsorry about\b", one) and not re.search(r"\be\b", one) for one in drafts]
         assert features["terms"] == {"n": len(drafts), "kept": sum(map(bool, kept))}
+        # Draft by draft, so that two candidates can be compared.
+        drafted = [pair for pair in card.card["pairs"] if pair["draft"] is not None]
+        assert [pair["keeps_terms"] for pair in drafted] == [bool(one) for one in kept]
+        assert sum(pair["in_form"] for pair in drafted) == features["in_form"] * len(drafts)
+        assert {pair["in_form"] for pair in card.card["pairs"] if pair["draft"] is None} <= {None}
 
     # Two adapters in the store that a server would accept, and rows that pin them.
     assert [adapter.name for adapter in adapters] == ["support-v1", "support-v1-retrieved"]
@@ -152,6 +159,21 @@ def test_a_run_freezes_trains_scores_publishes_and_promotes(
 
     # Nothing is left behind on the trainer.
     assert not (tiny.data_dir / "runs" / run.run_id).exists()
+
+
+def test_a_receipt_counts_the_hours_in_which_a_trainer_had_the_run_and_not_those_between_two_trainers(
+    database: Database, tiny: Settings, prepared: Prepared
+) -> None:
+    with database.write() as session:
+        earlier = session.get_one(Run, prepared.run_id)
+        began = now_in_database(session) - timedelta(hours=12)
+        earlier.status, earlier.fence, earlier.started_at = RunStatus.FREEZING, 1, began
+        earlier.heartbeat_at, earlier.lease_expires_at = began, began + timedelta(seconds=30)
+    run = execute_here(database, tiny.model_copy(update={"price_per_hour": 3600.0}))
+    assert run.status is RunStatus.SUCCEEDED and run.receipt is not None
+    assert run.receipt["train_seconds"] < run.receipt["total_seconds"] < 3600
+    assert run.receipt["total_seconds"] == pytest.approx(run.held_seconds, abs=5.0)
+    assert run.receipt["cost"] == pytest.approx(run.receipt["total_seconds"], abs=0.01)
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -219,11 +241,17 @@ def test_an_example_withdrawn_during_a_run_leaves_nothing_published(
     moment: float, database: Database, tiny: Settings, prepared: Prepared
 ) -> None:
     withdrawn: list[str] = []
+    measured: list[int] = []
+
+    def count_scorecards() -> int:
+        with database.read() as session:
+            return len(list_scorecards(session, prepared.run_id, T1))
 
     def meanwhile(stage: str, fraction: float) -> None:
         if fraction >= moment and not withdrawn:
             withdrawn.append(prepared.example_ids[3])
             withdraw(database, withdrawn[0])
+            measured.append(count_scorecards())
 
     run = execute_here(database, tiny, meanwhile=meanwhile)
 
@@ -234,8 +262,7 @@ def test_an_example_withdrawn_during_a_run_leaves_nothing_published(
     assert champion_of(database, prepared.style_id)[0] is PromotionKind.INITIAL
     with database.read() as session:
         assert list_adapters(session, prepared.style_id, T1) == []
-        # What candidates wrote about it since it was erased goes, too.
-        assert list_scorecards(session, run.run_id, T1) == []
+    assert [count_scorecards()] == measured, "what candidates wrote about it since then is not kept"
 
 
 def test_a_champion_that_an_admin_changed_meanwhile_is_left_alone(

@@ -47,7 +47,7 @@ from tests.support.runs import (
     wait_for_end,
     working,
 )
-from trainer.artifacts import list_adapters as list_stored
+from trainer.artifacts.store import list_adapters as list_stored
 
 pytestmark = pytest.mark.training
 

@@ -30,7 +30,10 @@ from db.taint import list_tainted_adapters
 from tests.support import factories
 from tests.support.runs import T1, Prepared, approve_pairs, execute_here, prepare_run, run_settings
 from tests.support.tiny_model import make_tiny_adapter
-from trainer.artifacts import AdapterFacts, delete_adapter, load_or_create_signing_key, publish_adapter
+from trainer.adapter_files import publish_adapter
+from trainer.artifacts.keys import load_or_create_signing_key
+from trainer.artifacts.manifest import AdapterFacts
+from trainer.artifacts.store import delete_adapter
 from trainer.base_models import base_revision
 from trainer.dataset import TrainingExample
 from trainer.recipe import Lora

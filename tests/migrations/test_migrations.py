@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, text
 
 from db import upgrade
+from db.base import now_in_database
 from db.datasets import Dataset
 from db.models import metadata
+from db.runs import get_run
 from db.session import Database
 from db.styles import get_style
 from db.upgrade import (
@@ -151,3 +154,16 @@ def test_styles_and_datasets_of_before_have_no_terms(database):
         found, frozen = get_style(session, style.style_id), session.get_one(Dataset, dataset.dataset_id)
         assert (found.required_terms, found.forbidden_terms, found.full_instructions) == ([], [], "Be brief.")
         assert (frozen.required_terms, frozen.forbidden_terms) == ([], [])
+
+
+def test_runs_of_before_have_been_held_from_their_start_to_their_last_sign_of_life(database):
+    with database.write() as session:
+        style, now = make_style(session), now_in_database(session)
+        began, beat = now - timedelta(hours=3), now - timedelta(hours=1)
+        ran = make_run(session, style, started_at=began, heartbeat_at=beat, ended_at=now).run_id
+        waits = make_run(session, style).run_id
+    downgrade_database(database, "0024")
+    upgrade_database(database)
+    with database.read() as session:
+        assert get_run(session, ran).held_seconds == pytest.approx(7200, abs=1)
+        assert get_run(session, waits).held_seconds == 0

@@ -29,7 +29,9 @@ def free_port() -> int:
 
 
 def http_settings_for(settings: Settings, workspace: Workspace, model: ScriptedModel, database: Database) -> Settings:
-    """Settings of a bot over HTTP on a port of its own."""
+    """Settings of a bot over HTTP on a port of its own, with the product's own lease: half of it is what a call may
+    take, and one that takes longer is made again, whether or not Slack had taken it. A busy machine stalls for seconds.
+    """
     return settings.model_copy(
         update={
             "slack_bot_token": SecretStr(workspace.bot_token),
@@ -40,6 +42,7 @@ def http_settings_for(settings: Settings, workspace: Workspace, model: ScriptedM
             "model_url": model.url,
             "database_url": database.url.render_as_string(hide_password=False),
             "log_level": "CRITICAL",
+            "lease_seconds": Settings.model_fields["lease_seconds"].default,
             "poll_seconds": 0.5,  # bells wake the workers; polling would only take turns from them
         }
     )

@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from config.rungs import Rung
 from db.base import Base, new_id, now_in_database
-from db.datasets import Dataset
+from db.datasets import Dataset, find_dataset_of_run
 from db.drafts import Draft
 from db.examples import Example, ExampleSource, ExampleStatus
 from db.promotions import Promotion, PromotionKind, promote
 from db.runs import Run
+from db.scorecards import ScorecardRow
 from db.styles import Style, StyleKind
 
 R = TypeVar("R", bound=Base)
@@ -99,6 +100,23 @@ def make_dataset(session: Session, run: Run, **different: Any) -> Dataset:
         "frozen_at": now_in_database(session),
     }
     return _saved(session, Dataset(**(values | different)))
+
+
+def make_scorecard(session: Session, run: Run, rung: Rung, card: dict[str, Any], **different: Any) -> ScorecardRow:
+    """What a candidate scored in the run, whose dataset is made where it has none, saved."""
+    dataset = find_dataset_of_run(session, run.run_id) or make_dataset(session, run)
+    values: dict[str, Any] = {
+        "scorecard_id": new_id("sco"),
+        "run_id": run.run_id,
+        "style_id": run.style_id,
+        "scope_key": run.scope_key,
+        "dataset_id": dataset.dataset_id,
+        "rung": rung,
+        "base_model": run.base_model,
+        "card": card,
+        "scored_at": now_in_database(session),
+    }
+    return _saved(session, ScorecardRow(**(values | different)))
 
 
 def make_draft(session: Session, style: Style, **different: Any) -> Draft:

@@ -40,6 +40,7 @@ class Answer:
     cut_after: int | None = None  #: Close the connection after so many chunks.
     ends_early: bool = False  #: A tidy end of the stream without finish reason, as from a proxy.
     garbage: bool = False  #: Not JSON.
+    reason: str = "stop"  #: Why a stream that comes to its end did.
     scores: dict[str, float] | None = None  #: Where a choice is asked for: log-probabilities; other labels have −20.
     draws: Sequence[tuple[str, float]] | None = None  #: Where a choice is asked for: these answers, drawn by dice.
 
@@ -97,8 +98,9 @@ class ScriptedModel:
         chunks: int | Sequence[str] | None = None,
         delay: float = 0.0,
         first_delay: float | None = None,
+        reason: str = "stop",
     ) -> None:
-        self._push(Answer(text=text, chunks=chunks, delay=delay, first_delay=first_delay))
+        self._push(Answer(text=text, chunks=chunks, delay=delay, first_delay=first_delay, reason=reason))
 
     def score(self, **labels: float) -> None:
         """Choose among labels by these log-probabilities."""
@@ -362,7 +364,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._die()
             return
         if not answer.ends_early:
-            self._send(self._chunk(body, {}, "stop"))
+            self._send(self._chunk(body, {}, answer.reason))
             usage = {"prompt_tokens": _count(body), "completion_tokens": words, "total_tokens": _count(body) + words}
             self._send(self._chunk(body, None, None, usage=usage))
             self._send("data: [DONE]\n\n")

@@ -10,7 +10,7 @@ from bot.rehearsal.seed import ANA, BRAND, TEAM_ID
 from config.rungs import Rung
 from db.adapters import Adapter
 from db.base import new_id, now_in_database
-from db.datasets import Dataset, DatasetExample
+from db.datasets import Dataset, DatasetExample, SplitName
 from db.drafts import Draft, DraftStatus
 from db.examples import Example, ExampleStatus
 from db.promotions import PromotionKind
@@ -65,7 +65,7 @@ def learn_from(session: Session, style: Style) -> Example:
     dataset = session.query(Dataset).filter_by(style_id=style.style_id).one()
     session.add(
         DatasetExample(
-            dataset_id=dataset.dataset_id, example_id=example.example_id, split="train",
+            dataset_id=dataset.dataset_id, example_id=example.example_id, split=SplitName.TRAIN, position=0,
             content_hash=example.content_hash,
         )
     )  # fmt: skip

@@ -15,7 +15,7 @@ from config.settings import EMBEDDED_BASE_MODEL
 from tests.support.tiny_model import make_tiny_adapter
 from trainer.base_models import prepare_base_model
 from trainer.choices import Choices, choice_logprobs
-from trainer.evaluate import score_bits
+from trainer.likelihood import score_bits
 from trainer.train import load_base
 
 pytestmark = pytest.mark.training

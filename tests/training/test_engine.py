@@ -11,8 +11,10 @@ import torch
 
 from tests.support.tiny_model import make_tiny_adapter, make_tiny_model
 from tests.support.wait import wait_until
-from trainer import artifacts
-from trainer.artifacts import AdapterFacts
+from trainer.adapter_files import WEIGHTS, publish_adapter
+from trainer.artifacts.keys import load_or_create_signing_key
+from trainer.artifacts.manifest import AdapterFacts
+from trainer.artifacts.store import delete_adapter
 from trainer.base_models import base_revision
 from trainer.errors import AdapterTampered, AdapterUnknown, EngineBusy, EngineStopped, GenerationFailed, PromptTooLong
 from trainer.serving.adapters import AdapterSource
@@ -40,7 +42,7 @@ class Shop:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.base = make_tiny_model(root / "base")
-        self.key = artifacts.load_or_create_signing_key(root / "keys")
+        self.key = load_or_create_signing_key(root / "keys")
         for seed, name in enumerate(ADAPTERS):
             self.publish(name, seed=seed, use_dora=name.startswith("dora"))
 
@@ -56,7 +58,7 @@ class Shop:
             rung="lora",
             created_at=datetime(2026, 11, 1, tzinfo=UTC),
         )
-        artifacts.publish_adapter(str(self.root / "store"), name, trained, facts, self.key)
+        publish_adapter(str(self.root / "store"), name, trained, facts, self.key)
 
     def engine(self, cache: Path, **overrides: object) -> Engine:
         source = AdapterSource(store_url=str(self.root / "store"), cache_dir=cache, keys_dir=self.root / "keys")
@@ -153,7 +155,7 @@ def test_an_adapter_is_loaded_on_demand_and_a_new_one_needs_no_restart(engine: E
         engine.complete(ask("x"), "fresh-v1", SHORT)
     shop.publish("fresh-v1", seed=77)
     engine.complete(ask("x"), "fresh-v1", SHORT)
-    artifacts.delete_adapter(str(shop.root / "store"), "fresh-v1")
+    delete_adapter(str(shop.root / "store"), "fresh-v1")
     with pytest.raises(AdapterUnknown):
         engine.complete(ask("x"), "fresh-v1", SHORT)
     assert "fresh-v1" not in engine.adapters.names()
@@ -191,7 +193,7 @@ def test_the_base_model_goes_on_after_its_only_adapter_was_withdrawn(engine: Eng
     for seed in (7, 8):  # and the next adapter finds a model that it can be loaded into
         shop.publish("only-v1", seed=seed)
         assert engine.complete(ask("hello"), "only-v1", SHORT) != alone
-        artifacts.delete_adapter(str(shop.root / "store"), "only-v1")
+        delete_adapter(str(shop.root / "store"), "only-v1")
         with pytest.raises(AdapterUnknown):
             engine.complete(ask("hello"), "only-v1", SHORT)
         assert engine.complete(ask("hello"), None, SHORT) == alone
@@ -203,7 +205,7 @@ def test_an_adapter_withdrawn_while_it_writes_finishes_what_it_began(engine: Eng
     alone = engine.complete(ask("x"), "brief-v1", SHORT)
     with Held(engine):
         generation = engine.submit(ask("x"), "brief-v1", SHORT)
-        artifacts.delete_adapter(str(shop.root / "store"), "brief-v1")
+        delete_adapter(str(shop.root / "store"), "brief-v1")
         with pytest.raises(AdapterUnknown):
             engine.submit(ask("x"), "brief-v1", SHORT)
     assert "".join(generation) == alone
@@ -247,19 +249,20 @@ def test_adapters_leave_when_memory_is_short(shop: Shop, tmp_path: Path) -> None
 
 def test_a_tampered_adapter_is_never_loaded(engine: Engine, shop: Shop) -> None:
     shop.publish("spoiled-v1", seed=5)
-    path = shop.root / "store" / "spoiled-v1" / artifacts.WEIGHTS
+    path = shop.root / "store" / "spoiled-v1" / WEIGHTS
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
     with pytest.raises(AdapterTampered):
         engine.submit(ask("x"), "spoiled-v1", SHORT)
     assert engine.adapters.names() == []
-    artifacts.delete_adapter(str(shop.root / "store"), "spoiled-v1")
+    delete_adapter(str(shop.root / "store"), "spoiled-v1")
 
 
-def test_a_request_that_does_not_fit_is_refused_with_its_numbers(engine: Engine) -> None:
+def test_a_request_that_does_not_fit_is_refused_with_its_numbers_and_holds_nothing(engine: Engine) -> None:
     with pytest.raises(PromptTooLong, match="1024"):
-        engine.submit(ask("a" * 2000))
+        engine.submit(ask("a" * 2000), "two-v1")
+    assert (engine.adapters.uses("two-v1"), engine.waiting_requests) == (0, 0)
     with pytest.raises(PromptTooLong):
         engine.submit(ask("a" * 900), None, Sampling(max_tokens=300))
     assert engine.complete(ask("a" * 900), None, Sampling(max_tokens=3)) is not None
@@ -305,21 +308,6 @@ def test_closing_ends_waiting_and_running_requests_with_an_error(shop: Shop, tmp
             "".join(generation)
     with pytest.raises(EngineStopped):
         engine.submit(ask("x"))
-    with pytest.raises(EngineStopped):
-        engine.generate_many([ask("x")])
-
-
-def test_generate_many_answers_in_order_beyond_the_queues_bound(engine: Engine) -> None:
-    prompts = [ask("word " * (n % 7 + 1) + str(n)) for n in range(70)]
-    answers = engine.generate_many(prompts, "two-v1", Sampling(max_tokens=5))
-    assert answers[::10] == [engine.complete(p, "two-v1", Sampling(max_tokens=5)) for p in prompts[::10]]
-
-
-def test_one_prompt_that_does_not_fit_refuses_the_lot_and_holds_nothing(engine: Engine) -> None:
-    with pytest.raises(PromptTooLong):
-        engine.generate_many([ask("x"), ask("a" * 2000)], "two-v1", SHORT)
-    assert engine.adapters.uses("two-v1") == 0
-    assert engine.waiting_requests == 0
 
 
 def test_a_seed_repeats_and_no_seed_varies(engine: Engine) -> None:
@@ -347,7 +335,7 @@ def test_an_adapter_that_overflows_fails_alone(engine: Engine, shop: Shop) -> No
         "".join(loud)
     assert "".join(calm) == alone
     wait_until(lambda: engine.adapters.uses("loud-v1") == 0)
-    artifacts.delete_adapter(str(shop.root / "store"), "loud-v1")
+    delete_adapter(str(shop.root / "store"), "loud-v1")
 
 
 def test_use_adapter_gives_the_model_and_puts_it_back(engine: Engine) -> None:

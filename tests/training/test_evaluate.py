@@ -8,9 +8,12 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
+from config.prompts import ChatMessages
 from tests.support.tiny_model import make_tiny_adapter
 from tests.support.training_nursery import rows
-from trainer.evaluate import Candidate, UnseenPair, evaluate, generate, score_bits, to_json
+from trainer.drafts import draft_and_score, generate
+from trainer.evaluate import Candidate, UnseenPair, evaluate, to_json
+from trainer.likelihood import score_bits
 from trainer.metrics import Scorecard
 from trainer.recipe import Evaluation
 from trainer.train import load_base
@@ -100,3 +103,36 @@ def test_a_batched_draft_is_the_draft_written_alone(tiny_base: Path) -> None:
     ids = tokenizer.apply_chat_template(prompts[0], add_generation_prompt=True, return_tensors="pt", return_dict=False)
     expected = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=8, do_sample=False)
     assert together[0].text == tokenizer.decode(expected[0, ids.shape[1] :], skip_special_tokens=True).strip()
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8])
+def test_a_draft_and_a_score_of_one_reading_are_those_of_two(tiny_base: Path, batch: int) -> None:
+    model = load_base(tiny_base, dtype="float32")
+    tokenizer: Any = AutoTokenizer.from_pretrained(tiny_base)
+    # Some share their opening and some do not, and no two are of one length.
+    prompts: list[ChatMessages] = [
+        [{"role": "system", "content": "Be brief. " * number}, *row["prompt"]] if number % 2 else row["prompt"]
+        for number, row in enumerate(PAIRS)
+    ]
+    references = [row["completion"][0]["content"] * (1 + number % 3) for number, row in enumerate(PAIRS)]
+    both = draft_and_score(model, tokenizer, prompts, references, max_new_tokens=8, batch=batch)
+    assert [one.draft for one in both] == generate(model, tokenizer, prompts, max_new_tokens=8, batch=1)
+    apart = [nats for nats, _ in score_bits(model, tokenizer, prompts, references, batch=1)]
+    assert [one.reference_nats for one in both] == pytest.approx(apart, rel=1e-4)
+
+
+def test_a_template_that_opens_an_answer_otherwise_is_read_twice(tiny_base: Path) -> None:
+    """As models do that think before they answer: the opening asks for a thought, and an answer shows none."""
+    model = load_base(tiny_base, dtype="float32")
+    tokenizer: Any = AutoTokenizer.from_pretrained(tiny_base)
+    plain, prompts = tokenizer.chat_template, [row["prompt"] for row in PAIRS[:3]]
+    references = [row["completion"][0]["content"] for row in PAIRS[:3]]
+    tokenizer.chat_template = plain + "{% if add_generation_prompt %}think: {% endif %}"
+    both = draft_and_score(model, tokenizer, prompts, references, max_new_tokens=8)
+    apart = score_bits(model, tokenizer, prompts, references, batch=1)
+    assert [one.reference_nats for one in both] == pytest.approx([nats for nats, _ in apart], rel=1e-4)
+    assert [one.draft for one in both] == generate(model, tokenizer, prompts, max_new_tokens=8)
+    tokenizer.chat_template = plain
+    other = score_bits(model, tokenizer, prompts, references, batch=1)
+    # What is scored follows no thought in either template.
+    assert [nats for nats, _ in apart] == pytest.approx([nats for nats, _ in other], rel=1e-4)

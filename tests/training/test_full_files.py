@@ -20,8 +20,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.support.full_models import make_full_model
 from tests.support.tiny_model import make_tiny_model
-from trainer import artifacts
-from trainer.artifacts import AdapterFacts
+from trainer.artifacts.keys import load_or_create_signing_key, load_verify_key
+from trainer.artifacts.manifest import AdapterFacts, manifest_digest
+from trainer.artifacts.store import PublishedAdapter, delete_adapter, list_adapters
 from trainer.base_models import base_revision
 from trainer.errors import (
     AdapterHostile,
@@ -69,13 +70,13 @@ class Shop:
 
     def __init__(self, url: str, root: Path, base: Path) -> None:
         self.url, self.root, self.base = url, root, base
-        self.key = artifacts.load_or_create_signing_key(root / "keys")
+        self.key = load_or_create_signing_key(root / "keys")
 
-    def publish(self, folder: Path, **different: Any) -> artifacts.PublishedAdapter:
+    def publish(self, folder: Path, **different: Any) -> PublishedAdapter:
         return publish_full(self.url, NAME, folder, facts(self.base, **different), self.key, base_path=self.base)
 
     def fetch(self, base: Path | None = None) -> Path:
-        key = artifacts.load_verify_key(self.root / "keys")
+        key = load_verify_key(self.root / "keys")
         return fetch_full(self.url, NAME, self.root / "cache", key, base_path=base or self.base)
 
 
@@ -93,11 +94,11 @@ def answer(folder: Path) -> list[int]:
 
 def test_what_is_published_comes_back_as_a_model_that_says_the_same(shop: Shop, trained: Path) -> None:
     published = shop.publish(trained)
-    assert is_full(shop.url, NAME) and artifacts.list_adapters(shop.url) == [NAME]
+    assert is_full(shop.url, NAME) and list_adapters(shop.url) == [NAME]
     assert read_parameters(shop.url, NAME) == sum(t.numel() for t in load_file(trained / "model.safetensors").values())
     folder = shop.fetch()
     assert (folder / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
-    assert artifacts.manifest_digest(folder) == published.digest
+    assert manifest_digest(folder) == published.digest
     assert answer(folder) == answer(trained) != answer(shop.base)
     # Nothing but numbers went in: config and tokenizer are the base model's.
     filesystem, root = fsspec.core.url_to_fs(shop.url)
@@ -112,10 +113,10 @@ def test_the_same_model_published_twice_is_one_and_another_needs_another_name(
 ) -> None:
     first = shop.publish(trained)
     shop.publish(trained, created_at=datetime(2026, 11, 2, tzinfo=UTC))
-    assert artifacts.list_adapters(shop.url) == [NAME]
+    assert list_adapters(shop.url) == [NAME]
     with pytest.raises(AdapterNameTaken):
         shop.publish(make_full_model(tmp_path / "other", shop.base, seed=2))
-    assert artifacts.manifest_digest(shop.fetch()) == first.digest
+    assert manifest_digest(shop.fetch()) == first.digest
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", CONFIG, "README.md", "manifest.json", "manifest.sig"])
@@ -182,7 +183,7 @@ def test_tensors_that_are_not_the_base_models_are_never_published(
     shop = Shop(str(tmp_path / "store"), tmp_path, tiny_base)
     with pytest.raises(error):
         shop.publish(spoil(trained, tmp_path / "spoilt", **changes))
-    assert artifacts.list_adapters(shop.url) == []
+    assert list_adapters(shop.url) == []
 
 
 def test_a_file_of_weights_that_is_missing_or_misnamed_is_refused(
@@ -202,7 +203,7 @@ def test_a_file_of_weights_that_is_missing_or_misnamed_is_refused(
 
 def test_what_is_deleted_is_gone(shop: Shop, trained: Path) -> None:
     shop.publish(trained)
-    artifacts.delete_adapter(shop.url, NAME)
+    delete_adapter(shop.url, NAME)
     assert not is_full(shop.url, NAME)
     for read in (shop.fetch, lambda: read_parameters(shop.url, NAME)):
         with pytest.raises(AdapterUnknown):

@@ -19,8 +19,8 @@ from tests.support.serving import running
 from tests.support.tiny_model import make_tiny_model
 from tests.support.wait import wait_until
 from tests.training.test_engine import Held, Shop
-from trainer import artifacts
-from trainer.artifacts import AdapterFacts
+from trainer.artifacts.manifest import AdapterFacts, manifest_digest
+from trainer.artifacts.store import delete_adapter
 from trainer.base_models import base_revision, prepare_embedding_model
 from trainer.errors import AdapterUnknown, ModelTooLarge
 from trainer.full_files import publish_full, read_parameters
@@ -124,7 +124,7 @@ def test_a_whole_model_writes_its_own_text_under_its_name(client: openai.OpenAI,
     whole = ask(client, "whole-v1-full")
     assert text_of(whole) == tokenizer.decode(written, skip_special_tokens=True)
     assert len({text_of(ask(client, name)) for name in ("tiny", "one-v1", "whole-v1-full", "other-v1-full")}) == 4
-    assert whole.system_fingerprint == artifacts.manifest_digest(Path(shop.store) / "whole-v1-full")
+    assert whole.system_fingerprint == manifest_digest(Path(shop.store) / "whole-v1-full")
     assert {"other-v1-full", "whole-v1-full"} <= set(loaded(url))
     chunks = list(ask(client, "whole-v1-full", stream=True))
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == text_of(whole)
@@ -180,7 +180,7 @@ def test_a_tampered_one_gives_a_reason_and_never_a_token(client: openai.OpenAI, 
     assert (caught.value.status_code, caught.value.code) == (424, "adapter_rejected")
     assert "signed" in caught.value.message
     assert "bad-v1-full" not in loaded(url)
-    artifacts.delete_adapter(shop.store, "bad-v1-full")
+    delete_adapter(shop.store, "bad-v1-full")
 
 
 def test_one_of_another_base_model_is_refused(client: openai.OpenAI, shop: FullShop, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_one_of_another_base_model_is_refused(client: openai.OpenAI, shop: FullS
 def test_one_that_was_deleted_writes_no_more(client: openai.OpenAI, shop: FullShop) -> None:
     shop.publish_full("gone-v1-full", seed=6)
     assert text_of(ask(client, "gone-v1-full"))
-    artifacts.delete_adapter(shop.store, "gone-v1-full")
+    delete_adapter(shop.store, "gone-v1-full")
     with pytest.raises(openai.NotFoundError):
         ask(client, "gone-v1-full")
 
@@ -274,7 +274,7 @@ def test_what_is_deleted_leaves_memory_and_disk(models: tuple[FullModels, Clock]
     shop.publish_full("brief-v1-full", seed=7)
     write(full, "brief-v1-full")
     assert (shop.source.cache_dir / "brief-v1-full").is_dir()
-    artifacts.delete_adapter(shop.store, "brief-v1-full")
+    delete_adapter(shop.store, "brief-v1-full")
     with pytest.raises(AdapterUnknown):
         write(full, "brief-v1-full")
     full.sweep()

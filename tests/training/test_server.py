@@ -21,12 +21,14 @@ from config.settings import EMBEDDED_BASE_MODEL, EMBEDDED_EMBEDDING_MODEL, Setti
 from tests.support.serving import running
 from tests.support.wait import wait_until
 from tests.training.test_engine import ADAPTERS, Held, Shop
-from trainer import artifacts
-from trainer.artifacts import AdapterFacts
+from trainer.adapter_files import WEIGHTS, publish_adapter
+from trainer.artifacts.keys import load_or_create_signing_key
+from trainer.artifacts.manifest import AdapterFacts, manifest_digest
+from trainer.artifacts.store import delete_adapter
 from trainer.base_models import prepare_base_model, prepare_embedding_model
 from trainer.classifier import fit_classifier
 from trainer.classifier_files import publish_classifier
-from trainer.evaluate import score_bits
+from trainer.likelihood import score_bits
 from trainer.serving.adapters import AdapterSource
 from trainer.serving.embedder import Embedder
 from trainer.serving.engine import Engine
@@ -94,7 +96,7 @@ def test_streaming_gives_the_same_text_and_usage_as_one_answer(served: Served) -
 
 def test_answers_carry_the_digest_of_the_adapter_that_wrote_them(served: Served) -> None:
     assert served.ask().system_fingerprint is None
-    expected = artifacts.manifest_digest(served.shop.root / "store" / "one-v1")
+    expected = manifest_digest(served.shop.root / "store" / "one-v1")
     assert served.ask("one-v1").system_fingerprint == expected
     streamed = list(served.ask("one-v1", stream=True))
     assert {chunk.system_fingerprint for chunk in streamed} == {expected}
@@ -110,14 +112,14 @@ def test_a_newly_published_adapter_serves_without_a_restart(served: Served) -> N
         served.ask("late-v1")
     served.shop.publish("late-v1", seed=42)
     assert served.ask("late-v1").choices[0].message.content != served.ask().choices[0].message.content
-    artifacts.delete_adapter(str(served.shop.root / "store"), "late-v1")
+    delete_adapter(str(served.shop.root / "store"), "late-v1")
     with pytest.raises(openai.NotFoundError):
         served.ask("late-v1")
 
 
 def test_a_tampered_adapter_gives_a_reason_and_never_a_token(served: Served) -> None:
     served.shop.publish("bad-v1", seed=6)
-    path = served.shop.root / "store" / "bad-v1" / artifacts.WEIGHTS
+    path = served.shop.root / "store" / "bad-v1" / WEIGHTS
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
@@ -129,7 +131,7 @@ def test_a_tampered_adapter_gives_a_reason_and_never_a_token(served: Served) -> 
         assert caught.value.code == "adapter_rejected"
         assert "signed" in caught.value.message
     assert served.engine.stats.completion_tokens == tokens
-    artifacts.delete_adapter(str(served.shop.root / "store"), "bad-v1")
+    delete_adapter(str(served.shop.root / "store"), "bad-v1")
 
 
 @pytest.mark.parametrize(
@@ -170,6 +172,28 @@ def test_a_client_that_goes_away_frees_its_place(served: Served) -> None:
     wait_until(lambda: served.engine.adapters.uses("one-v1") == 0, seconds=10)
     assert served.engine.stats.completion_tokens - before < whole, "it wrote on for nobody"
     assert served.ask().choices[0].message.content is not None
+
+
+def test_an_error_in_the_middle_of_a_stream_is_said_in_the_stream(
+    served: Served, embedder: Embedder, tmp_path: Path
+) -> None:
+    source = AdapterSource(
+        store_url=str(served.shop.root / "store"), cache_dir=tmp_path / "cache", keys_dir=served.shop.root / "keys"
+    )
+    engine = Engine(served.shop.base, base_model="tiny", adapters=source, dtype=torch.float32)
+    settings = _settings(tmp_path, artifact_url=source.store_url)
+    with (
+        running(build_server(settings, engine, embedder)) as url,
+        openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=60) as client,
+    ):
+        stream = client.chat.completions.create(
+            model="one-v1", messages=HELLO, max_tokens=800, temperature=0, stream=True
+        )
+        next(stream)
+        engine.close()
+        with pytest.raises(openai.APIError) as caught:
+            list(stream)
+    assert caught.value.code == "engine_stopped"
 
 
 def test_a_request_that_does_not_fit_is_refused(served: Served) -> None:
@@ -288,11 +312,11 @@ def test_the_embedded_model_starts_answers_and_takes_an_adapter(embedded_models:
             plain = ask(model="smollm2-135m-instruct", messages=question, max_tokens=20, temperature=0)
             assert "Paris" in (plain.choices[0].message.content or "")
             assert plain.choices[0].finish_reason == "stop"
-            artifacts.publish_adapter(
+            publish_adapter(
                 settings.resolved_artifact_url,
                 "smol-v1",
                 make_tiny_adapter(tmp_path / "trained", base, rank=16),
-                artifacts.AdapterFacts(
+                AdapterFacts(
                     base_model=settings.base_model,
                     base_revision=base_revision(base),
                     style_id="1",
@@ -301,7 +325,7 @@ def test_the_embedded_model_starts_answers_and_takes_an_adapter(embedded_models:
                     rung="lora",
                     created_at=datetime(2026, 11, 1, tzinfo=UTC),
                 ),
-                artifacts.load_or_create_signing_key(settings.keys_dir),
+                load_or_create_signing_key(settings.keys_dir),
             )
             tuned = ask(model="smol-v1", messages=question, max_tokens=20, temperature=0)
             assert tuned.choices[0].message.content != plain.choices[0].message.content
@@ -327,7 +351,7 @@ def test_an_answer_out_of_a_choice_is_the_likeliest_and_with_n_all_of_them_come_
         assert "".join(token.token for token in answer.choices[0].logprobs.content).startswith(
             answer.choices[0].message.content
         )
-        expected = None if model == "tiny" else artifacts.manifest_digest(served.shop.root / "store" / model)
+        expected = None if model == "tiny" else manifest_digest(served.shop.root / "store" / model)
         assert answer.system_fingerprint == expected
     by_model = {model: choose(served, model, labels, n=4).choices[0].logprobs.content[0].logprob for model in ADAPTERS}
     assert len(set(by_model.values())) == len(ADAPTERS)
@@ -398,7 +422,7 @@ def test_a_classifier_out_of_the_store_chooses_among_the_labels_that_it_knows_un
     with pytest.raises(openai.APIStatusError) as refused:  # it writes nothing
         served.ask(name)
     assert refused.value.status_code == 424
-    artifacts.delete_adapter(store, name)
+    delete_adapter(store, name)
     with pytest.raises(openai.NotFoundError):
         labels("The app crashes.")
 

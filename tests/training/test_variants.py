@@ -12,17 +12,18 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
 from tests.support.training_nursery import rows
-from trainer import artifacts
-from trainer.artifacts import AdapterFacts
+from trainer.adapter_files import publish_adapter
+from trainer.artifacts.keys import load_or_create_signing_key
+from trainer.artifacts.manifest import AdapterFacts
 from trainer.base_models import base_revision, count_parameters
+from trainer.drafts import generate
 from trainer.errors import RecipeUnfit
-from trainer.evaluate import generate
-from trainer.likelihood import mean_loss
+from trainer.likelihood import mean_loss, pad_id
 from trainer.recipe import Recipe, load_recipe
 from trainer.serving.adapters import AdapterSource
 from trainer.serving.engine import Engine
 from trainer.serving.text import Sampling
-from trainer.train import PairRow, TrainedAdapter, check_host, load_base, pad_id, tokenize_rows, train_adapter
+from trainer.train import PairRow, TrainedAdapter, check_host, load_base, tokenize_rows, train_adapter
 
 pytestmark = pytest.mark.training
 
@@ -62,12 +63,12 @@ def test_a_variants_adapter_is_served_and_merged_as_it_was_trained(
     assert loss == pytest.approx(adapter.best_eval_loss, abs=1e-4)
 
     # ... and the engine, which takes it from the signed store, writes what the merged model writes.
-    key = artifacts.load_or_create_signing_key(tmp_path / "keys")
+    key = load_or_create_signing_key(tmp_path / "keys")
     facts = AdapterFacts(
         base_model="tiny", base_revision=base_revision(tiny_base), style_id="1", scope="T1", run_id="run-1",
         rung="lora", created_at=datetime(2026, 11, 1, tzinfo=UTC),
     )  # fmt: skip
-    artifacts.publish_adapter(str(tmp_path / "store"), f"{name}-v1", adapter.folder, facts, key)
+    publish_adapter(str(tmp_path / "store"), f"{name}-v1", adapter.folder, facts, key)
     source = AdapterSource(store_url=str(tmp_path / "store"), cache_dir=tmp_path / "cache", keys_dir=tmp_path / "keys")
     engine = Engine(tiny_base, adapters=source, dtype=torch.float32)
     try:

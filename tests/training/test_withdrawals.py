@@ -12,7 +12,8 @@ from config.settings import EMBEDDED_EMBEDDING_MODEL, Settings
 from tests.support.serving import running
 from tests.support.wait import wait_until
 from tests.training.test_engine import Shop
-from trainer import artifacts
+from trainer.artifacts.manifest import MANIFEST
+from trainer.artifacts.store import delete_adapter
 from trainer.base_models import prepare_embedding_model
 from trainer.serving.embedder import Embedder
 from trainer.serving.server import build_server
@@ -37,7 +38,7 @@ def test_what_is_deleted_from_the_store_leaves_memory_and_disk_though_nobody_ask
     left = [cache / "full-gone" / "old-v1-full", cache / "adapters" / "tiny" / f".fetching-old-v1-{'0' * 32}"]
     for folder in left:
         folder.mkdir(parents=True)
-        (folder / artifacts.MANIFEST).write_text("{}")
+        (folder / MANIFEST).write_text("{}")
     engine = shop.engine(cache / "adapters" / "tiny", base_model="tiny")
     try:
         with running(build_server(settings, engine, embedder)) as url:
@@ -45,7 +46,7 @@ def test_what_is_deleted_from_the_store_leaves_memory_and_disk_though_nobody_ask
             for name in ("one-v1", "two-v1"):
                 client.chat.completions.create(model=name, messages=HELLO, max_tokens=2)
             assert engine.adapters.names() == ["one-v1", "two-v1"]
-            artifacts.delete_adapter(store, "one-v1")
+            delete_adapter(store, "one-v1")
             wait_until(lambda: engine.adapters.names() == ["two-v1"], what="it leaves the memory")
             copies = [cache / "adapters" / "tiny" / "one-v1", *left]
             wait_until(lambda: not any(copy.exists() for copy in copies), what="its copy leaves the disk")

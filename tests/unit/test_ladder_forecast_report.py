@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.benchmarks.ladder.forecast_report import forecast_part, load_outcomes
 
@@ -27,7 +28,15 @@ def test_the_report_counts_what_held(tmp_path: Path) -> None:
     outcomes = load_outcomes(tmp_path)
     assert [one.seed for one in outcomes] == [1, 2]
     text = forecast_part(outcomes)
-    assert "held in 1 of 2 resamplings" in text
+    assert "| the forecast | **1 of 2**; on pairs that it had not seen 1 of 2 | **1 of 2** |" in text
+    assert '| "it stays as it is with 100" | 0 of 2 | 0 of 2 |' in text
+    # From 1.0 and 0.95, two doublings on: 0.85 in a line, 0.857 by a power law. 0.87 is near both.
+    (line, law) = list(outcomes[0].guesses().values())[1:]
+    assert line / outcomes[0].scores[50] == pytest.approx(0.85)
+    assert law / outcomes[0].scores[50] == pytest.approx(0.95**3)
+    assert "| a line through both points, over the logarithm of the pairs | 1 of 2 | 1 of 2 |" in text
+    assert "| a power law through both points, without a floor | 1 of 2 | 1 of 2 |" in text
+    assert "1 of 2 is compatible with an interval that holds 1% of the time" in text.replace("\n", " ")
     assert text.count("outside") == 2  # the second seed, on both halves
 
 

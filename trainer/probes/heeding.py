@@ -29,7 +29,7 @@ def heed_probes(
     failed = next(one for one in verdict.comparisons if one.rung == verdict.rung)
     others = decide(champion, [card for card in challengers if card.rung not in failures], policy, rungs)
     if isinstance(others, Promote | MoveDown):
-        also = (*others.also, _passed_over(failed, rungs), *failures[failed.rung])
+        also = (*others.also, *passed_over(verdict, rungs, failures))
         return replace(others, comparisons=verdict.comparisons, also=also)
     why = _why_kept(champion.rung, failed, rungs, is_better=isinstance(verdict, Promote))
     return Keep(rung=champion.rung, why=why, comparisons=verdict.comparisons, also=tuple(failures[failed.rung]))
@@ -52,5 +52,11 @@ def _why_kept(champion: str, failed: Comparison, rungs: Mapping[str, Rung], *, i
     )  # fmt: skip
 
 
-def _passed_over(failed: Comparison, rungs: Mapping[str, Rung]) -> Note:
-    return note("{best} is passed over, because it fails a probe", best=candidate_name(failed.rung, rungs))
+def passed_over(
+    verdict: Verdict, rungs: Mapping[str, Rung], failures: Mapping[str, Sequence[Note]]
+) -> tuple[Note, ...]:
+    """What is said of the candidate that a verdict speaks for, when it failed and another one is chosen."""
+    if not isinstance(verdict, Promote | MoveDown) or verdict.rung not in failures:
+        return ()
+    best = candidate_name(verdict.rung, rungs)
+    return (note("{best} is passed over, because it fails a probe", best=best), *failures[verdict.rung])

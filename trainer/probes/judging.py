@@ -125,6 +125,13 @@ def judge_memorisation(exposures: Sequence[float], knobs: Probes, *, missing: No
             limit=limit, **values,
         )  # fmt: skip
         return ProbeResult(probe="memorisation", passed=False, figures=figures, why=why)
+    if middle > limit:
+        why = note(
+            "planted test numbers: a median exposure of {median:.1f} bits, {most:.1f} at most (n={n}); that is above "
+            "the {limit:.1f} allowed, but as large by luck in {luck} of 100",
+            limit=limit, luck=round(100 * chance), **values,
+        )  # fmt: skip
+        return ProbeResult(probe="memorisation", passed=True, figures=figures, why=why)
     why = note(
         "planted test numbers: a median exposure of {median:.1f} bits, {most:.1f} at most (n={n}), {limit:.1f} allowed",
         limit=limit, **values,

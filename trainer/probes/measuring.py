@@ -17,10 +17,10 @@ from transformers import AutoTokenizer
 
 from config.prompts import build_prompt
 from trainer.evaluate import SCORING_ATTENTION
-from trainer.likelihood import TokenizedPair, summed_losses, tokenize_pair
+from trainer.likelihood import TokenizedPair, pad_id, summed_losses, tokenize_pair
 from trainer.probes.canaries import FIRST_DECOYS, HIGH_RANK, Canary, exposure, rank_of
 from trainer.probes.texts import Answers, Asked
-from trainer.train import load_base, pad_id
+from trainer.train import load_base
 
 #: Rows of one forward pass over numbers, which have all but ten tokens in common, for every row of an ordinary one.
 ROWS_OF_NUMBERS = 4

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from config import failpoints
 from config.rungs import Rung
-from config.sentences import note
+from config.sentences import Note, note
 from db.base import new_id, now_in_database
 from db.probes import ProbeReport, list_probe_reports
 from db.runs import Run, RunStatus
@@ -46,6 +46,8 @@ class Planted:
 
     seed: str = ""
     canaries: tuple[Canary, ...] = ()
+    #: Why there are none, where that is not because the pairs are few.
+    missing: Note | None = None
 
     def as_examples(self) -> list[TrainingExample]:
         """To train on, once each. They are members of no dataset, so nothing but training ever sees them."""
@@ -65,6 +67,18 @@ def plan_canaries(frozen: Frozen, recipe: Recipe, seed: str) -> Planted:
         return Planted()
     count = count_canaries(len(frozen.train), recipe.probes.canaries, recipe.probes.canary_share)
     return Planted(seed=seed, canaries=make_canaries(count, seed)) if count else Planted()
+
+
+def leave_out_too_long(planted: Planted, *, fitting: int, max_tokens: int) -> Planted:
+    """The same, if so many of them fit into training; else none: each has to be read once, uncut, as pairs are."""
+    if fitting == len(planted.canaries):
+        return planted
+    why = note(
+        "test numbers: none were planted, because one of them, with the style's instructions, is longer than the "
+        "{limit} tokens that the recipe trains on (max_tokens)",
+        limit=max_tokens,
+    )  # fmt: skip
+    return Planted(missing=why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +124,7 @@ def probe_adapters(bench: ProbeBench, probed: Sequence[Probed]) -> ProbeResults:
         elsewhere = note("test numbers: another run trained this adapter, so there are none to look for")
         judged = judge(
             answers, base, asked, bench.recipe.probes, seed=bench.recipe.training.seed,
-            canaries_missing=elsewhere if one.planted is None else None,
+            canaries_missing=elsewhere if one.planted is None else one.planted.missing,
         )  # fmt: skip
         _save(bench, one, judged)
         results[key] = judged

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 from peft import PeftModel
 
 from config import failpoints
-from trainer import artifacts
+from trainer.adapter_files import WEIGHTS, fetch_verified
+from trainer.artifacts.keys import load_verify_key
+from trainer.artifacts.manifest import manifest_digest
+from trainer.artifacts.store import has_adapter
 from trainer.base_models import base_revision, linear_shapes
 from trainer.errors import AdapterUnknown, EngineBusy
 from trainer.memory import HEADROOM_BYTES
@@ -167,14 +170,14 @@ class Adapters:
         self._active = key
 
     def _is_published(self, name: str) -> bool:
-        return self._source is not None and artifacts.has_adapter(self._source.store_url, name)
+        return self._source is not None and has_adapter(self._source.store_url, name)
 
     def _load_from_store(self, name: str) -> LoadedAdapter:
         if self._source is None or not self._is_published(name):
             raise AdapterUnknown
         failpoints.visit("server.load")
-        key: Ed25519PublicKey = artifacts.load_verify_key(self._source.keys_dir)
-        folder = artifacts.fetch_verified(
+        key: Ed25519PublicKey = load_verify_key(self._source.keys_dir)
+        folder = fetch_verified(
             self._source.store_url,
             name,
             self._source.cache_dir,
@@ -182,10 +185,10 @@ class Adapters:
             expected_base_revision=base_revision(self._base_path),
             base_shapes=linear_shapes(self._base_path),
         )
-        return self._put(name, folder, digest=artifacts.manifest_digest(folder), is_local=False)
+        return self._put(name, folder, digest=manifest_digest(folder), is_local=False)
 
     def _put(self, name: str, folder: Path, *, digest: str, is_local: bool) -> LoadedAdapter:
-        self._make_room((folder / artifacts.WEIGHTS).stat().st_size)
+        self._make_room((folder / WEIGHTS).stat().st_size)
         key = next(self._keys)
         with self._model_lock:
             if isinstance(self.model, PeftModel):

@@ -22,7 +22,7 @@ from config.base_names import base_model_id
 from config.settings import Settings
 from db.base_changes import list_wanted_base_models
 from db.session import Database, DatabaseUnavailable
-from trainer import artifacts
+from trainer.artifacts.store import read_base_of
 from trainer.base_models import base_revision
 from trainer.errors import (
     AdapterRejected,
@@ -115,7 +115,7 @@ class Bases:
         """By the base model that its manifest names. The engine verifies the signature and the base's digest before it
         loads the adapter, so a manifest that lies gains nothing."""
         try:
-            base_model, revision = artifacts.read_base_of(self._store_url, name)
+            base_model, revision = read_base_of(self._store_url, name)
         except (AdapterUnknown, AdapterRejected):
             return None
         for engine in self.engines():
@@ -145,7 +145,7 @@ class Bases:
     def base_of(self, adapter: str) -> str:
         """What the base model of a published adapter is called; the own one where that cannot be read."""
         try:
-            base_model, _ = artifacts.read_base_of(self._store_url, adapter)
+            base_model, _ = read_base_of(self._store_url, adapter)
         except TrainerError:
             return self.own.base_id
         return base_model_id(base_model)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainer import artifacts
+from trainer.artifacts.keys import load_verify_key
+from trainer.artifacts.manifest import manifest_digest
 from trainer.calibration import softmax
 from trainer.classifier import Classifier, load_classifier
 from trainer.classifier_files import fetch_classifier, is_classifier
@@ -70,8 +71,8 @@ class Classifiers:
                 raise AdapterUnknown
             if name not in self._loaded:
                 folder = fetch_classifier(
-                    self._store_url, name, self._cache_dir, artifacts.load_verify_key(self._keys_dir),
+                    self._store_url, name, self._cache_dir, load_verify_key(self._keys_dir),
                     expected_revision=self._embedder.revision,
                 )  # fmt: skip
-                self._loaded[name] = (load_classifier(folder), artifacts.manifest_digest(folder))
+                self._loaded[name] = (load_classifier(folder), manifest_digest(folder))
             return self._loaded[name]

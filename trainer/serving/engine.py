@@ -245,25 +245,6 @@ class Engine:
         """The answer to one prompt, greedy unless `sampling` says otherwise."""
         return "".join(self.submit(messages, adapter, sampling))
 
-    def generate_many(
-        self,
-        prompts: Sequence[ChatMessages],
-        adapter: str | None = None,
-        sampling: Sampling | None = None,
-    ) -> list[str]:
-        """Answers to many prompts, in their order. They share batches; the bound on waiting requests is not applied."""
-        sampling = sampling or Sampling()
-        generations: list[Generation] = []
-        try:
-            for messages in prompts:
-                generations.append(self._make(messages, adapter, sampling, None))  # noqa: PERF401 - kept on an error
-            self._queue(*sorted(generations, key=lambda g: len(g.prompt)))  # similar lengths: less padding
-        except TrainerError:
-            for generation in generations:
-                self._release(generation)
-            raise
-        return ["".join(generation) for generation in generations]
-
     def submit(
         self,
         messages: ChatMessages,
@@ -490,11 +471,11 @@ class Engine:
             )
         return wanted or min(room, DEFAULT_MAX_TOKENS)
 
-    def _queue(self, *generations: Generation) -> None:
+    def _queue(self, generation: Generation) -> None:
         with self._changed:
             if self._is_stopping:
                 raise EngineStopped
-            self._waiting.extend(generations)
+            self._waiting.append(generation)
             self._changed.notify_all()
 
     def _notify(self) -> None:

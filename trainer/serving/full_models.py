@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import structlog
 import torch
 
-from trainer import artifacts
+from trainer.artifacts.keys import load_verify_key
+from trainer.artifacts.manifest import manifest_digest
 from trainer.errors import AdapterUnknown, EngineStopped, ModelTooLarge
 from trainer.full_files import fetch_full, is_full, read_parameters
 from trainer.memory import HEADROOM_BYTES
@@ -159,10 +160,10 @@ class FullModels:
         self._make_room(name)
         folder = fetch_full(
             self._source.store_url, name, self._source.cache_dir,
-            artifacts.load_verify_key(self._source.keys_dir), base_path=self._base.base_path,
+            load_verify_key(self._source.keys_dir), base_path=self._base.base_path,
         )  # fmt: skip
         began = self._clock()
-        engine = self._base.beside(folder, name, digest=artifacts.manifest_digest(folder))
+        engine = self._base.beside(folder, name, digest=manifest_digest(folder))
         log.info("full.loaded", model=name, seconds=round(self._clock() - began, 1))
         return _Loaded(engine=engine, size_bytes=self._size_bytes(name), last_used=self._clock())
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from trainer.serving.refusals import Refusal, malformed
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+_MAX_BODY_BYTES = 4 << 20
 
 
 class RequestBody(BaseModel):
@@ -70,3 +77,21 @@ class EmbeddingRequest(RequestBody):
     model: str
     input: str | Annotated[list[str], Field(min_length=1, max_length=2048)]
     encoding_format: Literal["float", "base64"] | None = None
+
+
+Body = TypeVar("Body", bound=RequestBody)
+
+
+async def read_body(request: Request, kind: type[Body]) -> Body | Refusal:
+    """The validated body, or why it cannot be used; never more than the cap in memory."""
+    data = b""
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > _MAX_BODY_BYTES:
+            return malformed(f"The body is larger than {_MAX_BODY_BYTES} bytes; send less.")
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as exc:
+        first = exc.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        return malformed(f"The body is malformed{' at ' + where if where else ''}: {first['msg']}.")

@@ -10,20 +10,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
-import json
 import os
 import signal
 import sys
 import threading
 import time
-import uuid
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -31,23 +27,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from config.base_names import base_model_id
-from trainer import artifacts
+from trainer.artifacts.store import has_adapter, list_adapters
 from trainer.base_models import prepare_embedding_model
-from trainer.errors import (
-    AdapterNameInvalid,
-    AdapterRejected,
-    AdapterUnknown,
-    BaseModelLoading,
-    BaseModelTooLarge,
-    EngineBusy,
-    EngineStopped,
-    ModelTooLarge,
-    PromptTooLong,
-    TrainerError,
-    VerifyKeyMissing,
-)
+from trainer.errors import AdapterNameInvalid, AdapterUnknown, TrainerError
+from trainer.serving.answers import NO_CACHE, Answer, head
 from trainer.serving.bases import WantedBases
-from trainer.serving.requests import ChatRequest, EmbeddingRequest, RequestBody
+from trainer.serving.refusals import Refusal, refusal_for, unknown_model
+from trainer.serving.requests import ChatRequest, EmbeddingRequest, read_body
 from trainer.serving.withdrawals import Withdrawals
 
 if TYPE_CHECKING:
@@ -60,78 +46,16 @@ if TYPE_CHECKING:
     from trainer.serving.bases import Bases
     from trainer.serving.classifiers import Classifiers
     from trainer.serving.embedder import Embedder
-    from trainer.serving.engine import Engine, Event, Generation
+    from trainer.serving.engine import Engine, Generation
     from trainer.serving.full_models import FullModels
     from trainer.serving.scoring import ScoredChoices
     from trainer.serving.withdrawals import Holder
 
-Body = TypeVar("Body", bound=RequestBody)
-
 log = structlog.get_logger()
 
-_MAX_BODY_BYTES = 4 << 20
 _SECONDS_TO_LOAD_WHILE_STOPPING = 2.0
 #: How often it is looked whether something was taken out of the store.
 _HEARTBEATS_BETWEEN_LOOKS = 3
-
-
-# ------------------------------------------------------------------------------------------------ errors
-
-#: Error class → HTTP status, OpenAI's error type, code. The first match counts.
-_ERRORS: list[tuple[type[TrainerError], int, str, str]] = [
-    (AdapterUnknown, 404, "invalid_request_error", "model_not_found"),
-    (AdapterNameInvalid, 404, "invalid_request_error", "model_not_found"),
-    (AdapterRejected, 424, "adapter_rejected", "adapter_rejected"),
-    (VerifyKeyMissing, 424, "adapter_rejected", "verify_key_missing"),
-    (ModelTooLarge, 424, "adapter_rejected", "model_too_large"),
-    (PromptTooLong, 400, "invalid_request_error", "context_length_exceeded"),
-    (BaseModelLoading, 503, "server_error", "model_loading"),
-    (BaseModelTooLarge, 507, "server_error", "base_model_too_large"),
-    (EngineBusy, 429, "rate_limit_error", "engine_busy"),
-    (EngineStopped, 503, "server_error", "engine_stopped"),
-]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Refusal:
-    """An error in OpenAI's shape."""
-
-    status: int
-    message: str
-    type: str
-    code: str
-
-    @property
-    def body(self) -> dict[str, Any]:
-        return {"error": {"message": self.message, "type": self.type, "param": None, "code": self.code}}
-
-    def to_response(self) -> JSONResponse:
-        headers = {"retry-after": "2"} if self.status in {429, 503} else None
-        return JSONResponse(self.body, status_code=self.status, headers=headers)
-
-
-def _refusal_for(error: Exception) -> _Refusal:
-    for kind, status, error_type, code in _ERRORS:
-        if isinstance(error, kind):
-            return _Refusal(status=status, message=str(error), type=error_type, code=code)
-    message = str(error) if isinstance(error, TrainerError) else "The model server failed; its log says why."
-    return _Refusal(status=500, message=message, type="server_error", code="server_error")
-
-
-def _malformed(message: str) -> _Refusal:
-    return _Refusal(status=400, message=message, type="invalid_request_error", code="malformed_request")
-
-
-def _unknown_model(name: str) -> _Refusal:
-    return _Refusal(
-        status=404,
-        message=f"There is no model {name[:120]!r} here; GET /v1/models lists those there are.",
-        type="invalid_request_error",
-        code="model_not_found",
-    )
-
-
-# ------------------------------------------------------------------------------------------------ server
 
 
 class _Server:
@@ -229,21 +153,21 @@ class _Server:
 
         async def guarded(request: Request) -> Response:
             if not self._has_key(request):
-                return _Refusal(
+                return Refusal(
                     status=401,
                     message="The API key is missing or wrong; set HUISSTIJL_MODEL_API_KEY on both sides.",
                     type="invalid_request_error",
                     code="invalid_api_key",
                 ).to_response()
             if self.state != "ready":
-                return _Refusal(
+                return Refusal(
                     status=503, message=self.reason, type="server_error", code=f"model_{self.state}"
                 ).to_response()
             try:
                 return await route(request)
             except TrainerError as exc:
                 log.info("serving.refused", error=type(exc).__name__)
-                return _refusal_for(exc).to_response()
+                return refusal_for(exc).to_response()
 
         return guarded
 
@@ -265,7 +189,7 @@ class _Server:
     async def list_models(self, request: Request) -> Response:
         bases = self._bases()
         bases.look_soon()
-        names = await run_in_threadpool(artifacts.list_adapters, self.settings.resolved_artifact_url)
+        names = await run_in_threadpool(list_adapters, self.settings.resolved_artifact_url)
         parents = await run_in_threadpool(lambda: [bases.base_of(name) for name in names])
         cards = [self._card(engine.base_id) for engine in bases.engines()]
         cards += [self._card(name, parent) for name, parent in zip(names, parents, strict=True)]
@@ -279,8 +203,8 @@ class _Server:
         own = {*(engine.base_id for engine in self._bases().engines()), self.embedder.model_id if self.embedder else ""}
         if name in own:
             return JSONResponse(self._card(name))
-        if not await run_in_threadpool(artifacts.has_adapter, self.settings.resolved_artifact_url, name):
-            return _unknown_model(name).to_response()
+        if not await run_in_threadpool(has_adapter, self.settings.resolved_artifact_url, name):
+            return unknown_model(name).to_response()
         engine, _ = await run_in_threadpool(self._bases().find, name)
         models = self._find_full_models(engine)
         if await run_in_threadpool(models.has, name):
@@ -292,12 +216,12 @@ class _Server:
         return card | ({"parent": parent} if parent else {})
 
     async def embed(self, request: Request) -> Response:
-        body = await _read_body(request, EmbeddingRequest)
-        if isinstance(body, _Refusal):
+        body = await read_body(request, EmbeddingRequest)
+        if isinstance(body, Refusal):
             return body.to_response()
         assert self.embedder is not None, "ready means that the embedder is loaded"
         if body.model not in {self.embedder.model_id, self.settings.embedding_model}:
-            return _unknown_model(body.model).to_response()
+            return unknown_model(body.model).to_response()
         texts = [body.input] if isinstance(body.input, str) else body.input
         vectors, tokens = await run_in_threadpool(self.embedder.embed, texts)
         is_packed = body.encoding_format == "base64"
@@ -314,26 +238,26 @@ class _Server:
         return JSONResponse({"object": "list", "model": self.embedder.model_id, "data": data, "usage": usage})
 
     async def chat(self, request: Request) -> Response:
-        body = await _read_body(request, ChatRequest)
-        if isinstance(body, _Refusal):
+        body = await read_body(request, ChatRequest)
+        if isinstance(body, Refusal):
             return body.to_response()
         engine, adapter = await run_in_threadpool(self._bases().find, body.model)
         if body.choice:
             return await self._choose(body, engine, adapter)
-        answer = _Answer(body, asyncio.get_running_loop())
+        answer = Answer(body, asyncio.get_running_loop())
         try:
             answer.generation = await run_in_threadpool(self._submit, answer, engine, adapter)
         except (AdapterUnknown, AdapterNameInvalid):
-            return _unknown_model(body.model).to_response()
+            return unknown_model(body.model).to_response()
         if body.stream:
             # The first event decides the status: a request that fails at once is an error, not a stream.
             first = await answer.events.get()
             if isinstance(first, Exception):
                 raise first
-            return StreamingResponse(answer.stream(first), media_type="text/event-stream", headers=_NO_CACHE)
+            return StreamingResponse(answer.stream(first), media_type="text/event-stream", headers=NO_CACHE)
         return await answer.whole(request)
 
-    def _submit(self, answer: _Answer, engine: Engine, name: str | None) -> Generation:
+    def _submit(self, answer: Answer, engine: Engine, name: str | None) -> Generation:
         """To the engine of the model of this name, or to the base model's with this adapter."""
         models = self._find_full_models(engine)
         if name is None or not models.has(name):
@@ -358,8 +282,8 @@ class _Server:
         try:
             scored = await run_in_threadpool(self._score, engine, adapter, messages, body.choice)
         except (AdapterUnknown, AdapterNameInvalid):
-            return _unknown_model(body.model).to_response()
-        return choices_response(scored, body.model, body.n or 1, _head("chat.completion"))
+            return unknown_model(body.model).to_response()
+        return choices_response(scored, body.model, body.n or 1, head("chat.completion"))
 
     def _find_full_models(self, base: Engine) -> FullModels:
         """Those that were trained from this base model."""
@@ -408,147 +332,10 @@ def _source(settings: Settings, kind: str) -> AdapterSource:
     )  # fmt: skip
 
 
-def _head(kind: str) -> dict[str, Any]:
-    return {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": kind, "created": int(time.time())}
-
-
-_NO_CACHE = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-
-
-class _Answer:
-    """One chat completion on its way out: the engine's events, carried over to the event loop."""
-
-    def __init__(self, body: ChatRequest, loop: asyncio.AbstractEventLoop) -> None:
-        self.events: asyncio.Queue[Event] = asyncio.Queue()
-        self.generation: Generation | None = None
-        self._body = body
-        self._loop = loop
-        self._id = f"chatcmpl-{uuid.uuid4().hex}"
-        self._created = int(time.time())
-
-    def submit(self, engine: Engine, adapter: str | None) -> Generation:
-        from trainer.serving.text import Sampling
-
-        body = self._body
-        stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
-        sampling = Sampling(
-            max_tokens=body.max_completion_tokens or body.max_tokens,
-            temperature=1.0 if body.temperature is None else body.temperature,
-            top_p=1.0 if body.top_p is None else body.top_p,
-            stop=stop,
-            seed=body.seed,
-        )
-        messages: Any = [message.to_chat() for message in body.messages]
-        return engine.submit(messages, adapter, sampling, on_event=self._report)
-
-    def _report(self, event: Event) -> None:
-        with suppress(RuntimeError):  # the loop is closed: the server has stopped, nobody listens
-            self._loop.call_soon_threadsafe(self.events.put_nowait, event)
-
-    async def whole(self, request: Request) -> Response:
-        gone = asyncio.create_task(_wait_for_disconnect(request))
-        collected = asyncio.create_task(self._collect())
-        try:
-            await asyncio.wait({gone, collected}, return_when=asyncio.FIRST_COMPLETED)
-            if not collected.done():
-                return Response(status_code=499)  # nobody is there to read it
-            text, end = collected.result()
-        finally:
-            self._cancel()
-            gone.cancel()
-            collected.cancel()
-        choice = {
-            "index": 0,
-            "message": {"role": "assistant", "content": text},
-            "logprobs": None,
-            "finish_reason": end.reason,
-        }
-        head = self._head("chat.completion")
-        return JSONResponse(head | {"choices": [choice], "usage": _usage(end)})
-
-    async def _collect(self) -> tuple[str, Any]:
-        pieces: list[str] = []
-        while True:
-            event = await self.events.get()
-            if isinstance(event, Exception):
-                raise event
-            if not isinstance(event, str):
-                return "".join(pieces), event
-            pieces.append(event)
-
-    async def stream(self, first: Event) -> AsyncIterator[str]:
-        """Server-sent events, as OpenAI sends them; closing it cancels the generation."""
-        try:
-            yield self._chunk({"role": "assistant", "content": ""}, None)
-            event = first
-            while isinstance(event, str):
-                yield self._chunk({"content": event}, None)
-                event = await self.events.get()
-            if isinstance(event, Exception):
-                yield _sse(_refusal_for(event).body)
-                return
-            yield self._chunk({}, event.reason)
-            if self._body.stream_options and self._body.stream_options.include_usage:
-                yield _sse(self._head("chat.completion.chunk") | {"choices": [], "usage": _usage(event)})
-            yield "data: [DONE]\n\n"
-        finally:
-            self._cancel()
-
-    def _cancel(self) -> None:
-        if self.generation is not None:
-            self.generation.cancel()
-
-    def _chunk(self, delta: dict[str, str], reason: str | None) -> str:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-        return _sse(self._head("chat.completion.chunk") | {"choices": [choice]})
-
-    def _head(self, kind: str) -> dict[str, Any]:
-        digest = self.generation.adapter_digest if self.generation is not None else ""
-        return {
-            "id": self._id,
-            "object": kind,
-            "created": self._created,
-            "model": self._body.model,
-            "system_fingerprint": digest or None,
-        }
-
-
-async def _wait_for_disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-def _usage(end: Any) -> dict[str, int]:
-    return {
-        "prompt_tokens": end.prompt_tokens,
-        "completion_tokens": end.completion_tokens,
-        "total_tokens": end.prompt_tokens + end.completion_tokens,
-    }
-
-
-def _sse(body: dict[str, Any]) -> str:
-    return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
-
-
-async def _read_body(request: Request, kind: type[Body]) -> Body | _Refusal:
-    """The validated body, or why it cannot be used; never more than the cap in memory."""
-    data = b""
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > _MAX_BODY_BYTES:
-            return _malformed(f"The body is larger than {_MAX_BODY_BYTES} bytes; send less.")
-    try:
-        return kind.model_validate_json(data)
-    except ValidationError as exc:
-        first = exc.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        return _malformed(f"The body is malformed{' at ' + where if where else ''}: {first['msg']}.")
-
-
 async def _on_http_exception(request: Request, exc: Exception) -> Response:
     status = exc.status_code if isinstance(exc, HTTPException) else 500
     known = {404: "There is nothing here; see /v1/models.", 405: "This method is not allowed here."}
-    return _Refusal(
+    return Refusal(
         status=status,
         message=known.get(status, "The request could not be handled."),
         type="invalid_request_error",
@@ -558,7 +345,7 @@ async def _on_http_exception(request: Request, exc: Exception) -> Response:
 
 async def _on_crash(request: Request, exc: Exception) -> Response:
     log.error("serving.crashed", exc_info=exc)
-    return _refusal_for(exc).to_response()
+    return refusal_for(exc).to_response()
 
 
 def build_server(settings: Settings, engine: Engine | None = None, embedder: Embedder | None = None) -> Starlette:

@@ -15,11 +15,12 @@ from typing import Protocol
 
 import structlog
 
-from trainer import artifacts
+from trainer.artifacts.manifest import MANIFEST
+from trainer.artifacts.store import has_adapter
 
 log = structlog.get_logger()
 
-#: What `artifacts.fetch_files` calls a copy that it is making; one that was killed leaves it behind.
+#: What `fetch_files` calls a copy that it is making; one that was killed leaves it behind.
 _FETCHING = re.compile(r"\.fetching-(?P<name>.+)-[0-9a-f]{32}")
 
 
@@ -53,7 +54,7 @@ class Withdrawals:
         for holder in self._holders():
             holder.let_go_of_withdrawn()
         for folder, name in self._copies():
-            if not artifacts.has_adapter(self._store_url, name):
+            if not has_adapter(self._store_url, name):
                 shutil.rmtree(folder, ignore_errors=True)
                 log.info("copy.deleted", adapter=name)
 
@@ -63,7 +64,7 @@ class Withdrawals:
             fetching = _FETCHING.fullmatch(folder.name)
             if fetching:
                 yield folder, fetching["name"]
-            elif (folder / artifacts.MANIFEST).is_file():
+            elif (folder / MANIFEST).is_file():
                 yield folder, folder.name
 
     def _watch(self) -> None:

@@ -13,10 +13,12 @@ import argparse
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from config.rungs import Rung
+from tests.benchmarks.ladder.commands import say_stored
 from tests.benchmarks.ladder.pairs import Sides, draw_sides, load_records
 from tests.benchmarks.ladder.study import STORED, VALIDATION, measure
 from trainer.recipe import load_recipe
@@ -27,28 +29,34 @@ UNSEEN = 400
 SIZES = [50, 100, 400]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(1, 11)))
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--recipe", default="cpu-small")
-    parser.add_argument("--stored", type=Path, default=STORED)
-    parser.add_argument("--work", type=Path, default=WORK)
-    chosen = parser.parse_args()
-    records = load_records(chosen.data)
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--data", type=Path, required=True)
+    made.add_argument("--seeds", type=int, nargs="+", default=list(range(1, 11)))
+    made.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    made.add_argument("--recipe", default="cpu-small")
+    made.add_argument("--stored", type=Path, default=STORED)
+    made.add_argument("--work", type=Path, default=WORK)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    chosen = parser().parse_args(argv)
     recipe = load_recipe(chosen.recipe)
     knobs = recipe.evaluation.model_copy(update={"max_pairs": UNSEEN, "max_generated_pairs": 0})
     recipe = recipe.model_copy(update={"evaluation": knobs})
     chosen.stored.mkdir(parents=True, exist_ok=True)
     for seed in chosen.seeds:
-        # The largest size is drawn always, so that smaller ones are its beginning whatever is asked for.
-        sides = draw_sides(records, unseen=UNSEEN, train=max(SIZES), validation=VALIDATION, seed=seed)
         target = chosen.stored / f"forecast-{seed}.json"
         stored = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {"seed": seed, "points": {}}
-        for size in sorted(chosen.sizes):
-            if str(size) in stored["points"]:
-                continue
+        wanted = [size for size in sorted(chosen.sizes) if str(size) not in stored["points"]]
+        if not wanted:
+            say_stored(target)
+            continue
+        # The largest size is drawn always, so that smaller ones are its beginning whatever is asked for.
+        records = load_records(chosen.data)
+        sides = draw_sides(records, unseen=UNSEEN, train=max(SIZES), validation=VALIDATION, seed=seed)
+        for size in wanted:
             part = Sides(train=sides.train[:size], validation=sides.validation, unseen=sides.unseen)
             work = chosen.work / f"{seed}-{size}"
             result = measure(part, recipe, [Rung.LORA], seed, work)

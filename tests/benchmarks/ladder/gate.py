@@ -14,17 +14,21 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.metrics import PairScore, Scorecard, resample_counts
+from config.resampling import resample_counts
+from trainer.metrics import PairScore, Scorecard
 from trainer.promotion import Policy, Promote, decide
 
 STORED = Path(__file__).resolve().parents[3] / "docs" / "ladder"
 SIZES, CHALLENGERS = (20, 40, 80, 160), (1, 4)
+#: Of a family whose pairs come in groups: so many groups.
+GROUPS = (20, 40)
 #: True gains to find, in units of the pair-to-pair spread of the difference.
 GAINS = (0.25, 0.5)
 Floats = NDArray[np.float64]
@@ -42,6 +46,29 @@ class Family:
     draw: Draw
     #: Standard deviation over pairs of what a challenger saves, in bits per byte of a mean pair.
     spread: float
+    #: How many pairs each group has, in turn; those of a group tell about one another.
+    group_sizes: tuple[int, ...] = (1,)
+
+    @property
+    def has_groups(self) -> bool:
+        return self.group_sizes != (1,)
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many pairs are simulated."""
+        if not self.has_groups:
+            return list(SIZES)
+        whole = len(self.group_sizes)
+        counts = GROUPS if whole < max(GROUPS) else (whole, 2 * whole)
+        return [sum(islice(cycle(self.group_sizes), count)) for count in counts]
+
+    def groups_of(self, pairs: int) -> NDArray[np.int64]:
+        """(pairs,): the group of each."""
+        return _groups(self.group_sizes, pairs)
+
+
+def _groups(group_sizes: Sequence[int], pairs: int) -> NDArray[np.int64]:
+    return np.repeat(np.arange(pairs), list(islice(cycle(group_sizes), pairs)))[:pairs]
 
 
 # ------------------------------------------------------------------------------------------------ made up
@@ -51,19 +78,31 @@ SHARED = 0.6
 _MEAN_BYTES = 47.0
 
 
-def make_family(name: str, described: str, noise: Callable[[np.random.Generator, tuple[int, int]], Floats]) -> Family:
-    """`noise` has mean 0 and variance 1. A pair's difference grows with the root of its length, as a sum does."""
+def make_family(
+    name: str, described: str, noise: Callable[[np.random.Generator, tuple[int, int]], Floats], *,
+    group_sizes: tuple[int, ...] = (1,), correlation: float = 0.0,
+) -> Family:  # fmt: skip
+    """`noise` has mean 0 and variance 1. A pair's difference grows with the root of its length, as a sum does, and is
+    correlated so much with that of another pair of its group."""
+
+    def mixed(random: np.random.Generator, count: int, challengers: int) -> Floats:
+        own, common = noise(random, (count, challengers)), noise(random, (count, 1))
+        return math.sqrt(SHARED) * common + math.sqrt(1 - SHARED) * own
 
     def draw(random: np.random.Generator, pairs: int, challengers: int) -> tuple[Floats, Floats]:
         size = random.integers(15, 80, pairs).astype(float)
-        own, common = noise(random, (pairs, challengers)), noise(random, (pairs, 1))
-        mixed = math.sqrt(SHARED) * common + math.sqrt(1 - SHARED) * own
-        return size, np.sqrt(size * _MEAN_BYTES)[:, None] * 0.25 * mixed
+        saved = mixed(random, pairs, challengers)
+        if correlation:
+            groups = _groups(group_sizes, pairs)
+            of_groups = mixed(random, int(groups.max()) + 1, challengers)[groups]
+            saved = math.sqrt(correlation) * of_groups + math.sqrt(1 - correlation) * saved
+        return size, np.sqrt(size * _MEAN_BYTES)[:, None] * 0.25 * saved
 
-    return Family(name=name, described=described, draw=draw, spread=0.25)
+    return Family(name=name, described=described, draw=draw, spread=0.25, group_sizes=group_sizes)
 
 
-def _heavy(random: np.random.Generator, shape: tuple[int, int]) -> Floats:
+def heavy(random: np.random.Generator, shape: tuple[int, int]) -> Floats:
+    """Student's t with 5 degrees of freedom, mean 0 and variance 1."""
     return random.standard_t(5, shape) / math.sqrt(5 / 3)
 
 
@@ -74,10 +113,30 @@ def _losing(sigma: float) -> Callable[[np.random.Generator, tuple[int, int]], Fl
 
 
 MADE_UP = (
-    make_family("heavy tails", "Student's t with 5 degrees of freedom, either way alike", _heavy),
+    make_family("heavy tails", "Student's t with 5 degrees of freedom, either way alike", heavy),
     make_family("skewed", "mostly a little better, now and then much worse (lognormal, skewness −2.3)", _losing(0.6)),
     make_family("very skewed", "the same, far worse (skewness −6.2); beyond what the gate promises", _losing(1.0)),
 )
+#: Pairs that tell about one another: a conversation, near-duplicates, one author's burst.
+IN_GROUPS = (
+    *(
+        make_family(
+            f"groups of {pairs}, {correlation}",
+            f"heavy tails in groups of {pairs}, whose differences are correlated by {correlation}",
+            heavy, group_sizes=(pairs,), correlation=correlation,
+        )
+        for pairs in (4, 8)
+        for correlation in (0.1, 0.3)
+    ),
+    make_family(
+        "mixed groups", "skewed, in groups of 1, 1, 1, 2, 4 and 9 in turn, correlated by 0.3", _losing(0.6),
+        group_sizes=(1, 1, 1, 2, 4, 9), correlation=0.3,
+    ),
+    make_family(
+        "one large group", "heavy tails, 40 single pairs to each group of 20, correlated by 0.3", heavy,
+        group_sizes=(20, *(1 for _ in range(40))), correlation=0.3,
+    ),
+)  # fmt: skip
 
 # ------------------------------------------------------------------------------------------------ real pairs
 
@@ -126,31 +185,40 @@ def simulate(
     family: Family, pairs: int, challengers: int, *, gain: float = 0.0, simulations: int, seed: int = 1,
     policy: Policy | None = None,
 ) -> tuple[int, int]:  # fmt: skip
-    """In how many simulated evaluations the gate promotes a challenger, and in how many percentiles would have.
+    """In how many simulated evaluations the gate promotes a challenger, and in how many its predecessor would have:
+    where pairs come in groups, the same with single pairs as the unit, otherwise percentiles.
 
     `gain`: of the first challenger, in spreads; the others are no better than the champion. With a gain only the
     first one's promotion counts. Every number of pairs sees the same draws under every policy.
     """
     policy = policy or Policy()
     random = np.random.default_rng(seed)
-    promoted = by_percentiles = 0
+    groups = family.groups_of(pairs) if family.has_groups else None
+    promoted = before = 0
     for _ in range(simulations):
         size, saved = family.draw(random, pairs, challengers)
         saved[:, 0] += gain * family.spread * size
-        verdict = decide(*_cards(size, saved), policy)
+        verdict = decide(*make_cards(size, saved, groups), policy)
         promoted += isinstance(verdict, Promote) and (not gain or verdict.rung == "c0")
-        if not gain:
-            by_percentiles += _promotes_by_percentiles(size, saved, policy)
-    return promoted, by_percentiles
+        if not gain and groups is not None:
+            before += isinstance(decide(*make_cards(size, saved), policy), Promote)
+        elif not gain:
+            before += _promotes_by_percentiles(size, saved, policy)
+    return promoted, before
 
 
-def _cards(size: Floats, saved: Floats) -> tuple[Scorecard, list[Scorecard]]:
+def make_cards(
+    size: Floats, saved: Floats, groups: NDArray[np.int64] | None = None
+) -> tuple[Scorecard, list[Scorecard]]:  # fmt: skip
     champion = np.full(len(size), 200.0)
+    kin_groups = [None] * len(size) if groups is None else groups.tolist()
 
     def card(name: str, bits: Floats) -> Scorecard:
         pairs = tuple(
-            PairScore(example_id=str(n), nll_nats=float(b) * math.log(2), reference_bytes=int(s), prompt_tokens=0)
-            for n, (b, s) in enumerate(zip(bits, size, strict=True))
+            PairScore(
+                example_id=str(n), nll_nats=float(b) * math.log(2), reference_bytes=int(s), prompt_tokens=0, kin_group=g
+            )
+            for n, (b, s, g) in enumerate(zip(bits, size, kin_groups, strict=True))
         )
         return Scorecard(rung=name, pairs=pairs, seconds_per_draft=0.0, scoring_seconds=0.0)
 
@@ -176,7 +244,7 @@ def measure(families: Sequence[Family], simulations: int) -> list[dict[str, Any]
     rows = []
     for family in families:
         for challengers in CHALLENGERS:
-            for pairs in SIZES:
+            for pairs in family.sizes:
                 false, before = simulate(family, pairs, challengers, simulations=simulations)
                 found = {
                     str(gain): simulate(family, pairs, challengers, gain=gain, simulations=simulations // 2, seed=2)[0]
@@ -185,8 +253,10 @@ def measure(families: Sequence[Family], simulations: int) -> list[dict[str, Any]
                 rows.append(
                     {
                         "family": family.name, "described": family.described, "challengers": challengers,
-                        "pairs": pairs, "simulations": simulations, "false": false, "by_percentiles": before,
-                        "tries": simulations // 2, "found": found, "spread": family.spread,
+                        "pairs": pairs, "simulations": simulations, "false": false,
+                        "by_single_pairs" if family.has_groups else "by_percentiles": before,
+                        "groups": len(set(family.groups_of(pairs).tolist())), "tries": simulations // 2, "found": found,
+                        "spread": family.spread,
                     }
                 )  # fmt: skip
                 sys.stderr.write(f"{rows[-1]}\n")
@@ -203,7 +273,7 @@ def main() -> int:
     real = real_family(study) if study else None
     if real is None:
         sys.stderr.write(f"No study with an adapter is stored in {chosen.stored}: made-up differences only.\n")
-    known = [*MADE_UP, *([real] if real else [])]
+    known = [*MADE_UP, *IN_GROUPS, *([real] if real else [])]
     wanted = [one for one in known if one.name in (chosen.families or [one.name])]
     target = chosen.stored / "gate.json"
     stored = json.loads(target.read_text(encoding="utf-8"))["rows"] if target.exists() else []

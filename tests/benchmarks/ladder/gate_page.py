@@ -1,4 +1,4 @@
-"""docs/gate.md and its picture, from docs/ladder/gate.json and teams.json, which `gate` and `teams` measure."""
+"""docs/gate.md and its pictures, from what `gate`, `looks`, `moves_down` and `teams` measured into docs/ladder."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tests.benchmarks.ladder.gate import CHALLENGERS, GAINS, share_interval
+from config.resampling import EFFECTIVE
+from tests.benchmarks.ladder.gate import CHALLENGERS, GAINS, SHARED, share_interval
+from tests.benchmarks.ladder.looks import LOOKS
 from tests.benchmarks.ladder.teams import LEAST, Outcome
 from trainer.promotion import PAIRS_FOR_POWER, Policy
 
-#: The promise: at most so many promoted by luck, and the upper 95 % bound of what was measured at most so many.
+#: The promise for one run: at most so many promoted by luck, and the upper 95 % bound of what was measured at most
+#: so many.
 MOST_FALSE, MOST_FALSE_BOUND = 0.05, 0.065
 COLOURS = {"heavy tails": "#1264a3", "skewed": "#e01e5a", "very skewed": "#9aa5b1", "real pairs": "#2eb67d"}
 Json = dict[str, Any]
@@ -25,39 +29,57 @@ def write_gate_page(stored: Path, page: Path) -> bool:
     if not file.exists():
         return False
     rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
-    teams = stored / "teams.json"
-    judged = json.loads(teams.read_text(encoding="utf-8")) if teams.exists() else None
-    page.write_text(_page(rows, judged), encoding="utf-8")
-    _draw(rows, stored / "gate.png")
+    looks, moves, judged = (_read(stored / f"{name}.json") for name in ("looks", "moves_down", "teams"))
+    page.write_text(_page(rows, looks, moves, judged), encoding="utf-8")
+    _draw([row for row in rows if not _has_groups(row)], stored / "gate.png")
+    if judged is not None:
+        _draw_verdicts(judged, stored / "verdict.png")
     return True
 
 
+def _read(file: Path) -> Json | None:
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+
+def _has_groups(row: Json) -> bool:
+    return bool(row.get("groups", row["pairs"]) < row["pairs"])
+
+
 def keeps_promise(false: int, simulations: int) -> bool:
-    """At most 5 % promoted by luck, the upper 95 % bound at most 6.5 %."""
+    """At most 5 % of single runs promote by luck, the upper 95 % bound at most 6.5 %."""
     share, _, high = share_interval(false, simulations)
     return share <= MOST_FALSE and high <= MOST_FALSE_BOUND
 
 
-def _page(rows: list[Json], judged: Json | None) -> str:
+def _page(rows: list[Json], looks: Json | None, moves: Json | None, judged: Json | None) -> str:
     policy = Policy()
+    single, in_groups = ([row for row in rows if _has_groups(row) is one] for one in (False, True))
     return f"""# The gate, measured
 
 What the gate promotes by luck, and what it finds, in simulated evaluations that go through the gate itself. This page
-and its picture are made by `python -m tests.benchmarks.ladder.report` (`make ladder-report`) from
-docs/ladder/gate.json, which `python -m tests.benchmarks.ladder.gate` measures.
+and its pictures are made by `python -m tests.benchmarks.ladder.report` (`make ladder-report`) from gate.json,
+looks.json, moves_down.json and teams.json in docs/ladder, which `python -m tests.benchmarks.ladder.gate` and its
+neighbours of those names measure.
 
 ## The rule
 
 All candidates are scored on the same unseen pairs. A challenger is promoted when the lower bound of its gain in bits
 per byte (bits that it saves over all pairs, divided by their bytes) is above zero; of several the one with the
-largest gain. Fewer than {policy.min_pairs} pairs never promote anything.
+largest gain. Fewer than {policy.min_pairs} unrelated pairs never promote anything.
 
-- The interval is a studentised bootstrap over whole pairs (Efron & Tibshirani 1993, chapter 12.5), {policy.resamples}
-  resamples; the standard error is that of a ratio of sums (Cochran 1977).
+- Pairs that tell about one another (near-duplicates, one conversation, one author's burst: what keeps them on one side
+  of the split) are a group, and a group is evidence once. So the interval resamples groups, whose bits and bytes are
+  summed first (the cluster bootstrap; Field & Welsh 2007; Cameron, Gelbach & Miller 2008), and groups are counted. The
+  verdict says so where they are clearly fewer than the pairs. Scorecards from before groups were kept have none: there
+  each pair stands for itself.
+- Where groups are uneven they count for {EFFECTIVE} times their effective number at most (Kish 1965: n² over the sum of
+  their squared sizes): an interval over 20 groups of which one holds half of the pairs hangs on that one.
+- The bootstrap is studentised (Efron & Tibshirani 1993, chapter 12.5), {policy.resamples} resamples; the standard error
+  is that of a ratio of sums (Cochran 1977).
 - Several challengers share one chance of error: what the largest deviation of all of them reaches widens every
   interval (max-t; Westfall & Young 1993).
 - A 95 % interval is two-sided and asked one-sidedly, so 2.5 % is what is aimed at. The rest, up to the
-  {MOST_FALSE:.0%} that is promised, is for what a bootstrap on few pairs cannot know.
+  {MOST_FALSE:.0%} that is promised for a run, is for what a bootstrap on few pairs cannot know.
 - **Moving down.** A lower rung whose interval stays above −{policy.margin_bits} bits per byte is as good
   (non-inferiority): the verdict says so, and a person may move down. The gate itself promotes only what is better.
 - **After a failed probe** the gate decides once more among the candidates that fail none. Probes never look at the
@@ -68,16 +90,22 @@ largest gain. Fewer than {policy.min_pairs} pairs never promote anything.
   error on n pairs and q · s is how far the interval reaches below g. On so many pairs a gain as large as g is found
   in 8 of 10 cases.
 
-## What it promotes by luck
+## What one run promotes by luck
 
 No challenger is truly better. Of the simulated evaluations, the share in which the gate promotes one (95 % interval),
 and the share in which percentile intervals with Bonferroni's correction, the gate before, would have:
 
-{_false_table(rows)}
+{_false_table(single)}
 
-The promise is at most {MOST_FALSE:.0%}, the upper bound at most {MOST_FALSE_BOUND:.1%}: {_promise(rows)}
+The promise is at most {MOST_FALSE:.0%} per run, the upper bound at most {MOST_FALSE_BOUND:.1%}: {_promise(single)}
 
-{_families(rows)}
+{_families(single)}
+
+{_in_groups(in_groups)}
+
+## Run after run
+
+{_looks(looks)}
 
 ## What it finds
 
@@ -86,9 +114,13 @@ share of simulated evaluations in which that one is promoted:
 
 {_power_table(rows)}
 
-{_documented(rows)}
+{_documented(single)}
 
 ![Promoted by luck, and found, by number of unseen pairs](ladder/gate.png)
+
+## The advice to move down
+
+{_moves(moves)}
 
 ## The verdict, held against the truth
 
@@ -107,6 +139,86 @@ def _false_table(rows: list[Json]) -> str:
         shown = said if kept else f"**{said}**"
         lines.append(f"| {row['family']} | {row['challengers']} | {row['pairs']} | {shown} | {before} |")
     return "\n".join(lines)
+
+
+def _in_groups(rows: list[Json]) -> str:
+    if not rows:
+        return "Pairs that come in groups were not simulated yet."
+    lines = []
+    for row in rows:
+        said = _share(row["false"], row["simulations"])
+        shown = said if keeps_promise(row["false"], row["simulations"]) else f"**{said}**"
+        lines.append(f"| {row['family']} | {row['challengers']} | {row['pairs']} | {row['groups']} | {shown} |")
+    table = "\n".join(lines)
+    return f"""The same where pairs come in groups that tell about one another:
+
+| differences | challengers | unseen pairs | groups | promoted by luck |
+|---|---|---|---|---|
+{table}
+
+The promise: {_promise(rows)}
+
+{_families(rows)}"""
+
+
+def _looks(looks: Json | None) -> str:
+    if looks is None:
+        return "Not simulated yet (`python -m tests.benchmarks.ladder.looks`)."
+    sizes = looks["sizes"]
+    lines = []
+    for row in looks["rows"]:
+        shares = " | ".join(_share(row["promoted"][str(count)], row["teams"]) for count in LOOKS)
+        lines.append(f"| {row['again']} | {row['challengers']} | {shares} |")
+    table, head = "\n".join(lines), " | ".join("one run" if count == 1 else f"{count} runs" for count in LOOKS)
+    return f"""The {MOST_FALSE:.0%} are those of **one run**. A style is trained again and again, and every run looks
+anew: at largely the same pairs, and a few that have come since. Simulated teams have {looks["first"]} unseen pairs in
+their first run and a tenth more in each later one ({sizes[-1]} in the twelfth), and no challenger is ever truly
+better. The share of teams in which **any** run has promoted something after so many:
+
+| later runs have | challengers | {head} |
+|---|---|{"---|" * len(LOOKS)}
+{table}
+
+- *the same challengers*: prompts, which stay what they are; only the pairs that have come are new.
+- *trained anew*: the pairs of before and new ones, but each run's challengers are right and wrong in other places; what
+  the champion finds hard stays the same ({SHARED:.0%} of the variance).
+- *other pairs each time*: no run looks at a pair that an earlier one judged by.
+
+So the longer a style is in use, the likelier it was once promoted by luck; nothing is promised about all runs
+together. What limits the harm: what is promoted by luck looked better on all the pairs there were, so it is seldom
+much worse than what it replaced; the next run measures it again; and a person can roll back. Judging by pairs that no
+earlier run looked at makes an error easier to see the next time, since it does not repeat itself, but no rarer: the
+last lines of the table are the worst. To promise something over all runs each would have to get its share of one
+chance of error (Lan & DeMets 1983), and every true gain would then take more pairs to find. The gate does not do
+that."""
+
+
+def _moves(moves: Json | None) -> str:
+    if moves is None:
+        return "Not simulated yet (`python -m tests.benchmarks.ladder.moves_down`)."
+    rows, margin = moves["rows"], moves["margin"]
+    losses = sorted(rows[0]["advised"], key=float)
+    lines = []
+    for row in rows:
+        shares = []
+        for loss in losses:
+            count, is_error = row["advised"][loss], float(loss) == margin
+            of = row["simulations"] if is_error else row["tries"]
+            said = _share(count, of) if is_error else f"{count / of:.0%}"
+            shares.append(f"**{said}**" if is_error and not keeps_promise(count, of) else said)
+        lines.append(f"| {row['family']} | {row['challengers']} | {row['pairs']} | {' | '.join(shares)} |")
+    table, head = "\n".join(lines), " | ".join(f"worse by {float(loss):g}" for loss in losses)
+    most = max(row["advised"][f"{margin:g}"] / row["simulations"] for row in rows)
+    return f"""The lower rungs are truly worse than the champion by so many bits per byte. By {margin:g}, the margin,
+the advice is an error, and as likely as it gets; by nothing it is right. The share of simulated evaluations in which
+the verdict is to move down, to any of them:
+
+| differences | lower rungs | unseen pairs | {head} |
+|---|---|---|{"---|" * len(losses)}
+{table}
+
+At most {most:.1%} at the margin. The spread of a difference is several times the margin here, so on few pairs the
+advice is rarely given where it would be right; that costs tokens, not quality."""
 
 
 def _promise(rows: list[Json]) -> str:
@@ -146,27 +258,51 @@ def _teams(judged: Json | None) -> str:
             f"Not measured yet: it takes a study with {LEAST:,} unseen pairs (`python -m tests.benchmarks.ladder.study "
             f"--data FILE --unseen {LEAST} --drafts 0 --name truth`), then `python -m tests.benchmarks.ladder.teams`."
         )
-    said = (
-        f"{judged['teams']} simulated teams for each number of pairs draw theirs from the {judged['unseen']:,} unseen "
-        f"pairs of stored studies ({judged['seeds']} of them; `python -m tests.benchmarks.ladder.teams`). All of these "
-        "pairs are taken as the truth. A team's champion is one of the rungs in turn. **Right** is strict: the rung "
-        f"that the verdict names is not worse than the truly best one by more than {judged['margin']} bits per byte. "
-        "**Undecided** stays for want of pairs and says so, with how many more it takes. **Wrong** is everything else. "
-        "The last column asks for more than a verdict promises: the truly best rung itself, however near the next one."
-    )
-    lines = [
-        said,
-        "",
-        "| unseen pairs | right | undecided, and said so | wrong | the very best is named |",
-        "|---|---|---|---|---|",
-    ]
-    for pairs in dict.fromkeys(row["pairs"] for row in judged["rows"]):
-        mine = [row for row in judged["rows"] if row["pairs"] == pairs]
-        counts = [sum(row["outcome"] == one.value for row in mine) for one in Outcome]
-        counts.append(sum(row["named"] == row["best"] for row in mine))
-        lines.append(f"| {pairs} | {' | '.join(_share(count, len(mine)) for count in counts)} |")
-    truths = "; ".join(", ".join(f"`{rung}` {bits:.3f}" for rung, bits in one.items()) for one in judged["truth"])
-    return "\n".join([*lines, "", f"The truth in bits per byte, seed by seed: {truths}."])
+    parts = []
+    for name, rungs in judged["sets"].items():
+        lines = []
+        for row in _of_set(judged, name):
+            counts = [*(row[one.value] for one in Outcome), row["best_named"]]
+            lines.append(f"| {row['pairs']} | {' | '.join(_share(count, row['teams']) for count in counts)} |")
+        table = "\n".join(lines)
+        parts.append(f"""### {name.capitalize()}
+
+{_truths(judged, rungs)}
+
+| unseen pairs | right | undecided, and said so | wrong | the very best is named |
+|---|---|---|---|---|
+{table}""")
+    down, wrong = (sum(row[key] for row in judged["rows"]) for key in ("down", "down_wrong"))
+    tables = "\n\n".join(parts)
+    return f"""{judged["rows"][0]["teams"]} simulated teams for each number of pairs draw theirs from the
+{judged["unseen"]:,} unseen pairs of stored studies ({judged["seeds"]} of them). All of these pairs are taken as the
+truth. A team's champion is one of the rungs in turn.
+
+- **Right**: the rung that the verdict names is not worse than the truly best one by more than {judged["margin"]} bits
+  per byte, the margin.
+- **Undecided** stays for want of pairs and says so, with how many more it takes.
+- **Wrong** is everything else.
+- The last column asks for more than a verdict promises: the truly best rung itself, however near the next one.
+
+{tables}
+
+Of all these verdicts {down} are to move down; {wrong} of them are wrong.
+
+![Wrong, undecided, and not the very best, by number of unseen pairs](ladder/verdict.png)"""
+
+
+def _of_set(judged: Json, name: str) -> list[Json]:
+    return [row for row in judged["rows"] if row["set"] == name]
+
+
+def _truths(judged: Json, rungs: list[str]) -> str:
+    """What the set's rungs truly score, and how far the two best are apart."""
+    shown = "; ".join(", ".join(f"`{rung}` {one[rung]:.3f}" for rung in rungs) for one in judged["truth"])
+    gaps = []
+    for one in judged["truth"]:
+        best, second, *_ = sorted(one[rung] for rung in rungs)
+        gaps.append(f"{second - best:.3f}")
+    return f"The truth in bits per byte, seed by seed: {shown}. The best is ahead of the second by {', '.join(gaps)}."
 
 
 def _share(count: int, of: int) -> str:
@@ -190,11 +326,38 @@ def _draw(rows: list[Json], path: Path) -> None:
     luck.set_title("promoted by luck, four challengers\n(dotted: percentile intervals)", fontsize=10)
     power.set_title("a gain of half the spread found,\nfour challengers", fontsize=10)
     for axes in (luck, power):
-        axes.set_xscale("log")
-        axes.set_xticks(sorted({row["pairs"] for row in rows}), [str(n) for n in sorted({r["pairs"] for r in rows})])
-        axes.minorticks_off()
-        axes.set_xlabel("unseen pairs")
-        axes.set_ylim(bottom=0)
-        axes.grid(alpha=0.25)
-        axes.legend(frameon=False, fontsize=8)
+        _over_pairs(axes, sorted({row["pairs"] for row in rows}))
+    figure.savefig(path, metadata={"Software": None})
+
+
+def _over_pairs(axes: Axes, at: list[int]) -> None:
+    """Shares against numbers of unseen pairs."""
+    axes.set_xscale("log")
+    axes.set_xticks(at, [str(n) for n in at])
+    axes.minorticks_off()
+    axes.set_xlabel("unseen pairs")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _draw_verdicts(judged: Json, path: Path) -> None:
+    figure = Figure(figsize=(9, 3.8), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, name in zip(figure.subplots(1, len(judged["sets"]), sharey=True), judged["sets"], strict=True):
+        mine = _of_set(judged, name)
+        at = [row["pairs"] for row in mine]
+        lines = {
+            "wrong": ([row[Outcome.WRONG] for row in mine], "#e01e5a"),
+            "undecided, and said so": ([row[Outcome.UNDECIDED] for row in mine], "#1264a3"),
+            "not the very best": ([row["teams"] - row["best_named"] for row in mine], "#9aa5b1"),
+        }
+        for label, (counts, colour) in lines.items():
+            shares = [share_interval(count, row["teams"]) for count, row in zip(counts, mine, strict=True)]
+            style = ":" if label == "not the very best" else "-"  # it may lie on the others
+            axes.plot(at, [one[0] for one in shares], color=colour, marker="o", linestyle=style, label=label)
+            axes.fill_between(at, [one[1] for one in shares], [one[2] for one in shares], color=colour, alpha=0.12)
+        axes.axhline(MOST_FALSE, color="#611f69", linewidth=0.8)
+        axes.set_title(f"verdicts of simulated teams,\n{name} (band: 95 %)", fontsize=10)
+        _over_pairs(axes, at)
     figure.savefig(path, metadata={"Software": None})

@@ -12,9 +12,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from config.kinship import near_duplicate_pairs
 from config.likeness import normalise
 from trainer.dataset import TrainingExample
-from trainer.kinship import near_duplicate_pairs
 
 INSTRUCTIONS = "Write the one-line synopsis of the software package that is described."
 #: Longer descriptions are left out: four retrieved ones must fit into a prompt on a CPU.

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ import numpy as np
 from transformers import AutoTokenizer
 
 from config.prompts import build_prompt
+from tests.benchmarks.ladder.commands import ask_for_data, say_stored
 from tests.benchmarks.ladder.pairs import INSTRUCTIONS, draw_sides, load_records
 from tests.benchmarks.ladder.recipes import CHOOSING, FIRST_SEED, JUDGING, UNTOUCHED
 from tests.benchmarks.ladder.study import BASE, MODELS, STORED
 from trainer.base_models import prepare_base_model
 from trainer.dataset import TrainingExample, to_trl
-from trainer.evaluate import Candidate, UnseenPair, evaluate, generate
+from trainer.drafts import generate
+from trainer.evaluate import Candidate, UnseenPair, evaluate
 from trainer.metrics import Scorecard, ratio_intervals
 from trainer.preferences import PreferencePair, count_right
 from trainer.recipe import Recipe, load_recipe
@@ -53,26 +56,36 @@ POINTS = (
 DEFAULT = {"learning_rate": 1e-4, "epochs": 1.0, "batch_size": 4, "beta": 0.1, "likelihood_weight": 1.0}
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--train", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=FIRST_SEED)
-    parser.add_argument("--at-most", type=int, default=100, help="stop after so many points; ends with 3 when all are")
-    parser.add_argument("--stored", type=Path, default=STORED)
-    parser.add_argument("--models", type=Path, default=MODELS)
-    parser.add_argument("--work", type=Path, default=Path(".huisstijl/preferences"), help="the first stage's adapter")
-    parser.add_argument("--show", action="store_true")
-    chosen = parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--data", type=Path, help="needed unless --show")
+    made.add_argument("--train", type=int, default=100)
+    made.add_argument("--seed", type=int, default=FIRST_SEED)
+    made.add_argument("--at-most", type=int, default=100, help="stop after so many points; ends with 3 when all are")
+    made.add_argument("--stored", type=Path, default=STORED)
+    made.add_argument("--models", type=Path, default=MODELS)
+    made.add_argument("--work", type=Path, default=Path(".huisstijl/preferences"), help="the first stage's adapter")
+    made.add_argument("--show", action="store_true")
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    chosen = parser().parse_args(argv)
     target = chosen.stored / "preferences.json"
     stored: dict[str, Any] = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {"points": []}
     if chosen.show:
         sys.stdout.write(table(stored))
         return 0
+    data = ask_for_data(parser(), chosen.data)
     done = {one["name"] for one in stored["points"]}
     wanted = [point for point in POINTS if point.name not in done]
+    if "lora" not in done:
+        wanted = [Point(name="lora"), *wanted]
+    if not wanted:
+        say_stored(target)
+        return 3
     sides = draw_sides(
-        load_records(chosen.data), unseen=UNTOUCHED, train=MOST_PAIRS, validation=2 * (CHOOSING + JUDGING),
+        load_records(data), unseen=UNTOUCHED, train=MOST_PAIRS, validation=2 * (CHOOSING + JUDGING),
         seed=chosen.seed,
     )  # fmt: skip
     kept = sides.validation[: CHOOSING + JUDGING]
@@ -80,8 +93,6 @@ def main() -> int:
         train=sides.train[: chosen.train], choosing=kept[:CHOOSING], judging=kept[CHOOSING:], seed=chosen.seed,
         work=chosen.work, base=prepare_base_model(BASE, chosen.models),
     )  # fmt: skip
-    if "lora" not in done:
-        wanted = [Point(name="lora"), *wanted]
     for point in wanted[: chosen.at_most]:
         stored["points"].append({"name": point.name} | bench.measure(point))
         stored |= {"base_model": BASE, "train": chosen.train, "seed": chosen.seed, "versions": library_versions()}

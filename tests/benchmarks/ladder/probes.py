@@ -1,7 +1,9 @@
 """What the probes find on the embedded model: of an adapter as the recipe trains it, of the same without anything
 planted, and of bad ones that they have to stop.
 
-`python -m tests.benchmarks.ladder.probes --data FILE`; trained adapters are kept in `--work`, so it can be stopped.
+    python -m tests.benchmarks.ladder.probes --data debian-packages.jsonl --work FOLDER [--cases "as shipped"]
+
+Trained adapters and answers are kept in `--work`, so it can be stopped.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import argparse
 import json
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -91,18 +94,21 @@ def train(case: Case, sides: Sides, canaries: tuple[Canary, ...], recipe: Recipe
     return folder
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--train", type=int, default=120)
-    parser.add_argument("--unseen", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=101)
-    parser.add_argument("--canaries", type=int, default=4)
-    parser.add_argument("--max-steps", type=int, default=-1)
-    parser.add_argument("--cases", nargs="*", default=[case.name for case in CASES])
-    arguments = parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__)
+    made.add_argument("--data", type=Path, required=True)
+    made.add_argument("--work", type=Path, required=True)
+    made.add_argument("--train", type=int, default=120)
+    made.add_argument("--unseen", type=int, default=60)
+    made.add_argument("--seed", type=int, default=101)
+    made.add_argument("--canaries", type=int, default=4)
+    made.add_argument("--max-steps", type=int, default=-1)
+    made.add_argument("--cases", nargs="*", default=[case.name for case in CASES])
+    return made
 
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser().parse_args(argv)
     arguments.work.mkdir(parents=True, exist_ok=True)
     recipe = load_recipe("cpu-small")
     knobs_of_training = recipe.training.model_copy(update={"max_steps": arguments.max_steps})

@@ -13,7 +13,7 @@ import json
 import math
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from tests.benchmarks.ladder.pairs import INSTRUCTIONS, Sides, draw_sides, load_
 from tests.benchmarks.ladder.study import BASE, EMBEDDINGS, MODELS
 from trainer.base_models import prepare_base_model, prepare_embedding_model
 from trainer.dataset import TrainingExample
-from trainer.evaluate import score_bits
+from trainer.likelihood import score_bits
 from trainer.metrics import paired_bootstrap
 from trainer.serving.embedder import Embedder
 from trainer.train import load_base
@@ -36,19 +36,23 @@ Pool = list[TrainingExample]
 Way = Callable[[Pool, TrainingExample], Pool]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--stored", type=Path, required=True)
-    parser.add_argument("--pool", type=int, default=200)
-    parser.add_argument("--pairs", type=int, default=80)
-    parser.add_argument("--chars", type=int, default=300, help="longest description, so that it is quick")
-    parser.add_argument("--unseen", type=int, default=300, help="families that are left for the final study")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--models", type=Path, default=MODELS)
-    parser.add_argument("--ways", nargs="*", help="only these, in this order")
-    parser.add_argument("--against", default="dense k=4")
-    chosen = parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--data", type=Path, required=True)
+    made.add_argument("--stored", type=Path, required=True)
+    made.add_argument("--pool", type=int, default=200)
+    made.add_argument("--pairs", type=int, default=80)
+    made.add_argument("--chars", type=int, default=300, help="longest description, so that it is quick")
+    made.add_argument("--unseen", type=int, default=300, help="families that are left for the final study")
+    made.add_argument("--seed", type=int, default=1)
+    made.add_argument("--models", type=Path, default=MODELS)
+    made.add_argument("--ways", nargs="*", help="only these, in this order")
+    made.add_argument("--against", default="dense k=4")
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    chosen = parser().parse_args(argv)
     everything = load_records(chosen.data)
     final = draw_sides(everything, unseen=chosen.unseen, train=1, validation=1, seed=chosen.seed).unseen
     left = {one.group_key for one in final}

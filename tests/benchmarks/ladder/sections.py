@@ -16,6 +16,7 @@ import random
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ import torch
 
 from config.prompts import ChatMessages
 from config.rungs import Rung
+from tests.benchmarks.ladder.commands import say_stored
 from tests.benchmarks.ladder.pairs import Record, load_records, without_repeats
 from tests.benchmarks.ladder.study import BASE, EMBEDDINGS, MODELS, STORED, read_cards, train_once
 from trainer.base_models import prepare_base_model, prepare_embedding_model
@@ -49,20 +51,25 @@ RUNGS = (
 Json = dict[str, Any]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--train", type=int, default=400)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--unseen", type=int, default=300)
-    parser.add_argument("--recipe", default="cpu-small")
-    parser.add_argument("--stored", type=Path, default=STORED)
-    parser.add_argument("--work", type=Path, default=WORK)
-    chosen = parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--data", type=Path, required=True)
+    made.add_argument("--train", type=int, default=400)
+    made.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    made.add_argument("--unseen", type=int, default=300)
+    made.add_argument("--recipe", default="cpu-small")
+    made.add_argument("--stored", type=Path, default=STORED)
+    made.add_argument("--work", type=Path, default=WORK)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    chosen = parser().parse_args(argv)
     chosen.stored.mkdir(parents=True, exist_ok=True)
     for seed in chosen.seeds:
         target = chosen.stored / f"sections-{chosen.train}-{seed}.json"
         if target.exists():
+            say_stored(target)
             continue
         work = chosen.work / f"{chosen.train}-{chosen.unseen}-{seed}"
         frozen = _load_sides(chosen.data, train=chosen.train, unseen=chosen.unseen, seed=seed, work=work)
@@ -88,11 +95,14 @@ def measure(frozen: Frozen, recipe: Recipe, work: Path) -> Json:
         sys.stderr.write(f"{card.rung}: accuracy {figures['accuracy']:.3f} ece {figures['ece']:.3f} n={card.n}\n")
 
     if Rung.NEIGHBOURS not in cards:
-        keep(score_neighbours(Rung.NEIGHBOURS.value, frozen, recipe))
+        keep(score_neighbours(Rung.NEIGHBOURS.value, frozen, recipe, _pool(frozen)))
     if Rung.LOGISTIC not in cards:
         fit_logistic(frozen, EMBEDDINGS, work / "logistic")
         keep(score_logistic(Rung.LOGISTIC.value, work / "logistic", frozen, recipe))
-    unseen = [UnseenPair(example_id=one.example_id, completion=one.completion) for one in frozen.test]
+    unseen = [
+        UnseenPair(example_id=one.example_id, completion=one.completion)
+        for one in frozen.judging(recipe.evaluation.max_pairs)
+    ]
     trained: dict[Rung, TrainedAdapter] = {}
     for rung in (one for one in RUNGS if not one.is_classifier):
         if rung.needs_adapter:
@@ -168,8 +178,12 @@ def _labelled(record: Record) -> TrainingExample:
     return replace(record.as_example(), completion=record.section)
 
 
+def _pool(frozen: Frozen) -> Pool:
+    return Pool(frozen.train, [*frozen.validation, *frozen.test], embed=None)
+
+
 def _candidate(rung: Rung, frozen: Frozen, recipe: Recipe, trained: dict[Rung, TrainedAdapter]) -> Candidate:
-    pool, choice = Pool(frozen.train, [*frozen.validation, *frozen.test]), recipe.choice(rung)
+    pool, choice = _pool(frozen), recipe.choice(rung)
     shots = pool.choose_shots(choice) if rung is Rung.FEW_SHOT else []
 
     def prompt_of(one: TrainingExample) -> ChatMessages:
@@ -177,7 +191,8 @@ def _candidate(rung: Rung, frozen: Frozen, recipe: Recipe, trained: dict[Rung, T
 
     adapter = trained.get(rung)
     return Candidate(
-        rung=rung.value, prompts=tuple(map(prompt_of, frozen.test)), adapter=adapter.folder if adapter else None,
+        rung=rung.value, prompts=tuple(map(prompt_of, frozen.judging(recipe.evaluation.max_pairs))),
+        adapter=adapter.folder if adapter else None,
         known=label_prompts(frozen, prompt_of, recipe),
     )  # fmt: skip
 

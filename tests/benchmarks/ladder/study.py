@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ import torch
 from transformers import AutoTokenizer
 
 from config.rungs import Rung
+from tests.benchmarks.ladder.commands import say_stored
 from tests.benchmarks.ladder.pairs import INSTRUCTIONS, Sides, draw_sides, load_records
 from trainer.base_models import prepare_base_model, prepare_embedding_model
 from trainer.dataset import Pool, TrainingExample, prompt_for, to_trl
@@ -42,29 +44,35 @@ VALIDATION = 40
 MEASURED = (Rung.ZERO_SHOT, Rung.FEW_SHOT, Rung.RETRIEVED, Rung.LORA, Rung.LORA_RETRIEVED)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--train", type=int, default=400)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--unseen", type=int, default=300)
-    parser.add_argument("--drafts", type=int, default=100, help="how many of the unseen pairs also get a draft")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--data", type=Path, required=True)
+    made.add_argument("--train", type=int, default=400)
+    made.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    made.add_argument("--unseen", type=int, default=300)
+    made.add_argument("--drafts", type=int, default=100, help="how many of the unseen pairs also get a draft")
+    made.add_argument(
         "--rungs", nargs="+", choices=[one.value for one in MEASURED], default=[one.value for one in MEASURED]
     )
-    parser.add_argument("--recipe", default="cpu-small")
-    parser.add_argument("--stored", type=Path, default=STORED)
-    parser.add_argument("--work", type=Path, default=WORK)
-    parser.add_argument("--name", default="synopsis", help="how the stored files' names begin; `truth` for the teams")
-    chosen = parser.parse_args()
-    records = load_records(chosen.data)
+    made.add_argument("--recipe", default="cpu-small")
+    made.add_argument("--stored", type=Path, default=STORED)
+    made.add_argument("--work", type=Path, default=WORK)
+    made.add_argument("--name", default="synopsis", help="how the stored files' names begin; `truth` for the teams")
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    chosen = parser().parse_args(argv)
     recipe = _recipe(chosen.recipe, chosen.unseen, chosen.drafts)
     chosen.stored.mkdir(parents=True, exist_ok=True)
     for seed in chosen.seeds:
         target = chosen.stored / f"{chosen.name}-{chosen.train}-{seed}.json"
         if target.exists():
+            say_stored(target)
             continue
-        sides = draw_sides(records, unseen=chosen.unseen, train=chosen.train, validation=VALIDATION, seed=seed)
+        sides = draw_sides(
+            load_records(chosen.data), unseen=chosen.unseen, train=chosen.train, validation=VALIDATION, seed=seed
+        )
         work = chosen.work / f"{target.stem}-{chosen.unseen}-{chosen.drafts}"
         result = measure(sides, recipe, [Rung(name) for name in chosen.rungs], seed, work)
         target.write_text(json.dumps(result, separators=(",", ":")), encoding="utf-8")
@@ -150,7 +158,7 @@ def train_once(
     if earlier is not None:
         return TrainedAdapter(**earlier | {"folder": folder})
     tokenizer: Any = AutoTokenizer.from_pretrained(base)
-    pool = Pool(train, validation) if rung.uses_retrieval else None
+    pool = Pool(train, validation, embed=None) if rung.uses_retrieval else None
 
     def rows(side: list[TrainingExample]) -> list[PairRow]:
         made, _ = to_trl(
@@ -172,7 +180,7 @@ def train_once(
 
 def make_candidate(rung: Rung, sides: Sides, recipe: Recipe, adapter: Path | None) -> Candidate:
     """A rung with its prompts for the unseen pairs, as a run puts them together."""
-    pool, choice = Pool(sides.train, sides.unseen), recipe.choice(rung)
+    pool, choice = Pool(sides.train, sides.unseen, embed=None), recipe.choice(rung)
     shots = pool.choose_shots(choice) if rung is Rung.FEW_SHOT else []
     prompts = tuple(
         prompt_for(rung.value, INSTRUCTIONS, one, shots=shots, pool=pool, choice=choice) for one in sides.unseen

@@ -3,12 +3,13 @@ against what all of its pairs say.
 
     python -m tests.benchmarks.ladder.teams [--teams 200] [--pairs 40 80 160]
 
-The truth is a study of at least 2,000 unseen pairs (`study --unseen 2000 --drafts 0 --name truth`). Writes
-docs/ladder/teams.json; `python -m tests.benchmarks.ladder.report` makes a part of docs/gate.md of it.
+The truth is a study of at least 2,000 unseen pairs (`study --unseen 2000 --drafts 0 --name truth`). Where an adapter is
+far ahead every verdict is easy, so the teams are asked twice: with all rungs, and with the prompts alone, which lie
+closer. Writes docs/ladder/teams.json; `python -m tests.benchmarks.ladder.report` makes a part of docs/gate.md of it.
 
-What counts as right is strict: the rung that the verdict names, to stay on or to move to, is not worse than the truly
-best one by more than the margin. A verdict that stays for want of pairs, and says so, is *undecided* where moving would
-have been right; every other one that is not right is *wrong*.
+Right is a verdict that names, to stay on or to move to, a rung that is not worse than the truly best one by more than
+the margin. One that stays for want of pairs, and says so, is *undecided* where moving would have been right; every
+other one that is not right is *wrong*.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,13 @@ from numpy.typing import NDArray
 from config.rungs import Rung
 from tests.benchmarks.ladder.gate import list_studies
 from trainer.metrics import PairScore, Scorecard
-from trainer.promotion import Policy, Verdict, decide, pairs_to_settle
+from trainer.promotion import MoveDown, Policy, Verdict, decide, pairs_to_settle
 
 STORED = Path(__file__).resolve().parents[3] / "docs" / "ladder"
 LEAST = 2000
 PAIRS = (20, 40, 80, 160)
+#: What the teams have: every rung of the study, or those that need no training.
+SETS = {"all rungs": None, "prompts alone": (Rung.ZERO_SHOT, Rung.FEW_SHOT, Rung.RETRIEVED)}
 
 
 class Outcome(StrEnum):
@@ -53,6 +56,10 @@ class Truth:
     @property
     def n(self) -> int:
         return len(self.size)
+
+    def only(self, rungs: Collection[str] | None) -> Truth:
+        """The same with these rungs alone; None is all of them."""
+        return replace(self, bits={one: bits for one, bits in self.bits.items() if rungs is None or one in rungs})
 
     def bits_per_byte(self, rung: str) -> float:
         return float(self.bits[rung].sum() / self.size.sum())
@@ -116,10 +123,22 @@ def ask_teams(truths: Sequence[Truth], *, teams: int, pairs: int, policy: Policy
         rows.append(
             {
                 "champion": champion, "named": verdict.rung, "best": truth.best,
+                "is_down": isinstance(verdict, MoveDown),
                 "outcome": judge(verdict, champion, truth, policy).value,
             }
         )  # fmt: skip
     return rows
+
+
+def count_outcomes(rows: Sequence[Json]) -> dict[str, int]:
+    """Of the teams: each outcome, how often the very best rung is named, and verdicts to move down, with those of them
+    that are wrong."""
+    counts = {one.value: sum(row["outcome"] == one for row in rows) for one in Outcome}
+    down = [row for row in rows if row["is_down"]]
+    return counts | {
+        "best_named": sum(row["named"] == row["best"] for row in rows),
+        "down": len(down), "down_wrong": sum(row["outcome"] == Outcome.WRONG for row in down),
+    }  # fmt: skip
 
 
 Json = dict[str, Any]
@@ -141,20 +160,20 @@ def main() -> int:
         return 1
     policy = Policy()
     rows = [
-        {"pairs": pairs, **row}
+        {"set": name, "pairs": pairs, "teams": chosen.teams}
+        | count_outcomes(ask_teams(mine, teams=chosen.teams, pairs=pairs, policy=policy))
+        for name, rungs in SETS.items()
+        for mine in [[one.only(rungs) for one in truths]]
         for pairs in chosen.pairs
-        for row in ask_teams(truths, teams=chosen.teams, pairs=pairs, policy=policy)
     ]
-    first = truths[0]
     stored = {
-        "unseen": first.n, "seeds": len(truths), "margin": policy.margin_bits, "teams": chosen.teams,
+        "unseen": truths[0].n, "seeds": len(truths), "margin": policy.margin_bits,
         "truth": [{rung: round(truth.bits_per_byte(rung), 4) for rung in truth.bits} for truth in truths],
-        "rows": rows,
+        "sets": {name: list(truths[0].only(rungs).bits) for name, rungs in SETS.items()}, "rows": rows,
     }  # fmt: skip
-    (chosen.stored / "teams.json").write_text(json.dumps(stored, separators=(",", ":")), encoding="utf-8")
-    for pairs in chosen.pairs:
-        counts = {one.value: sum(r["pairs"] == pairs and r["outcome"] == one for r in rows) for one in Outcome}
-        sys.stdout.write(f"{pairs} pairs: {counts}\n")
+    (chosen.stored / "teams.json").write_text(json.dumps(stored, indent=1), encoding="utf-8")
+    for row in rows:
+        sys.stdout.write(f"{row}\n")
     return 0
 
 

@@ -33,9 +33,9 @@ counted = st.lists(counts, min_size=12, max_size=12).map(
 efforts = st.none() | st.builds(Effort, n=st.integers(1, 10**6), mean=shares, low=shares, high=shares)
 ranks = st.none() | st.just(
     Rank(
-        rung="lora", base_model="m", adapter_name="support-v2", n=36, bits_per_byte=1.5, low=1.2, high=1.9, chrf=None,
-        exact_match=None, edit_similarity=None, prompt_tokens=None, completion_tokens=None, seconds_per_draft=None,
-        is_champion=True,
+        rung="lora", base_model="m", adapter_name="support-v2", n=36, unrelated=36, bits_per_byte=1.5, low=1.2,
+        high=1.9, chrf=None, exact_match=None, edit_similarity=None, prompt_tokens=None, completion_tokens=None,
+        seconds_per_draft=None, is_champion=True,
     )
 )  # fmt: skip
 contributors = st.lists(st.builds(Contributor, user_id=words, name=words, count=counts), max_size=30).map(tuple)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.safe_text import as_typed, clip, escape, neutralise, shorten, unescape
+from bot.domain.safe_text import as_typed, clip, escape, neutralise, shorten, shorten_apart, unescape
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,17 @@ def test_links_and_channels_are_written_out(slack: str, typed: str) -> None:
 def test_shortened_text_keeps_within_its_limit(text: str, most: int) -> None:
     assert len(shorten(text, most)) <= most and len(clip(text, most)) <= most
     assert "\n" not in shorten(text, most)
+
+
+@given(st.lists(st.text("ab-", min_size=1, max_size=30), max_size=6), st.integers(3, 40))
+def test_names_that_differ_look_different_where_they_are_shortened(names: list[str], most: int) -> None:
+    shown = shorten_apart(names, most)
+    assert len(set(shown)) == len(set(names))
+    assert all(one == name or len(one) < len(name) for one, name in zip(shown, names, strict=True))
+    if len(set(names)) == 1:
+        assert all(len(one) <= most for one in shown)
+
+
+def test_a_shortened_name_keeps_its_beginning_and_its_end() -> None:
+    assert shorten_apart(["retrieved @a-long-name-2507", "short"], 13) == ["retrie…e-2507", "short"]
+    assert shorten_apart(["an-a-name", "an-b-name"], 5) == ["an-a…ame", "an-b…ame"]

@@ -62,6 +62,18 @@ def test_what_is_barred_is_never_shown_however_near_it_is() -> None:
     assert sorted(ids(found)) == ids(examples[200:])
 
 
+def test_what_holds_a_forbidden_term_is_in_no_prompt_and_the_next_best_takes_its_place() -> None:
+    examples = [a_candidate(i, completion=f"Login {i}" if i % 3 else f"Logins {i}") for i in range(30)]
+    question, allowed = a_candidate(99), {f"e{i:04}" for i in range(0, 30, 3)}
+    choice = Choice(k=8, forbidden=("login",), may_repeat=True)
+    found = ids(Retriever(examples).retrieve(question.prompt, question.embedding, choice))
+    assert len(found) == 8 and set(found) <= allowed
+    fixed = ids(choose_covering(examples, choice))
+    assert fixed and set(fixed) <= allowed
+    asked = [a_candidate(1, prompt="Where is my login?", completion="Here is your key.")]
+    assert ids(choose_covering(asked, choice)) == ["e0001"], "people ask in their own words"
+
+
 def test_words_and_meaning_are_weighed() -> None:
     meant = a_candidate(1, embedding=leaning(0, 0.9), prompt="Something else entirely, in other words")
     said = a_candidate(2, embedding=leaning(0, 0.5), prompt="Reset the password of my printer")

@@ -22,8 +22,11 @@ from safetensors.numpy import save_file
 from config.settings import EMBEDDED_EMBEDDING_MODEL
 from tests.support.processes import run_together
 from tests.support.tiny_model import make_tiny_adapter, make_tiny_model
-from trainer import artifacts
-from trainer.artifacts import AdapterFacts
+from trainer.adapter_files import CONFIG as CONFIG_FILE
+from trainer.adapter_files import WEIGHTS, fetch_verified, publish_adapter
+from trainer.artifacts.keys import load_or_create_signing_key, load_verify_key
+from trainer.artifacts.manifest import AdapterFacts, manifest_digest
+from trainer.artifacts.store import PublishedAdapter, delete_adapter, has_adapter, list_adapters, remove_leftovers
 from trainer.base_models import PREPARED_MARKER, base_revision, linear_shapes, prepare_embedding_model
 from trainer.errors import (
     AdapterIncomplete,
@@ -64,8 +67,8 @@ def _trained(folder: Path, *, value: float = 0.5, **config: Any) -> Path:
         for module in ("q_proj", "k_proj")
         for part, shape in (("lora_A", (2, 8)), ("lora_B", (8, 2)))
     }
-    save_file(tensors, folder / artifacts.WEIGHTS)
-    (folder / artifacts.CONFIG).write_text(json.dumps(CONFIG | config))
+    save_file(tensors, folder / WEIGHTS)
+    (folder / CONFIG_FILE).write_text(json.dumps(CONFIG | config))
     return folder
 
 
@@ -81,34 +84,34 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield f"{'dir::file://' if request.param == 'bucket' else ''}{tmp_path / 'store'}"
 
 
-def _publish(store_url: str, trained: Path, keys: Path, **facts: Any) -> artifacts.PublishedAdapter:
-    key = artifacts.load_or_create_signing_key(keys)
-    return artifacts.publish_adapter(store_url, NAME, trained, dataclasses.replace(FACTS, **facts), key)
+def _publish(store_url: str, trained: Path, keys: Path, **facts: Any) -> PublishedAdapter:
+    key = load_or_create_signing_key(keys)
+    return publish_adapter(store_url, NAME, trained, dataclasses.replace(FACTS, **facts), key)
 
 
 def _fetch(store_url: str, cache: Path, keys: Path) -> Path:
-    verify_key = artifacts.load_verify_key(keys)
-    return artifacts.fetch_verified(store_url, NAME, cache, verify_key, expected_base_revision=FACTS.base_revision)
+    verify_key = load_verify_key(keys)
+    return fetch_verified(store_url, NAME, cache, verify_key, expected_base_revision=FACTS.base_revision)
 
 
 def test_what_is_published_comes_back_verified_from_a_folder_and_from_a_bucket(store_url: str, tmp_path: Path) -> None:
     trained, keys = _trained(tmp_path / "trained"), tmp_path / "keys"
     published = _publish(store_url, trained, keys)
-    assert artifacts.list_adapters(store_url) == [NAME]
-    assert artifacts.has_adapter(store_url, NAME)
+    assert list_adapters(store_url) == [NAME]
+    assert has_adapter(store_url, NAME)
     folder = _fetch(store_url, tmp_path / "cache", keys)
-    assert (folder / artifacts.WEIGHTS).read_bytes() == (trained / artifacts.WEIGHTS).read_bytes()
-    assert artifacts.manifest_digest(folder) == published.digest
+    assert (folder / WEIGHTS).read_bytes() == (trained / WEIGHTS).read_bytes()
+    assert manifest_digest(folder) == published.digest
     assert sum(file.stat().st_size for file in folder.iterdir()) == published.size_bytes
-    artifacts.delete_adapter(store_url, NAME)
-    assert artifacts.list_adapters(store_url) == []
-    assert not artifacts.has_adapter(store_url, NAME)
+    delete_adapter(store_url, NAME)
+    assert list_adapters(store_url) == []
+    assert not has_adapter(store_url, NAME)
 
 
 def test_a_flipped_bit_in_the_store_is_found(store_url: str, tmp_path: Path) -> None:
     _publish(store_url, _trained(tmp_path / "trained"), tmp_path / "keys")
     filesystem, root = fsspec.core.url_to_fs(store_url)
-    path = f"{root}/{NAME}/{artifacts.WEIGHTS}"
+    path = f"{root}/{NAME}/{WEIGHTS}"
     data = bytearray(filesystem.cat_file(path))
     data[-1] ^= 1
     filesystem.pipe_file(path, bytes(data))
@@ -123,18 +126,18 @@ def test_the_same_content_published_again_is_one_adapter_and_other_content_needs
     trained, keys = _trained(tmp_path / "trained"), tmp_path / "keys"
     first = _publish(store_url, trained, keys)
     _publish(store_url, trained, keys, created_at=FACTS.created_at + timedelta(hours=1))
-    assert artifacts.list_adapters(store_url) == [NAME]
+    assert list_adapters(store_url) == [NAME]
     for other, facts in ((_trained(tmp_path / "other", value=0.25), {}), (trained, {"run_id": "run-2"})):
         with pytest.raises(AdapterNameTaken):
             _publish(store_url, other, keys, **facts)
-    assert artifacts.manifest_digest(_fetch(store_url, tmp_path / "cache", keys)) == first.digest
+    assert manifest_digest(_fetch(store_url, tmp_path / "cache", keys)) == first.digest
 
 
 @pytest.mark.parametrize("spoil", [{"auto_mapping": {"parent_library": "os"}}, {"r": 4}, {"use_dora": True}])
 def test_what_no_server_would_load_is_not_published(store_url: str, tmp_path: Path, spoil: dict[str, Any]) -> None:
     with pytest.raises(AdapterRejected):
         _publish(store_url, _trained(tmp_path / "trained", **spoil), tmp_path / "keys")
-    assert artifacts.list_adapters(store_url) == []
+    assert list_adapters(store_url) == []
     _publish(store_url, _trained(tmp_path / "good"), tmp_path / "keys")
 
 
@@ -146,19 +149,17 @@ def test_published_names_show_no_path_of_the_trainers_disk(tmp_path: Path) -> No
 
 def test_the_signing_key_is_readable_by_its_owner_alone_and_made_once(tmp_path: Path) -> None:
     keys = tmp_path / "keys"
-    first = artifacts.load_or_create_signing_key(keys).private_bytes_raw()
+    first = load_or_create_signing_key(keys).private_bytes_raw()
     assert stat.S_IMODE((keys / "signing.pem").stat().st_mode) == 0o600
-    assert artifacts.load_or_create_signing_key(keys).private_bytes_raw() == first
+    assert load_or_create_signing_key(keys).private_bytes_raw() == first
     (keys / "verify.pem").unlink()  # the public half can always be made again
-    assert artifacts.load_or_create_signing_key(keys).private_bytes_raw() == first
-    artifacts.load_or_create_signing_key(keys).public_key().verify(
-        artifacts.load_or_create_signing_key(keys).sign(b"x"), b"x"
-    )
+    assert load_or_create_signing_key(keys).private_bytes_raw() == first
+    load_or_create_signing_key(keys).public_key().verify(load_or_create_signing_key(keys).sign(b"x"), b"x")
     assert b"PRIVATE" not in (keys / "verify.pem").read_bytes()
     assert [path.name for path in keys.iterdir() if path.name.startswith(".")] == []
     (keys / "verify.pem").write_text("no key")
     with pytest.raises(VerifyKeyMissing):
-        artifacts.load_verify_key(keys)
+        load_verify_key(keys)
 
 
 _PUBLISH_IN_A_CHILD = """
@@ -175,21 +176,21 @@ t._publish(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
 @pytest.mark.parametrize("prefix", ["", "dir::file://"], ids=["folder", "bucket"])
 def test_a_kill_half_way_lists_nothing_and_the_next_publishing_succeeds(tmp_path: Path, prefix: str) -> None:
     store_url, trained, keys = f"{prefix}{tmp_path / 'store'}", _trained(tmp_path / "trained"), tmp_path / "keys"
-    artifacts.load_or_create_signing_key(keys)
+    load_or_create_signing_key(keys)
     command = [sys.executable, "-c", _PUBLISH_IN_A_CHILD, store_url, str(trained), str(keys), "artefact.upload_half"]
     root = Path(__file__).resolve().parents[3]
     killed = subprocess.run(command, cwd=root, timeout=60, check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert any((tmp_path / "store").rglob(artifacts.WEIGHTS)), "it was killed before it had written anything"
-    assert artifacts.list_adapters(store_url) == []
-    assert not artifacts.has_adapter(store_url, NAME)
+    assert any((tmp_path / "store").rglob(WEIGHTS)), "it was killed before it had written anything"
+    assert list_adapters(store_url) == []
+    assert not has_adapter(store_url, NAME)
     with pytest.raises(AdapterIncomplete if prefix else AdapterUnknown):
         _fetch(store_url, tmp_path / "cache", keys)
     _publish(store_url, trained, keys)
-    assert artifacts.list_adapters(store_url) == [NAME]
+    assert list_adapters(store_url) == [NAME]
     _fetch(store_url, tmp_path / "cache", keys)
-    artifacts.remove_leftovers(store_url, NAME)
-    assert [path.parent.name for path in (tmp_path / "store").rglob(artifacts.WEIGHTS)] == [NAME]
+    remove_leftovers(store_url, NAME)
+    assert [path.parent.name for path in (tmp_path / "store").rglob(WEIGHTS)] == [NAME]
 
 
 @pytest.mark.training
@@ -201,10 +202,10 @@ def test_peft_loads_the_published_folder_unchanged(tmp_path: Path) -> None:
     base = make_tiny_model(tmp_path / "base")
     trained = make_tiny_adapter(tmp_path / "trained", base)
     store, keys = tmp_path / "store", tmp_path / "keys"
-    key = artifacts.load_or_create_signing_key(keys)
+    key = load_or_create_signing_key(keys)
     facts = dataclasses.replace(FACTS, base_revision=base_revision(base))
-    artifacts.publish_adapter(str(store), NAME, trained, facts, key)
-    fetched = artifacts.fetch_verified(
+    publish_adapter(str(store), NAME, trained, facts, key)
+    fetched = fetch_verified(
         str(store),
         NAME,
         tmp_path / "cache",

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from trainer.artifacts import AdapterFacts, load_or_create_signing_key, load_verify_key
+from trainer.artifacts.keys import load_or_create_signing_key, load_verify_key
+from trainer.artifacts.manifest import AdapterFacts
 from trainer.calibration import right_columns
 from trainer.classifier import Classifier, fit_classifier, load_classifier
 from trainer.classifier_files import CONFIG, WEIGHTS, fetch_classifier, publish_classifier

@@ -143,7 +143,7 @@ def test_rows_are_in_trl_format_and_what_is_too_long_is_listed_with_its_reason_n
 
 def test_a_prompt_with_retrieved_examples_never_holds_its_own_answer() -> None:
     examples = [an_example(i) for i in range(20)]
-    rows, _ = to_trl(examples, instructions="", pool=Pool(examples), choice=Choice(k=3))
+    rows, _ = to_trl(examples, instructions="", pool=Pool(examples, embed=None), choice=Choice(k=3))
     for example, row in zip(examples, rows, strict=True):
         shown = [m["content"] for m in row["prompt"][:-1]]
         assert len(shown) == 6
@@ -158,7 +158,7 @@ def test_fewer_examples_are_shown_where_the_prompt_would_grow_too_long() -> None
         instructions="",
         count_tokens=lambda messages: 10 * len(messages),
         max_tokens=45,
-        pool=Pool(examples),
+        pool=Pool(examples, embed=None),
         choice=Choice(k=3),
     )
     assert not skipped
@@ -167,7 +167,7 @@ def test_fewer_examples_are_shown_where_the_prompt_would_grow_too_long() -> None
 
 def test_every_rung_gets_the_prompt_it_is_served_with() -> None:
     examples = [an_example(i) for i in range(10)]
-    pool = Pool(examples[1:], examples[:1])
+    pool = Pool(examples[1:], examples[:1], embed=None)
     build = {
         rung: prompt_for(rung, "Be brief.", examples[0], shots=examples[1:3], pool=pool, choice=Choice(k=4))
         for rung in ("zero_shot", "few_shot", "retrieved", "lora", "lora_retrieved")

@@ -157,3 +157,19 @@ def test_points_of_other_pairs_or_sizes_that_do_not_rise_are_refused() -> None:
         Curve(sizes=(100, 100), bits=np.ones((2, 3)))
     with pytest.raises(ValueError, match="its bytes"):
         fit(Curve(sizes=(50, 100), bits=np.ones((2, 3))), [10, 10])
+
+
+def test_pairs_of_one_group_are_drawn_together() -> None:
+    """A conversation's pairs that score alike make a forecast no surer than one of them would."""
+
+    def spread(groups: bool) -> float:
+        bits = np.repeat(np.random.default_rng(1).normal(40, 10, 25), 8)
+        kin = {f"{n}": n // 8 for n in range(200)} if groups else {}
+        pairs = tuple(
+            PairScore(example_id=str(n), nll_nats=float(one), reference_bytes=20, prompt_tokens=1)
+            for n, one in enumerate(bits)
+        )
+        card = Scorecard(rung="lora", pairs=pairs, seconds_per_draft=0.0, scoring_seconds=0.0).in_groups(kin)
+        return float(fit(curve_of({100: card}, is_constant=True), [20.0] * 200).level.std())
+
+    assert spread(groups=True) == pytest.approx(math.sqrt(8) * spread(groups=False), rel=0.15)

@@ -10,9 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.benchmarks.ladder.gate import MADE_UP, Family, find_study, real_family, simulate
+from config.resampling import count_unrelated
+from tests.benchmarks.ladder.gate import (
+    IN_GROUPS,
+    MADE_UP,
+    Family,
+    find_study,
+    heavy,
+    make_family,
+    real_family,
+    simulate,
+)
 from tests.benchmarks.ladder.gate_page import keeps_promise, write_gate_page
-from tests.benchmarks.ladder.teams import Outcome, Truth, ask_teams, find_truths, judge
+from tests.benchmarks.ladder.teams import SETS, Outcome, Truth, ask_teams, count_outcomes, find_truths, judge
 from trainer.metrics import Scorecard
 from trainer.promotion import PAIRS_FOR_POWER, Keep, Policy, decide
 
@@ -41,6 +51,44 @@ def test_percentiles_would_break_the_promise_where_differences_are_skewed() -> N
 def test_a_gain_of_half_the_spread_is_found_in_eight_of_ten_at_the_documented_number_of_pairs(family: Family) -> None:
     found, _ = simulate(family, PAIRS_FOR_POWER, 4, gain=0.5, simulations=300)
     assert found / 300 >= 0.8
+
+
+@pytest.mark.parametrize("family", [one for one in IN_GROUPS if one.name in ("groups of 4, 0.3", "groups of 8, 0.3")])
+def test_pairs_that_tell_about_one_another_promote_no_more_by_luck_and_would_one_by_one(family: Family) -> None:
+    false, by_single_pairs = simulate(family, family.sizes[0], 1, simulations=600)
+    assert false / 600 <= 0.05 and not keeps_promise(by_single_pairs, 600)
+
+
+def test_fewer_groups_than_the_minimum_never_promote() -> None:
+    family = IN_GROUPS[0]
+    pairs = 4 * (Policy().min_pairs - 1)
+    assert simulate(family, pairs, 4, gain=5.0, simulations=50) == (0, 0)
+
+
+def test_a_group_that_outweighs_all_others_promotes_nothing() -> None:
+    """Twenty groups, of which one holds sixty of the pairs: an interval over them errs in one of five evaluations."""
+    family = make_family("", "", heavy, group_sizes=(60, *(1 for _ in range(19))), correlation=0.3)
+    assert simulate(family, 79, 1, gain=5.0, simulations=50) == (0, 0)
+    groups = family.groups_of(79).tolist()
+    assert (len(set(groups)), count_unrelated(groups)) == (20, 4)
+
+
+def test_groups_of_one_size_count_as_many_as_they_are_and_uneven_ones_for_less() -> None:
+    for each in (1, 3, 50):
+        assert count_unrelated(n // each for n in range(20 * each)) == 20
+    assert count_unrelated([None] * 7) == 7 and count_unrelated([]) == 0
+    # A burst of eight beside 19 single pairs is still 20; one of twenty is not.
+    assert [count_unrelated([*[0] * large, *range(1, 20)]) for large in (8, 20)] == [20, 9]
+
+
+def test_differences_of_one_group_are_correlated_as_the_family_says() -> None:
+    for family, correlation in zip(IN_GROUPS, (0.1, 0.3), strict=False):
+        size, saved = family.draw(np.random.default_rng(0), 40_000, 1)
+        one_group = (saved / np.sqrt(size)[:, None]).reshape(-1, 4)
+        first, *others = one_group.T
+        for other in others:
+            assert float(np.mean(first * other) / np.mean(one_group**2)) == pytest.approx(correlation, abs=0.03)
+        assert family.groups_of(10).tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]
 
 
 def test_fewer_pairs_than_the_minimum_never_promote() -> None:
@@ -134,6 +182,17 @@ def test_to_stay_for_want_of_pairs_is_undecided_and_to_stay_against_the_evidence
     assert judge(stubborn, "zero_shot", truth, Policy()) is Outcome.WRONG
 
 
+def test_the_prompts_alone_are_asked_about_without_the_adapters(tmp_path: Path) -> None:
+    truth = truth_of(tmp_path, RUNGS).only(SETS["prompts alone"])
+    assert (truth.best, set(truth.bits)) == ("retrieved", {"zero_shot", "few_shot", "retrieved"})
+    rows = ask_teams([truth], teams=60, pairs=20, policy=Policy())
+    counts = count_outcomes(rows)
+    assert {row["champion"] for row in rows} == set(truth.bits)
+    assert counts["right"] + counts["undecided"] + counts["wrong"] == 60
+    assert counts["undecided"] > 0 and counts["best_named"] < counts["right"] + counts["undecided"]
+    assert count_outcomes(ask_teams([truth], teams=60, pairs=160, policy=Policy()))["undecided"] < counts["undecided"]
+
+
 def test_a_verdict_that_moves_to_what_is_worse_is_wrong(tmp_path: Path) -> None:
     truth = truth_of(tmp_path, {"zero_shot": 0.2, "lora": 0.0})
     shown = decide(*_two(truth, "zero_shot", "lora"), Policy())
@@ -162,4 +221,46 @@ def test_the_page_says_what_was_simulated_and_what_was_not(tmp_path: Path) -> No
     assert "| skewed | 4 | 40 | 3.1% (2.2% to 4.4%) | 9.0% |" in said
     assert "kept except where the share is in bold type (skewed at 20 pairs with 4)" in said
     assert "Not measured yet: it takes a study with 2,000 unseen pairs" in said
+    assert "Pairs that come in groups were not simulated yet." in said
+    assert said.count("Not simulated yet (`python -m tests.benchmarks.ladder.") == 2
     assert (tmp_path / "gate.png").stat().st_size > 5_000
+    assert not (tmp_path / "verdict.png").exists()
+
+
+def test_the_page_says_what_groups_looks_moves_and_teams_came_to(tmp_path: Path) -> None:
+    row = {
+        "family": "skewed", "described": "made up", "challengers": 4, "pairs": 80, "simulations": 1000, "false": 31,
+        "by_percentiles": 90, "tries": 500, "found": {"0.25": 100, "0.5": 450}, "spread": 0.25,
+    }  # fmt: skip
+    grouped = row | {"family": "groups of 4, 0.3", "groups": 20, "false": 90}
+    looks = {"challengers": 4, "again": "trained anew", "teams": 500, "promoted": {"1": 15, "4": 42, "12": 97}}
+    moves = {
+        "family": "skewed", "challengers": 3, "pairs": 80, "spread": 0.25, "simulations": 1000, "tries": 500,
+        "advised": {"0": 250, "0.05": 22, "0.1": 0},
+    }  # fmt: skip
+    counts = {"right": 154, "undecided": 45, "wrong": 1, "best_named": 150, "down": 3, "down_wrong": 1}
+    teams = {
+        "unseen": 2000, "seeds": 1, "margin": 0.05, "truth": [{"zero_shot": 1.4, "few_shot": 1.2, "lora": 0.9}],
+        "sets": {"all rungs": ["zero_shot", "few_shot", "lora"], "prompts alone": ["zero_shot", "few_shot"]},
+        "rows": [
+            {"set": name, "pairs": pairs, "teams": 200, **counts}
+            for name in ("all rungs", "prompts alone") for pairs in (20, 80)
+        ],
+    }  # fmt: skip
+    for name, stored in {
+        "gate": {"rows": [row, grouped]}, "looks": {"first": 40, "sizes": [40, 114], "rows": [looks]},
+        "moves_down": {"margin": 0.05, "rows": [moves]}, "teams": teams,
+    }.items():  # fmt: skip
+        (tmp_path / f"{name}.json").write_text(json.dumps(stored))
+    assert write_gate_page(tmp_path, tmp_path / "gate.md")
+    said = (tmp_path / "gate.md").read_text()
+    assert "| skewed | 4 | 80 | 3.1% (2.2% to 4.4%) | 9.0% |" in said
+    assert "| groups of 4, 0.3 | 4 | 80 | 20 | **9.0% (7.4% to 10.9%)** |" in said
+    assert "| trained anew | 4 | 3.0% (1.8% to 4.9%) | 8.4% (6.3% to 11.2%) | 19.4% (16.2% to 23.1%) |" in said
+    assert "| skewed | 3 | 80 | 50% | 2.2% (1.5% to 3.3%) | 0% |" in said
+    assert "### Prompts alone\n\nThe truth in bits per byte, seed by seed: `zero_shot` 1.400, `few_shot` 1.200." in said
+    assert "The best is ahead of the second by 0.300." in said
+    assert "Of all these verdicts 12 are to move down; 4 of them are wrong." in said
+    # What is documented is said of pairs that stand alone.
+    assert "Measured: 90% (skewed)." in said
+    assert (tmp_path / "verdict.png").stat().st_size > 5_000

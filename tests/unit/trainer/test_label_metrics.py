@@ -88,3 +88,29 @@ def test_a_clear_gain_leaves_zero_and_few_telling_pairs_do_not() -> None:
 def test_other_pairs_are_not_compared() -> None:
     with pytest.raises(ValueError, match="same unseen pairs"):
         accuracy_gain(of_right([True]), of_right([True, False]))
+
+
+def test_the_same_answers_eight_times_in_groups_are_worth_what_they_are_once() -> None:
+    random = np.random.default_rng(2)
+    before, after = random.random(40) < 0.6, random.random(40) < 0.7
+    eight = np.repeat(np.arange(40), 8)
+    numbers = {f"e{n}": int(group) for n, group in enumerate(eight)}
+    once = of_right(list(before)), of_right(list(after))
+    alone = of_right(list(before[eight])), of_right(list(after[eight]))
+    together = tuple(one.in_groups(numbers) for one in alone)
+    for gain in (accuracy_gain, macro_f1_gain):
+        first, many, grouped = (gain(*cards, resamples=500) for cards in (once, alone, together))
+        assert (grouped.low, grouped.high) == pytest.approx((first.low, first.high))
+        assert many.high - many.low < 0.6 * (first.high - first.low)
+        assert (grouped.n, grouped.unrelated) == (320, 40)
+    figures, grouped_figures = label_figures(once[0]), label_figures(together[0])
+    for name in ("accuracy_interval", "macro_f1_interval"):
+        assert grouped_figures[name] == pytest.approx(figures[name])
+
+
+def test_the_sign_test_counts_groups() -> None:
+    """Six pairs of one conversation that all got better are one voice, and one voice rejects nothing."""
+    before, after = of_right([False] * 6 + [True] * 40), of_right([True] * 46)
+    assert accuracy_gain(before, after).low > 0
+    kin = {f"e{n}": 0 for n in range(6)} | {f"e{n}": n for n in range(6, 46)}
+    assert accuracy_gain(before.in_groups(kin), after.in_groups(kin)).low == 0

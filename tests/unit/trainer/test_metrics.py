@@ -16,6 +16,7 @@ from trainer.metrics import (
     edit_similarity,
     is_exact,
     paired_bootstrap,
+    ratio_intervals,
 )
 
 
@@ -93,3 +94,44 @@ def test_a_scorecard_survives_json() -> None:
     scored = card("lora", [1.0, 2.0], [3, 4])
     assert Scorecard.from_json(json.loads(json.dumps(asdict(scored)))) == scored
     assert scored.summary()["chrf"] is None
+
+
+def test_pairs_that_say_the_same_thing_eight_times_are_evidence_once() -> None:
+    """Eight copies of each pair tell nothing more: in groups the interval stays what it was, and without it shrinks."""
+    random = np.random.default_rng(3)
+    own, other = random.normal(60, 8, 30), random.normal(58, 8, 30)
+    eight = np.repeat(np.arange(30), 8)
+    once = bits_per_byte_gain(card("a", list(own), [40] * 30), card("b", list(other), [40] * 30))
+    cards = [card(rung, list(nats[eight]), [40] * 240) for rung, nats in (("a", own), ("b", other))]
+    alone = bits_per_byte_gain(*cards)
+    together = bits_per_byte_gain(*(one.in_groups({str(n): int(g) for n, g in enumerate(eight)}) for one in cards))
+    assert (together.low, together.high) == pytest.approx((once.low, once.high))
+    assert alone.high - alone.low < 0.5 * (once.high - once.low)
+    assert (together.n, together.counted, together.unrelated) == (240, 30, 30)
+    assert (once.n, once.unrelated) == (30, 30)
+
+
+def test_the_interval_of_groups_covers_the_truth_where_the_one_of_single_pairs_does_not() -> None:
+    """Groups of eight, correlated by 0.3: the design effect is 1 + 7 · 0.3 = 3.1."""
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(25), 8)
+    covered = {"groups": 0, "pairs": 0}
+    for _ in range(300):
+        noise = math.sqrt(0.3) * random.normal(size=25)[groups] + math.sqrt(0.7) * random.normal(size=200)
+        for unit, of in (("groups", groups), ("pairs", None)):
+            (one,) = ratio_intervals(
+                noise[:, None], np.ones(200), groups=of, resamples=500, seed=0, confidence=0.95
+            )  # fmt: skip
+            covered[unit] += one.low <= 0 <= one.high
+    assert 0.92 <= covered["groups"] / 300 <= 0.98
+    assert covered["pairs"] / 300 < 0.85
+
+
+def test_a_mean_resamples_groups_too() -> None:
+    difference = np.repeat(np.random.default_rng(1).normal(size=20), 5)
+    groups = np.repeat(np.arange(20), 5)
+    together, once = (
+        paired_bootstrap(difference, 0 * difference, groups=groups),
+        paired_bootstrap(difference[::5], 0 * difference[::5]),
+    )
+    assert (together.low, together.high) == pytest.approx((once.low, once.high))

@@ -98,6 +98,9 @@ def test_numbers_that_were_remembered_fail_the_probe_with_the_figures() -> None:
     single = judge_memorisation([0.1, 0.2, 9.4, 0.3], KNOBS)
     assert single.has_failed and "one has an exposure of 9.4 bits" in str(single.why)
     assert not judge_memorisation([2.5, 0.3, 2.2, 1.0], KNOBS).has_failed
+    by_luck = judge_memorisation([2.5, 0.3, 2.2, 4.3], KNOBS)
+    assert not by_luck.has_failed
+    assert "above the 2.0 allowed, but as large by luck in 12 of 100" in str(by_luck.why)
     assert judge_memorisation([], KNOBS).passed is None
 
 

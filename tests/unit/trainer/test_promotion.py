@@ -32,6 +32,39 @@ def test_too_few_unseen_pairs_never_promote_however_good_the_challenger() -> Non
     )
 
 
+def in_groups(card: Scorecard, each: int) -> Scorecard:
+    return card.in_groups({pair.example_id: number // each for number, pair in enumerate(card.pairs)})
+
+
+def test_related_pairs_count_once_towards_what_is_needed_and_the_sentence_says_so() -> None:
+    champion, lora = (
+        in_groups(scorecard(rung, [nats + n % 3 for n in range(60)]), 4) for rung, nats in (("a", 90.0), ("lora", 1.0))
+    )
+    verdict = decide(champion, [lora], Policy(min_pairs=20))
+    assert isinstance(verdict, Keep)
+    assert verdict.reason == (
+        "Stay on a: not enough yet, 15 unseen pairs of the 20 that are needed to tell better from luck; the 60 unseen "
+        "pairs count as 15, because some of them are related."
+    )
+    enough = decide(champion, [lora], Policy(min_pairs=15))
+    assert isinstance(enough, Promote)
+    assert "n=60); the 60 unseen pairs count as 15" in enough.reason
+    # A pair or two more or less is not worth a word.
+    pairs = [(i // 2 if i < 4 else i) for i in range(60)]
+    few = [one.in_groups({f"e{i}": group for i, group in enumerate(pairs)}) for one in (champion, lora)]
+    assert "count as" not in decide(few[0], [few[1]], Policy()).reason
+
+
+def test_a_tainted_champion_makes_way_for_what_enough_unrelated_pairs_speak_for() -> None:
+    champion, lora, prompt = (
+        in_groups(scorecard(rung, [nats] * 60), 4)
+        for rung, nats in (("old", 50.0), ("lora", 40.0), ("zero_shot", 60.0))
+    )
+    for needed, serves in ((20, "zero_shot"), (15, "lora")):
+        verdict = replace_tainted(champion, [lora, prompt], Policy(min_pairs=needed), prompts=["zero_shot"])
+        assert verdict.rung == serves
+
+
 def test_the_best_of_several_clear_winners_is_promoted_with_a_sentence() -> None:
     random = np.random.default_rng(0)
     noise = random.normal(0, 1, 36)
@@ -133,6 +166,22 @@ def test_a_lower_rung_is_not_as_good_when_it_may_be_worse_by_more_than_the_margi
     challengers = [scorecard("retrieved", noisy(champion, 0.1, 8))]
     assert isinstance(decide(scorecard("lora", champion), challengers, Policy()), Keep)
     assert isinstance(decide(scorecard("lora", champion), challengers, Policy(margin_bits=1.0)), MoveDown)
+
+
+@pytest.mark.parametrize("letters", [4, 6, 40])
+def test_the_margin_for_labels_is_per_answer_however_long_labels_are(letters: int) -> None:
+    champion = np.full(160, -math.log(0.80))
+    spread = np.random.default_rng(4).normal(0, 0.02, 160)
+
+    def move(chance: float) -> object:
+        cards = [
+            dataclasses.replace(scorecard(rung, nats, [letters] * 160), calibration={})
+            for rung, nats in (("lora", champion), ("logistic", np.full(160, -math.log(chance)) + spread))
+        ]
+        return decide(cards[0], cards[1:], Policy().per_answer(cards[0], 0.1))
+
+    assert isinstance(move(0.76), MoveDown)  # 0.074 bits per answer less
+    assert isinstance(move(0.70), Keep)  # 0.193 bits, which in a label of six letters is 0.032 per byte
 
 
 def test_a_higher_rung_that_is_as_good_is_no_reason_to_move() -> None:

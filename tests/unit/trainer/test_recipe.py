@@ -46,6 +46,12 @@ def test_a_variant_changes_what_it_is_called_for_and_nothing_else() -> None:
     assert changed("qlora", "gpu-default") == {"lora.quantize": "nf4"}
 
 
+def test_the_default_reads_few_pairs_more_often_unless_the_base_model_is_large() -> None:
+    auto = load_recipe("auto")
+    assert [auto.fitted(pairs).training.epochs for pairs in (20, 63, 64, 1000)] == [4.0, 4.0, 2.0, 2.0]
+    assert auto.fitted(20, 7 * 10**9).training.epochs == 3.0
+
+
 def test_a_recipe_fits_the_number_of_pairs_and_the_base_model(tmp_path: Path) -> None:
     text = """extends = "cpu-small"
 [[fit]]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from config.labels import MOST_NATS
-from trainer.dataset import TrainingExample
+from trainer.dataset import Pool, TrainingExample
 from trainer.errors import NotEnoughExamples
 from trainer.recipe import Recipe
 from trainer.registry import Frozen
@@ -39,11 +39,13 @@ def test_a_label_of_the_unseen_side_alone_is_never_an_answer_and_counts_as_wrong
     assert known_labels(frozen) == ("bug", "wish")
     fit_logistic(frozen, "tiny", tmp_path)
     for folder in (None, tmp_path):
-        card = score_without_model("x", folder, frozen, Recipe(name="x"))
+        pool = Pool(frozen.train, [*frozen.validation, *frozen.test], embed=None)
+        card = score_without_model("x", folder, frozen, Recipe(name="x"), pool)
         assert {pair.draft for pair in card.pairs} == {"bug", "wish"}
-        assert [pair.exact for pair in card.pairs] == [True] * 10 + [False] * 2
-        assert [pair.nll_nats for pair in card.pairs[-2:]] == [MOST_NATS] * 2  # none was new on validation
-        assert all(pair.nll_nats < math.log(2) for pair in card.pairs[:10])
+        by_age = sorted(card.pairs, key=lambda pair: pair.example_id)
+        assert [pair.exact for pair in by_age] == [True] * 10 + [False] * 2
+        assert [pair.nll_nats for pair in by_age[-2:]] == [MOST_NATS] * 2  # none was new on validation
+        assert all(pair.nll_nats < math.log(2) for pair in by_age[:10])
 
 
 def test_one_label_alone_is_too_few_to_choose_from(frozen: Frozen) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from config.style_forms import Form
 from config.style_terms import StyleTerms
-from trainer.style_features import form_of, house_form, keeps_terms, style_features
+from trainer.metrics import PairScore, Scorecard
+from trainer.style_features import form_of, house_form, keeps_terms, look_at_drafts, style_features
 
 
 @pytest.mark.parametrize(
@@ -102,3 +105,22 @@ def test_the_share_that_keeps_to_the_terms_counts_those_of_whom_something_is_ask
     assert style_features(drafts, {}, TERMS)["terms"] == {"n": 4, "kept": 2}
     assert style_features(drafts, {}, ONLY_REQUIRED)["terms"] == {"n": 2, "kept": 1}
     assert style_features(drafts[2:], {}, ONLY_REQUIRED)["terms"] == {"n": 0, "kept": 0}
+
+
+def test_each_draft_of_a_scorecard_says_what_it_keeps() -> None:
+    drafts = {"a": "Sign in.", "b": "log on", "c": "We close.", "d": None}
+    pairs = [
+        PairScore(example_id=one, nll_nats=1.0, reference_bytes=8, prompt_tokens=1, draft=draft)
+        for one, draft in drafts.items()
+    ]
+    card = Scorecard(rung="lora", pairs=tuple(pairs), seconds_per_draft=0.1, scoring_seconds=0.1)
+    approved = {"a": "Sign in.", "b": "Sign in.", "c": "We close.", "d": "We close."}
+    house = {Form.OPENING: "capital", Form.ENDING: "sentence"}
+
+    def looked_at(card: Scorecard, house: dict[Form, str], terms: StyleTerms) -> list[tuple[bool | None, bool | None]]:
+        return [(one.in_form, one.keeps_terms) for one in look_at_drafts(card, approved, house, terms).pairs]
+
+    assert looked_at(card, house, ONLY_REQUIRED) == [(True, True), (False, False), (True, None), (None, None)]
+    assert looked_at(card, {}, StyleTerms()) == [(None, None)] * 4, "there is nothing to keep"
+    labels = replace(card, calibration={"threshold": 0.5})
+    assert looked_at(labels, house, TERMS) == [(None, None)] * 4, "a label has no form"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from config.rungs import Rung
+from config.sentences import note
 from db.promotions import PromotionKind
 from db.session import Database
 from db.styles import get_style
@@ -11,7 +12,10 @@ from tests.support.factories import make_promotion
 from tests.support.trials import ADAPTER, make_answers, make_measured_style, make_trial
 from tests.unit.trainer.test_promotion import scorecard
 from trainer import registry
+from trainer.probes.judging import ProbeResult
 from trainer.promotion import Keep, MoveDown, Policy, Promote, decide
+from trainer.registry import Champion, Standing
+from trainer.scores import Scores
 from trainer.trial_losses import TrialLoss, heed_trials
 
 LOST = {"lora": TrialLoss(wins=2, decided=20)}
@@ -38,6 +42,26 @@ def test_the_next_best_is_promoted_where_it_is_better_too() -> None:
     verdict = heeded(zero_shot=60, lora=40, retrieved=50)
     assert isinstance(verdict, Promote) and verdict.rung == "retrieved"
     assert {one.rung for one in verdict.comparisons} == {"lora", "retrieved"}
+
+
+def gated(**bits: float) -> Promote | Keep | MoveDown:
+    """The gate's verdict where `full` fails a probe and `lora` lost a trial; the champion comes first."""
+    standings = {name: Standing(rung=Rung(name), base_model="tiny") for name in bits}
+    champion = Champion(standing=next(iter(standings.values())), promotion_id="pro_1")
+    failed = ProbeResult(probe="forgetting", passed=False, figures={}, why=note("it forgets: much"))
+    measured = {name: scorecard(name, nats) for name, nats in cards(**bits).items()}
+    scores = Scores(champion=champion, standings=list(standings.values()), cards=measured, probes={"full": [failed]})
+    return scores.decide(Policy(), LOST)
+
+
+def test_what_fails_a_probe_is_said_too_where_what_would_follow_it_lost_a_trial() -> None:
+    verdict = gated(zero_shot=60, full=40, lora=45, retrieved=50)
+    assert isinstance(verdict, Promote) and verdict.rung == "retrieved"
+    assert "full is passed over, because it fails a probe; it forgets: much" in verdict.reason
+    verdict = gated(zero_shot=60, full=40, lora=45)
+    assert isinstance(verdict, Keep) and "people preferred zero_shot in a blind trial" in verdict.reason
+    assert "full is passed over, because it fails a probe; it forgets: much" in verdict.reason
+    assert "passed over" not in gated(zero_shot=60, lora=45, retrieved=50).reason
 
 
 def test_a_verdict_about_others_stays_as_it_is() -> None:

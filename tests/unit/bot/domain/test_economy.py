@@ -15,8 +15,8 @@ from bot.texts.economy import break_even, economy_says
 def rank(rung: str, bits: float, prompt_tokens: float, seconds: float, **different: Any) -> Rank:
     values: dict[str, Any] = {"adapter_name": "", "completion_tokens": 40.0, "is_champion": False} | different
     return Rank(
-        rung=rung, base_model="m", n=40, bits_per_byte=bits, low=bits, high=bits, chrf=None, exact_match=None,
-        edit_similarity=None, prompt_tokens=prompt_tokens, seconds_per_draft=seconds, **values,
+        rung=rung, base_model="m", n=40, unrelated=40, bits_per_byte=bits, low=bits, high=bits, chrf=None,
+        exact_match=None, edit_similarity=None, prompt_tokens=prompt_tokens, seconds_per_draft=seconds, **values,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from bot.domain.ladder import Ladder, Rank, ladder_lines, make_rank
 from bot.domain.progress import draw_bar, read_figures
 from bot.domain.quote import Measured, Quote, RecipeFacts, SpeedSource, make_quote, read_recipe_facts
 from bot.texts.durations import duration
-from bot.texts.training import LADDER_COLUMNS
+from bot.texts.ladder import LADDER_COLUMNS
 from bot.texts.training import receipt as receipt_said
 from config.recipe_files import read_recipe_file
 
@@ -77,6 +78,24 @@ def test_a_measured_trainer_outweighs_the_last_receipt_and_half_the_speed_is_twi
     assert (measured.speed_source, measured.tokens, measured.minutes) == (SpeedSource.RECEIPT, 18_000, 6.0)
     faster = quote_with(Measured(receipt=receipt, trainer_tokens_per_second=200.0))
     assert (faster.speed_source, faster.minutes) == (SpeedSource.TRAINER, 3.0)
+
+
+def test_a_speed_measured_with_this_recipe_on_this_device_outweighs_what_the_trainer_last_did() -> None:
+    like: list[dict[str, Any]] = [
+        {"tokens_per_second": speed, "device": device}
+        for speed, device in ((900.0, "H100"), (50.0, "cpu"), (70.0, "cpu"), (None, "cpu"))
+    ]
+
+    def quoted(**known: Any) -> tuple[SpeedSource, float, str]:
+        quote = quote_with(Measured(like=like, **known))
+        return quote.speed_source, quote.tokens_per_second, quote.device
+
+    assert quoted(trainer_tokens_per_second=200.0, device="cpu") == (SpeedSource.RECIPE, 50.0, "cpu")
+    assert quoted(trainer_tokens_per_second=200.0, device="A10") == (SpeedSource.TRAINER, 200.0, "A10")
+    assert quoted() == (SpeedSource.RECIPE, 900.0, "H100")
+    said = str(quote_message("q", "s", quote_with(Measured(like=like)), price_per_hour=0.0, trainer="",
+                             is_statement_needed=False)[1])  # fmt: skip
+    assert "at 900 tokens a second (as the last run with this recipe measured on `H100`)" in said
 
 
 def test_the_cost_is_the_time_at_the_configured_price() -> None:

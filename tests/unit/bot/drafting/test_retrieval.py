@@ -10,11 +10,12 @@ from bot.drafting.rung import choose_how
 from config.choosing import Choice, Retriever, choose_covering, unit
 from config.recipe_files import RECIPES_DIR
 from config.rungs import Rung
+from db.datasets import DatasetExample, SplitName
 from db.examples import ExampleStatus
 from db.search import vector_to_bytes
 from db.session import Database
 from db.styles import Style
-from tests.support.factories import EMBEDDING_MODEL, make_example, make_style
+from tests.support.factories import EMBEDDING_MODEL, make_dataset, make_example, make_run, make_style
 from trainer.dataset import TrainingExample
 from trainer.recipe import load_recipe
 from trainer.registry import list_trainable
@@ -51,7 +52,7 @@ def test_the_bot_shows_the_examples_that_the_trainer_measured_with(sqlite_databa
                     session, style, request, query, embedding_model=EMBEDDING_MODEL, choice=Choice(k=4)
                 )
                 measured = retriever.retrieve(request, query if query.size else None, four)
-                assert [one.example_id for one in served] == [one.example.example_id for one in measured]
+                assert [one.example.example_id for one in served] == [one.example.example_id for one in measured]
                 assert len(served) == 4 if query.size else served
 
 
@@ -65,7 +66,36 @@ def test_the_example_most_like_the_request_stands_last(sqlite_database: Database
             )  # fmt: skip
         query = np.asarray([1.0, 0.0], dtype=np.float32)
         found = retrieve_examples(session, style, "q", query, embedding_model=EMBEDDING_MODEL, choice=Choice(k=2))
-    assert [example.prompt for example in found] == ["1", "0"]
+    assert [hit.example.prompt for hit in found] == ["1", "0"]
+
+
+def test_where_all_that_a_run_trained_on_is_forbidden_by_now_other_examples_are_fixed(
+    sqlite_database: Database,
+) -> None:
+    with sqlite_database.write() as session:
+        style = make_style(session)
+        old, new = (
+            make_example(session, style, status=ExampleStatus.APPROVED, completion=text).example_id
+            for text in ("Use the login that we sent.", "Sign in with the key that we sent.")
+        )
+        run = make_run(session, style)
+        dataset = make_dataset(session, run)
+        session.add(
+            DatasetExample(
+                dataset_id=dataset.dataset_id, example_id=old, split=SplitName.TRAIN, position=0,
+                content_hash="sha256:0",
+            )
+        )  # fmt: skip
+        session.flush()
+
+        def fixed(*forbidden: str) -> list[str]:
+            choice = Choice(k=1, forbidden=forbidden)
+            found = choose_fixed_examples(
+                session, style, run_id=run.run_id, embedding_model=EMBEDDING_MODEL, choice=choice
+            )
+            return [one.example_id for one in found]
+
+        assert (fixed(), fixed("login")) == ([old], [new])
 
 
 def test_a_prompt_carries_as_many_examples_as_its_recipe_says() -> None:

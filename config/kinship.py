@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
-from config.choosing import Vector, unit
+from config.choosing import Texts, unit
 from config.likeness import normalise
 
 #: Texts in, vectors of shape (texts, dimensions) out.
@@ -44,13 +44,9 @@ LEAST_WORDS, SHORT_WORDS = 6, 60
 _WORD = re.compile(r"\w+")
 
 
-class Relative(Protocol):
+class Relative(Texts, Protocol):
     """What kinship needs to know of an example."""
 
-    @property
-    def prompt(self) -> str: ...
-    @property
-    def completion(self) -> str: ...
     @property
     def thread_key(self) -> str | None: ...
     @property
@@ -59,8 +55,6 @@ class Relative(Protocol):
     def author(self) -> str | None: ...
     @property
     def written_at(self) -> datetime | None: ...
-    @property
-    def embedding(self) -> Vector | None: ...
 
 
 class Kinship:
@@ -80,6 +74,27 @@ class Kinship:
     def linked(self, index: int) -> Collection[int]:
         """Those it stands in a pair with; `keys` say the rest."""
         return self._pairs.get(index, ())
+
+    def group(self, members: Iterable[int]) -> dict[int, int]:
+        """Each of these examples with the number of its group, from 0 on: those that are kin, and the kin of those.
+        Only kinship among the members themselves counts."""
+        members = list(members)
+        there, leader = set(members), {member: member for member in members}
+        first_with: dict[Hashable, int] = {}
+
+        def find(one: int) -> int:
+            while leader[one] != one:
+                leader[one] = leader[leader[one]]
+                one = leader[one]
+            return one
+
+        for member in members:
+            kin = [first_with.setdefault(key, member) for key in self.keys[member]]
+            for other in (*kin, *(other for other in self.linked(member) if other in there)):
+                one, two = find(member), find(other)
+                leader[max(one, two)] = min(one, two)
+        numbers: dict[int, int] = {}
+        return {member: numbers.setdefault(find(member), len(numbers)) for member in members}
 
     def __or__(self, other: Kinship) -> Kinship:
         keys = [one | two for one, two in zip(self.keys, other.keys, strict=True)]
@@ -118,7 +133,7 @@ def kin_by_origin(examples: Sequence[Relative], *, burst: timedelta = BURST) -> 
     return Kinship(keys, pairs)
 
 
-def kin_by_text(examples: Sequence[Relative], *, near_duplicate: float, embed: Embed | None = None) -> Kinship:
+def kin_by_text(examples: Sequence[Texts], *, near_duplicate: float, embed: Embed | None = None) -> Kinship:
     """Examples whose texts tell about one another.
 
     `near_duplicate`: from how alike two pairs are one (0 to 100). `embed` is asked for the completions of pairs whose
@@ -198,7 +213,7 @@ def _shingles(words: Sequence[str]) -> set[str]:
     return {" ".join(words[start : start + SHINGLE_WORDS]) for start in range(len(words) - SHINGLE_WORDS + 1)}
 
 
-def _reworded(examples: Sequence[Relative], embed: Embed | None) -> Pairs:
+def _reworded(examples: Sequence[Texts], embed: Embed | None) -> Pairs:
     """Pairs whose prompts mean the same and whose completions do."""
     rows = [index for index, example in enumerate(examples) if example.embedding is not None]
     if embed is None or len(rows) < 2:
