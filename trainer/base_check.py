@@ -47,12 +47,10 @@ def check_base_model(name: str, settings: Settings) -> dict[str, Any]:
 
 def memory_needed(folder: Path) -> int:
     """Bytes that the model server takes for this base model, at the precision that it computes in here."""
-    import torch
 
-    from trainer.serving.engine import best_dtype
+    from trainer.precision import torch_dtype
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return round(count_parameters(folder) * best_dtype(device).itemsize * OVERHEAD)
+    return round(count_parameters(folder) * torch_dtype("auto").itemsize * OVERHEAD)
 
 
 def free_memory() -> int:

@@ -74,8 +74,9 @@ class Training(_Part):
     seed: int = 42
     #: Pairs longer than this are skipped with a reason, never cut.
     max_tokens: int = Field(768, ge=16)
-    #: How the frozen base model is held. The adapter's own weights are always float32.
-    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    #: How the frozen base model is held. The adapter's own weights are always float32. `auto`: bfloat16 where the
+    #: processor multiplies it in hardware, float32 elsewhere.
+    dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     #: `auto`: eager on a CPU (its backward pass is the faster one there), sdpa elsewhere.
     attention: Literal["auto", "eager", "sdpa"] = "auto"
     #: Recompute activations instead of keeping them: less memory, a slower step.

@@ -22,13 +22,13 @@ from trainer.errors import BaseModelUnsuited, DiskFull, OutOfMemory
 from trainer.full_files import count_parameters, read_tensors
 from trainer.likelihood import tokenize_pair
 from trainer.memory import ModelSize, TrainingNeed, free_on, largest_batch, training_need
+from trainer.precision import torch_dtype
 from trainer.recipe import Recipe
 from trainer.train import PairRow, TrainedAdapter, translated_errors
 from trainer.workspace import read_value, write_value
 
 #: Checkpoints that lie on the disk at once at most: the newest, the best, and the one that is being written.
 _CHECKPOINTS = 3
-_BYTES = {"float32": 4, "bfloat16": 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def need_of(base_path: Path, rows: Sequence[PairRow], recipe: Recipe) -> Trainin
     is_eager = knobs.attention == "eager" or (knobs.attention == "auto" and not torch.cuda.is_available())
     return training_need(
         model, largest_batch(sizes, knobs.batch_size),
-        weight_bytes=_BYTES[recipe.full.weights], compute_bytes=_BYTES[knobs.dtype],
+        weight_bytes=torch_dtype(recipe.full.weights).itemsize, compute_bytes=torch_dtype(knobs.dtype).itemsize,
         is_checkpointing=knobs.gradient_checkpointing, is_eager=is_eager,
     )  # fmt: skip
 

@@ -53,6 +53,7 @@ from trainer.errors import (
     TrainingStopped,
 )
 from trainer.likelihood import TokenizedPair, completion_losses, mean_loss, pad_id, tokenize_pair
+from trainer.precision import torch_dtype
 from trainer.recipe import Recipe, TrainedRung, Training, TunedRung
 
 
@@ -235,7 +236,7 @@ def load_base(base_path: Path, *, dtype: str, attention: str = "auto", quantize:
         attention = "eager" if device == "cpu" else "sdpa"
     model: Any = AutoModelForCausalLM.from_pretrained(
         base_path,
-        dtype=getattr(torch, dtype),
+        dtype=torch_dtype(dtype),
         attn_implementation=attention,
         use_safetensors=True,
         local_files_only=True,
@@ -249,10 +250,10 @@ def _load_in_4_bits(base_path: Path, *, dtype: str) -> Any:
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=getattr(torch, dtype),
+        bnb_4bit_compute_dtype=torch_dtype(dtype),
     )
     return AutoModelForCausalLM.from_pretrained(
-        base_path, dtype=getattr(torch, dtype), attn_implementation="sdpa", quantization_config=how, device_map={"": 0},
+        base_path, dtype=torch_dtype(dtype), attn_implementation="sdpa", quantization_config=how, device_map={"": 0},
         use_safetensors=True, local_files_only=True,
     )  # fmt: skip
 
@@ -271,7 +272,7 @@ class _AdapterTrainer(SFTTrainer):
         keeps_few: bool,
     ) -> None:
         self.knobs, self.fingerprint, self.pad_id, self.keeps_few = knobs, fingerprint, pad_id, keeps_few
-        self.multiplied_in: torch.dtype = getattr(torch, knobs.dtype)
+        self.multiplied_in: torch.dtype = torch_dtype(knobs.dtype)
         self.lengths = [len(pair.input_ids) for pair in train]
         self.validation = validation
         self.tokens_seen, self.training_seconds = 0, 0.0

@@ -27,6 +27,7 @@ from trl.trainer.dpo_trainer import DPOTrainer
 from config.prompts import build_prompt
 from trainer.errors import NoTrainingRows, StopReason
 from trainer.likelihood import TokenizedPair, mean_loss, pad_id, tokenize_pair
+from trainer.precision import torch_dtype
 from trainer.preferences import PreferencePair
 from trainer.recipe import Recipe
 from trainer.train import PairRow, Progress, TrainedAdapter, Watcher, load_base, tokenize_rows
@@ -180,7 +181,7 @@ def _trainer_arguments(recipe: Recipe, scratch: Path, steps: int) -> DPOConfig:
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
         activation_checkpointing=training.gradient_checkpointing,
-        bf16=training.dtype == "bfloat16",  # as `likelihood.precision` does it
+        bf16=torch_dtype(training.dtype) == torch.bfloat16,  # as `likelihood.precision` does it
         max_length=None,  # over-long pairs were left out, nothing is cut
         eval_strategy="steps",
         eval_steps=max(1, steps // LOOKS),

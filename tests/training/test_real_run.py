@@ -51,7 +51,7 @@ PLACES = ["garden", "harbour", "attic"]
 
 
 @pytest.mark.long
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_the_embedded_model_learns_from_a_few_pairs_and_wins_the_gate(
     sqlite_database: Database, settings: Settings, embedded_models: Path, tmp_path: Path
 ) -> None:

@@ -16,7 +16,8 @@ from trainer.metrics import bits_per_byte_gain
 from trainer.recipe import load_recipe
 from trainer.train import train_adapter
 
-pytestmark = pytest.mark.training
+# A slow machine may take its time: a stopwatch is not what this holds.
+pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]
 
 INSTRUCTIONS = "Name the room in our house style."
 FLOORS = ["ground", "first", "second", "third"]

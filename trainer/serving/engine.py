@@ -24,6 +24,7 @@ from config.base_names import base_model_id
 from trainer.choices import Choices, choice_logprobs
 from trainer.errors import EngineBusy, EngineStopped, GenerationFailed, PromptTooLong, TrainerError
 from trainer.memory import free_on
+from trainer.precision import best_dtype
 from trainer.serving.adapters import Adapters, AdapterSource, LoadedAdapter
 from trainer.serving.batching import Batch, left_padded
 from trainer.serving.scoring import ScoredChoice, ScoredChoices, Scoring
@@ -490,14 +491,6 @@ class Engine:
         self._count(-1)
         if generation.adapter is not None:
             self.adapters.unpin(generation.adapter)
-
-
-def best_dtype(device: torch.device) -> torch.dtype:
-    """bf16 where the processor multiplies it in hardware, otherwise fp32 (bf16 in software is far slower)."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    capable = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if capable else torch.float32
 
 
 def _by_adapter(admitted: list[Generation]) -> list[list[Generation]]:
