@@ -447,10 +447,14 @@ def add_adapters(session: Session, run: Run, version: int, published: Mapping[Ru
     session.flush()
 
 
-def move_champion(session: Session, run: Run, style: Style, winner: Standing, *, over: Champion, reason: str) -> None:
-    """Make the winner the style's champion. Raises ChampionMoved when it is not the one it was compared with."""
-    if style.champion_promotion_id != over.promotion_id:
+def check_champion(session: Session, style: Style, scope: Scope, judged: Champion) -> None:
+    """Raises ChampionMoved when something else serves by now than what the run compared its candidates with."""
+    if find_champion(session, style, scope, judged.standing.base_model).standing != judged.standing:
         raise ChampionMoved
+
+
+def move_champion(session: Session, run: Run, style: Style, winner: Standing, *, over: Champion, reason: str) -> None:
+    """Make the winner the style's champion."""
     adapter_id = None
     if winner.adapter_name:
         adapter_id = session.scalar(select(Adapter.adapter_id).where(Adapter.name == winner.adapter_name))

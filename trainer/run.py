@@ -585,6 +585,8 @@ class _Run:
             registry.check_members(session, frozen.dataset_id)
             run = runs.get_run(session, self.run.run_id)
             verdict = verdicts[registry.is_champion_tainted(session, style)]
+            if verdict is not None:
+                registry.check_champion(session, style, self.scope, scores.champion)
             registry.add_adapters(session, run, frozen.version, published)
             registry.drop_scorecards(session, run, self.scope, keep=list(scores.rungs))
             if isinstance(verdict, Promote):

@@ -73,7 +73,8 @@ class Scores:
 
     def verdict_values(self, verdict: Verdict | None, curve_words: Note | None) -> dict[str, Any]:
         """The verdict as JSON: the sentence (in English, and as notes), who won over whom, where moving down is
-        advised to, the ladder's table with the best first, and what the picture shows."""
+        advised to, the ladder's table with the best first, and what the picture shows. Without a verdict, because the
+        champion was moved meanwhile, nothing is judged against the one that is gone."""
         comparisons = {one.rung: one.gain for one in verdict.comparisons} if verdict else {}
         ranked = sorted(comparisons, key=lambda key: -comparisons[key].mean)
         lower = self.standing(verdict.rung) if isinstance(verdict, MoveDown) else None
@@ -88,11 +89,11 @@ class Scores:
                 | {"probes": [result.as_json() for result in self.probes.get(one.key, ())]}
                 | paired_figures(self.champion_card, self.cards[one.key])
             )
-        why = verdict.why if verdict else _MOVED_MEANWHILE
+        why = verdict.why if verdict else _MOVED_ELSEWHERE if self.champion.standing.is_elsewhere else _MOVED_MEANWHILE
         values: dict[str, Any] = finite(
             {
                 "promoted": isinstance(verdict, Promote),
-                "champion": named(self.champion.standing),
+                "champion": named(self.champion.standing) if verdict else None,
                 "challenger": named(self.standing(challenger)) if challenger else None,
                 "lower": named(lower) if lower else None,
                 "sentence": verdict.reason if verdict else str(why),
@@ -106,8 +107,12 @@ class Scores:
 
 
 _MOVED_MEANWHILE = note(
-    "Kept the champion: somebody changed it while this run was being judged against the one before; compare them in "
-    "the ladder and promote by hand if the new one is better."
+    "Kept the champion: somebody changed it while this run was being judged against the one before; compare all in the "
+    "ladder, and promote by hand what is better."
+)
+_MOVED_ELSEWHERE = note(
+    "Kept the champion: somebody changed it while this run was being judged against the one before, so it says nothing "
+    "of the other base model."
 )
 
 

@@ -14,6 +14,7 @@ from bot.operations.base_change import abandon_change, ask_for_change
 from bot.operations.ladder import list_ladders
 from bot.operations.measurements import measure_as_operator
 from bot.operations.overview import read_overview
+from bot.operations.promotions import promote_by_hand
 from bot.operations.runs import count_new_examples, look_at_policy, message_key, queue_due_runs
 from bot.operations.status import get_status
 from bot.operations.styles import StyleForm, change_style
@@ -311,6 +312,47 @@ def test_a_measurement_trains_and_publishes_nothing_and_says_whether_the_adapter
     (ladder,) = list_ladders(database, tiny, "support")
     assert said in ladder.verdict and "because the instructions were changed" in ladder.because
     assert run.receipt is not None and run.receipt["tokens"] == 0
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+def test_a_champion_moved_while_it_is_measured_again_leaves_the_verdict_without_advice_about_the_one_that_is_gone(
+    is_elsewhere: bool, sqlite_database: Database, settings: Settings, base: Path, tmp_path: Path
+) -> None:
+    from tests.support.tiny_model import make_tiny_model
+
+    database, tiny = sqlite_database, run_settings(settings, sqlite_database, base)
+    with database.write() as session:
+        style_id = prepare_run(session, tiny).style_id
+    first = execute_here(database, tiny)
+    assert first.verdict is not None and first.verdict["promoted"], first.verdict
+    if is_elsewhere:
+        with database.write() as session:
+            other = str(make_tiny_model(tmp_path / "other", seed=7))
+            factories.make_run(
+                session, get_style(session, style_id), recipe=tiny.recipe, base_model=other, kind=RunKind.MEASURE,
+                cause=RunCause.CHANGED_BASE,
+            )  # fmt: skip
+    else:
+        measure_as_operator(database, tiny, style_id)
+
+    def meanwhile(stage: str, fraction: float) -> None:
+        if fraction == 0.99:
+            promote_by_hand(database, tiny, ADMIN, "C_HOME", "support", "few_shot", request_key="by hand")
+
+    run = execute_here(database, tiny, meanwhile=meanwhile)
+
+    assert (run.status, run.error) == (RunStatus.SUCCEEDED, None)
+    assert run.verdict is not None and not run.verdict["promoted"]
+    assert run.verdict["sentence"].startswith("Kept the champion: somebody changed it while this run was being judged")
+    assert not {"retrain", "pair"} & set(run.verdict), "nor that training the old one again would pay"
+    assert (run.verdict["champion"], run.verdict["lower"], run.verdict["challenger"]) == (None, None, None)
+    with database.read() as session:
+        champion = find_promotion(session, get_style(session, style_id).champion_promotion_id)
+        assert champion is not None and champion.rung is Rung.FEW_SHOT
+        overview = read_overview(session, tiny, get_style(session, style_id), NOON)
+    gone = first.verdict["challenger"]["adapter_name"]
+    assert "somebody changed it" in overview.verdict and gone not in overview.verdict
 
 
 @pytest.mark.training
