@@ -111,9 +111,24 @@ def find_ladder_of_run(session: Session, settings: Settings, style: Style, run: 
         forecast=say_forecast(session, style, run),
         probes=tuple(say_report(report) for report in probed.values()),
     )
-    receipt = run.receipt or {}
-    seconds, cost = float(receipt.get("total_seconds") or 0.0), float(receipt.get("cost") or 0.0)
+    seconds, cost = _price_of_training(session, run)
     return replace(ladder, economy=read_economy(session, settings, style, ladder, run_seconds=seconds, run_cost=cost))
+
+
+def _price_of_training(session: Session, run: Run) -> tuple[float, float]:
+    """Seconds and money: what the run took, or, where it only measured, what training was foreseen to take then, or
+    else the last training took; 0 where nobody knows."""
+    foreseen = (run.quote or {}).get("training")
+    if run.kind is RunKind.MEASURE and foreseen:
+        minutes, cost = foreseen
+        return float(minutes) * 60, float(cost)
+    trained: Run | None = run
+    if run.kind is RunKind.MEASURE:
+        trained = find_latest_run(
+            session, run.style_id, RunStatus.SUCCEEDED, kind=RunKind.TRAIN, base_model=run.base_model
+        )  # fmt: skip
+    receipt = (trained.receipt if trained else None) or {}
+    return float(receipt.get("total_seconds") or 0.0), float(receipt.get("cost") or 0.0)
 
 
 def say_hindsight(

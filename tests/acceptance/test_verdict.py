@@ -18,7 +18,7 @@ from bot.rehearsal.people import Person
 from bot.rehearsal.seed import ANA, BRAND, TEAM_ID
 from bot.rehearsal.workspace import Workspace
 from config.prompts import prompt_hash
-from config.run_kinds import RunCause
+from config.run_kinds import RunCause, RunKind
 from config.rungs import Rung
 from config.settings import Settings, child_environment
 from db import runs
@@ -28,7 +28,7 @@ from db.drafts import DraftStatus
 from db.examples import ExampleStatus
 from db.measurements import owe_measurement
 from db.promotions import PromotionKind, find_promotion
-from db.runs import RunStatus
+from db.runs import Run, RunStatus
 from db.scorecards import ScorecardRow
 from db.session import Database
 from db.styles import Style, get_style
@@ -70,7 +70,6 @@ def measured(bot: Bot, workspace: Workspace, sqlite_database: Database) -> Calla
 
 def write_run(database: Database, measured: list[Scorecard]) -> Style:
     """A style that the first of these rungs serves, after a run that ended as the trainer ends one."""
-    champion, *challengers = measured
     with database.write() as session:
         get_team(session, TEAM_ID).terms_accepted_at = now_in_database(session)
         style = factories.make_style(
@@ -78,7 +77,7 @@ def write_run(database: Database, measured: list[Scorecard]) -> Style:
             created_by=ANA, created_at=now_in_database(session) - timedelta(weeks=9),
         )  # fmt: skip
         factories.make_promotion(
-            session, style, kind=PromotionKind.INITIAL, rung=Rung(champion.rung), base_model="m", actor=ANA
+            session, style, kind=PromotionKind.INITIAL, rung=Rung(measured[0].rung), base_model="m", actor=ANA
         )
         for _ in range(40):
             factories.make_example(session, style, status=ExampleStatus.APPROVED)
@@ -86,7 +85,15 @@ def write_run(database: Database, measured: list[Scorecard]) -> Style:
             factories.make_draft(session, style, status=DraftStatus.KEPT)
         factories.make_draft(session, style, status=DraftStatus.FAILED)
         queued = factories.make_run(session, style, base_model="m", quote={"minutes": 6.0, "cost": 0.03})
+    end_run(database, queued, measured, RECEIPT)
+    return style
+
+
+def end_run(database: Database, queued: Run, measured: list[Scorecard], receipt: dict[str, Any]) -> None:
+    """As the trainer does, with what it measured."""
+    champion, *challengers = measured
     with database.write() as session:
+        style = get_style(session, queued.style_id)
         run = runs.claim_run(session, owner="trainer:1", lease_seconds=60)
         assert run is not None and run.run_id == queued.run_id
         dataset = Dataset(
@@ -113,8 +120,7 @@ def write_run(database: Database, measured: list[Scorecard]) -> Style:
             "champion": {"rung": champion.rung, "adapter_name": ""},
             "lower": {"rung": decided.rung, "adapter_name": ""} if isinstance(decided, MoveDown) else None,
         }  # fmt: skip
-        runs.end_run(session, run.run_id, run.fence, RunStatus.SUCCEEDED, verdict=verdict, receipt=RECEIPT, error=None)
-        return style
+        runs.end_run(session, run.run_id, run.fence, RunStatus.SUCCEEDED, verdict=verdict, receipt=receipt, error=None)
 
 
 def answer(person: Person, text: str) -> str:
@@ -180,6 +186,27 @@ def test_when_a_run_pays_for_itself_is_said_in_the_teams_own_volume_before_and_a
     assert paid in answer(ana, "ladder support")
     assert paid in in_the_terminal(bot_settings, "ladder", "support")
     assert "A run pays for itself after" in answer(ana, "train support")
+
+
+@pytest.mark.parametrize(
+    ("quote", "drafts"),
+    [
+        ({"minutes": 1.0, "cost": 0.01, "training": [5.0, 0.03]}, 750),  # as training was foreseen: 300 s at 0.40 s
+        ({"minutes": 1.0, "cost": 0.01}, 600),  # as the last training took
+    ],
+)
+def test_what_pays_for_itself_is_a_training_also_where_the_last_run_only_measured(
+    measured: Callable[[int], Style], sqlite_database: Database, workspace: Workspace, quote: dict[str, Any],
+    drafts: int,
+) -> None:  # fmt: skip
+    style = measured(38)
+    with sqlite_database.write() as session:
+        run = factories.make_run(session, style, base_model="m", kind=RunKind.MEASURE, quote=quote)
+    end_run(sqlite_database, run, within_the_noise(38), RECEIPT | {"total_seconds": 60.0, "tokens": 0})
+    ana = workspace.person(ANA)
+    assert "Measured again, without training." in (ladder := answer(ana, "ladder support"))
+    assert f"A run pays for itself after {drafts} drafts: " in ladder
+    assert f"A run pays for itself after {drafts} drafts: " in channel_says(ana, "*support* was measured again.")
 
 
 def test_a_lower_rung_that_is_as_good_is_advised_and_an_admin_can_move_down_to_it(
