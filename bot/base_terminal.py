@@ -53,7 +53,7 @@ def change(settings: Settings, new: str, *, is_sure: bool, say: Say, ask: Callab
                 say(_planned(one, settings))
             quotes = [one.quote for one in planned if one.quote]
             cost = money(sum(quote.cost for quote in quotes), settings.currency)
-            say(words.planned_in_all(sum(quote.minutes for quote in quotes), cost))
+            say(words.planned_in_all(quotes, cost))
             if not is_sure and not ask(words.ASK_TO_OPEN):
                 say(words.NOT_OPENED)
                 return 1
@@ -86,7 +86,7 @@ def _planned(one: PlannedStyle, settings: Settings) -> str:
     what = one.left_out
     if one.quote is not None:
         cost = money(one.quote.cost, settings.currency)
-        what = words.planned_run(one.kind.value, one.quote.minutes, cost)
+        what = words.planned_run(one.kind.value, one.quote, cost)
     return words.planned_style(one.style_name, one.serves.shown, base_model_id(one.serves.base_model), what)
 
 

@@ -205,12 +205,13 @@ def list_newest_runs(session: Session, style_id: str, *statuses: RunStatus, kind
 
 
 def list_receipts(
-    session: Session, team_id: str, *, recipe: str, base_model: str, limit: int = 20
+    session: Session, team_id: str, *, recipe: str, base_model: str, is_elsewhere: bool = False, limit: int = 20
 ) -> list[dict[str, Any]]:
-    """What the team's trainings with this recipe on this base model took, of all its styles, newest first."""
+    """What the team's trainings with this recipe took, on this base model or (`is_elsewhere`) on any other, of all its
+    styles, newest first."""
     query = select(Run.receipt).where(
-        Run.team_id == team_id, Run.recipe == recipe, Run.base_model == base_model, Run.kind == RunKind.TRAIN,
-        Run.status == RunStatus.SUCCEEDED,
+        Run.team_id == team_id, Run.recipe == recipe, Run.kind == RunKind.TRAIN, Run.status == RunStatus.SUCCEEDED,
+        Run.base_model != base_model if is_elsewhere else Run.base_model == base_model,
     )  # fmt: skip
     found = session.scalars(query.order_by(Run.ended_at.desc(), Run.run_id.desc()).limit(limit))
     return [receipt for receipt in found if receipt]

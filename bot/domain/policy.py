@@ -104,6 +104,8 @@ class Due:
 class NotDue:
     why: Hindrance
     reason: str
+    #: The run that has a cause and is held back; None where there is no cause for one.
+    run: Due | None = None
 
 
 def is_training_due(situation: Situation, now: datetime) -> Due | NotDue:
@@ -131,7 +133,7 @@ def _is_policy_met(s: Situation, now: datetime) -> Due | NotDue:
         return _is_gain_due(s, s.train_on_gain_bits, s.expected_gain, now)
     if s.approved_new < s.train_after_examples:
         return NotDue(why=Hindrance.TOO_FEW_NEW, reason=texts.too_few_new(s.approved_new, s.train_after_examples))
-    return _hindered(s, now) or Due(slot=slot_after(s.last_run_id), reason=texts.due(s.approved_new))
+    return _unless_hindered(Due(slot=slot_after(s.last_run_id), reason=texts.due(s.approved_new)), s, now)
 
 
 def _is_gain_due(s: Situation, wanted: float, expected: ExpectedGain, now: datetime) -> Due | NotDue:
@@ -141,7 +143,7 @@ def _is_gain_due(s: Situation, wanted: float, expected: ExpectedGain, now: datet
         return NotDue(why=Hindrance.TOO_FEW_NEW, reason=texts.too_few_new(s.approved_new, least))
     if expected.bits < wanted:
         return NotDue(why=Hindrance.GAIN_TOO_SMALL, reason=texts.gain_too_small(expected, wanted))
-    return _hindered(s, now) or Due(slot=slot_after(s.last_run_id), reason=texts.due_by_gain(expected))
+    return _unless_hindered(Due(slot=slot_after(s.last_run_id), reason=texts.due_by_gain(expected)), s, now)
 
 
 def _is_clean_retrain_due(s: Situation, now: datetime) -> Due | NotDue:
@@ -152,12 +154,11 @@ def _is_clean_retrain_due(s: Situation, now: datetime) -> Due | NotDue:
         return NotDue(why=Hindrance.CLEAN_RETRAIN_CANCELLED, reason=texts.CLEAN_RETRAIN_CANCELLED())
     if not _came_after(s.last_failed_at, s.clean_retrain_owed_at):
         s = replace(s, failures_in_a_row=0)  # what failed before the withdrawal was another run's trouble
-    hindered = _hindered(s, now)
-    if hindered is not None:
-        return replace(hindered, reason=texts.clean_retrain_owed(hindered.reason))
-    return Due(
-        slot=clean_slot_after(s.last_run_id), reason=texts.CLEAN_RETRAIN_DUE(), cause=RunCause.WITHDRAWAL
-    )  # fmt: skip
+    due = Due(slot=clean_slot_after(s.last_run_id), reason=texts.CLEAN_RETRAIN_DUE(), cause=RunCause.WITHDRAWAL)
+    verdict = _unless_hindered(due, s, now)
+    if isinstance(verdict, Due):
+        return verdict
+    return replace(verdict, reason=texts.clean_retrain_owed(verdict.reason))
 
 
 def _is_owed_due(s: Situation, owed: Owed, now: datetime) -> Due | NotDue:
@@ -172,15 +173,21 @@ def _is_owed_due(s: Situation, owed: Owed, now: datetime) -> Due | NotDue:
         s = replace(s, failures_in_a_row=0)
     if owed.kind is RunKind.MEASURE:
         s = replace(s, is_terms_accepted=True)
-    hindered = _hindered(s, now)
-    if hindered is not None:
-        return replace(hindered, reason=texts.owed_but(why, hindered.reason))
     slot = f"{owed.slot or owed.cause.value}:{owed.kind.value}:after:{s.last_run_id or 'nothing'}"
-    return Due(slot=slot, reason=why, kind=owed.kind, cause=owed.cause, base_model=owed.base_model)
+    due = Due(slot=slot, reason=why, kind=owed.kind, cause=owed.cause, base_model=owed.base_model)
+    verdict = _unless_hindered(due, s, now)
+    if isinstance(verdict, Due):
+        return verdict
+    return replace(verdict, reason=texts.owed_but(why, verdict.reason))
 
 
 def _came_after(at: datetime | None, owed_at: datetime | None) -> bool:
     return at is not None and owed_at is not None and at > owed_at
+
+
+def _unless_hindered(due: Due, s: Situation, now: datetime) -> Due | NotDue:
+    hindered = _hindered(s, now)
+    return replace(hindered, run=due) if hindered else due
 
 
 def _hindered(s: Situation, now: datetime) -> NotDue | None:

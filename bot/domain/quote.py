@@ -27,6 +27,7 @@ class SpeedSource(StrEnum):
     RECIPE = "recipe"  #: The last finished run of any style with this recipe, base model and device.
     TRAINER = "trainer"  #: The trainer that is running now, as it measured itself.
     RECEIPT = "receipt"  #: The style's last finished run.
+    OTHER_BASE = "other_base"  #: Runs on another base model: how fast this one is, nobody knows yet.
     DEFAULT = "default"  #: Nothing was measured yet.
 
 
@@ -80,10 +81,13 @@ class Measured:
     trainer_tokens_per_second: float | None = None
     #: The device of the trainer that is running; None where none is.
     device: str | None = None
-    #: The style's last run's.
+    #: The style's last run's, on this base model where there was one.
     receipt: Mapping[str, Any] | None = None
+    is_receipt_of_this_base: bool = True
     #: Of runs with this recipe and base model, of any style, newest first.
     like: Sequence[Mapping[str, Any]] = ()
+    #: Of runs with this recipe on other base models.
+    like_elsewhere: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,15 +221,28 @@ def _pairs_seen(train: int, epochs: float, max_steps: int, batch_size: int) -> f
 
 def _speed(measured: Measured) -> tuple[float, SpeedSource, str]:
     """Tokens a second, where that comes from, and on which device: recipes differ in speed as much as devices do."""
-    for receipt in measured.like:
-        device, speed = receipt.get("device"), receipt.get("tokens_per_second")
-        if device and speed and measured.device in (None, device):
-            return float(speed), SpeedSource.RECIPE, str(device)
-    if measured.trainer_tokens_per_second:
+    own = measured.is_receipt_of_this_base
+    last = float((measured.receipt or {}).get("tokens_per_second") or 0.0)
+    if found := _speed_on(measured.device, measured.like):
+        return found[0], SpeedSource.RECIPE, found[1]
+    if measured.trainer_tokens_per_second and own:
         return measured.trainer_tokens_per_second, SpeedSource.TRAINER, measured.device or ""
-    if measured.receipt and measured.receipt.get("tokens_per_second"):
-        return float(measured.receipt["tokens_per_second"]), SpeedSource.RECEIPT, ""
+    if last and own:
+        return last, SpeedSource.RECEIPT, ""
+    if found := _speed_on(measured.device, measured.like_elsewhere):
+        return found[0], SpeedSource.OTHER_BASE, found[1]
+    if last:
+        return last, SpeedSource.OTHER_BASE, ""
     return DEFAULT_TOKENS_PER_SECOND, SpeedSource.DEFAULT, ""
+
+
+def _speed_on(device: str | None, receipts: Sequence[Mapping[str, Any]]) -> tuple[float, str] | None:
+    """The newest speed on this device (on any, where none is named), and the device."""
+    for receipt in receipts:
+        measured_on, speed = receipt.get("device"), receipt.get("tokens_per_second")
+        if measured_on and speed and device in (None, measured_on):
+            return float(speed), str(measured_on)
+    return None
 
 
 def _total_per_training(recipe: RecipeFacts, receipt: Mapping[str, Any] | None) -> float:

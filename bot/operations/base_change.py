@@ -106,7 +106,7 @@ def _plan_style(session: Session, settings: Settings, style: Style, base_model: 
     elif not has_enough_examples(session, settings, style):
         left_out = words.TOO_FEW_TO_MEASURE
     kind = RunKind.TRAIN if serves.rung.needs_adapter else RunKind.MEASURE
-    quote = None if left_out else foresee(session, settings, style, kind=kind)
+    quote = None if left_out else foresee(session, settings, style, kind=kind, base_model=base_model)
     return PlannedStyle(style_name=style.name, serves=serves, left_out=left_out, kind=kind, quote=quote)
 
 

@@ -106,7 +106,7 @@ def _queue_if_due(database: Database, settings: Settings, style_id: str, now: da
             verdict = look_at_policy(session, settings, style, now)
         if not isinstance(verdict, Due):
             return None
-        quote = foresee(session, settings, style, kind=verdict.kind).as_json()
+        quote = foresee(session, settings, style, kind=verdict.kind, base_model=verdict.base_model).as_json()
         run = queue(
             session, settings, style, slot=verdict.slot, reason=verdict.reason, quote=quote, kind=verdict.kind,
             cause=verdict.cause, base_model=verdict.base_model,
@@ -163,10 +163,11 @@ def _look_at(session: Session, settings: Settings, style: Style, owed: Owed | No
     verdict = is_training_due(situation, now)
     if not _has_limit(session, style) or (isinstance(verdict, NotDue) and verdict.why is not _LAST_HINDRANCE):
         return verdict
-    kind = situation.owed.kind if situation.owed and isinstance(verdict, NotDue) else RunKind.TRAIN
-    kind = verdict.kind if isinstance(verdict, Due) else kind
-    spend, next_cost = read_spend(session, settings, style, now), foresee(session, settings, style, kind=kind).cost
-    return is_training_due(replace(situation, spend=spend, next_cost=next_cost), now)
+    run = verdict if isinstance(verdict, Due) else verdict.run
+    assert run is not None, "only the statement is missing, so there is a run that waits for it"
+    quote = foresee(session, settings, style, kind=run.kind, base_model=run.base_model)
+    spend = read_spend(session, settings, style, now)
+    return is_training_due(replace(situation, spend=spend, next_cost=quote.cost), now)
 
 
 #: Asked after the budget: only with this one, or none, is it worth adding up what the month has cost.
@@ -411,10 +412,15 @@ def check_budget(session: Session, settings: Settings, style: Style, cost: float
 
 def foresee(
     session: Session, settings: Settings, style: Style, trainer: Trainer | None = None, *,
-    kind: RunKind = RunKind.TRAIN,
+    kind: RunKind = RunKind.TRAIN, base_model: str | None = None,
 ) -> Quote:  # fmt: skip
-    """What a run of this style would take now, by what was measured with its recipe, or else the next best."""
-    last = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, kind=RunKind.TRAIN)
+    """What a run of this style would take now, by what was measured with its recipe, or else the next best.
+
+    `base_model`: another one than serves the style.
+    """
+    base_model, recipe = base_model or base_model_of(session, settings, style), style.recipe or settings.recipe
+    there = find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, kind=RunKind.TRAIN, base_model=base_model)
+    last = there or find_latest_run(session, style.style_id, RunStatus.SUCCEEDED, kind=RunKind.TRAIN)
     lengths = list_approved_lengths(session, style.style_id, style.scope)
     facts, receipt = recipe_facts(settings, style, examples=len(lengths)), last.receipt if last else None
     quote = make_quote(
@@ -425,11 +431,10 @@ def foresee(
             trainer_tokens_per_second=trainer.tokens_per_second if trainer else None,
             device=trainer.device if trainer else None,
             receipt=receipt,
-            like=list_receipts(
-                session,
-                style.team_id,
-                recipe=style.recipe or settings.recipe,
-                base_model=base_model_of(session, settings, style),
+            is_receipt_of_this_base=last is there,
+            like=list_receipts(session, style.team_id, recipe=recipe, base_model=base_model),
+            like_elsewhere=list_receipts(
+                session, style.team_id, recipe=recipe, base_model=base_model, is_elsewhere=True
             ),
         ),
         price_per_hour=settings.price_per_hour,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.domain.quote import Quote, SpeedSource
+
 BAD_JSON = "is not JSON: {reason}"
 NOT_UTF8 = "is not UTF-8 text"
 NOT_AN_OBJECT = "is not a JSON object with “prompt” and “completion”"
@@ -123,15 +125,31 @@ def planned_style(style: str, serves: str, base: str, what: str) -> str:
     return f"  {style}: served by {serves} on {base}; {what}"
 
 
-def planned_run(kind: str, minutes: float, cost: str) -> str:
+#: Where nothing was measured on the new base model: which speed is taken instead.
+_SPEED_INSTEAD = {
+    SpeedSource.OTHER_BASE: "as on another base model",
+    SpeedSource.DEFAULT: "assumed: nothing was measured yet",
+}
+
+
+def planned_run(kind: str, quote: Quote, cost: str) -> str:
     what = "an adapter is trained on the new base model" if kind == "train" else "measured on the new base model"
-    return f"{what} (about {minutes:.0f} min, {cost})"
-
-
-def planned_in_all(minutes: float, cost: str) -> str:
+    takes = f"about {quote.minutes:.0f} min, {cost}"
+    if quote.speed_source not in _SPEED_INSTEAD:
+        return f"{what} ({takes})"
     return (
-        f"In all about {minutes:.0f} min on the training host, {cost}. The clock makes the runs within each style's "
-        f"hours and budget. What serves now goes on serving until you sign off with `huisstijl base accept`."
+        f"{what}. Its speed there is not known yet; at {quote.tokens_per_second:.0f} tokens a second "
+        f"({_SPEED_INSTEAD[quote.speed_source]}) it takes {takes}"
+    )
+
+
+def planned_in_all(quotes: Sequence[Quote], cost: str) -> str:
+    is_known = not any(quote.speed_source in _SPEED_INSTEAD for quote in quotes)
+    but = "" if is_known else "; a larger base model takes more, a smaller one less"
+    return (
+        f"In all about {sum(quote.minutes for quote in quotes):.0f} min on the training host, {cost}{but}. The clock "
+        f"makes the runs within each style's hours and budget. What serves now goes on serving until you sign off with "
+        f"`huisstijl base accept`."
     )
 
 

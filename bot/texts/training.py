@@ -127,6 +127,10 @@ SPEEDS = {
         "*About {time}*: {tokens} tokens at {speed:.0f} tokens a second (as this style's last run measured), and "
         "measuring."
     ),
+    SpeedSource.OTHER_BASE: sentence(
+        "*About {time}*: {tokens} tokens at {speed:.0f} tokens a second (measured on another base model; how fast this "
+        "one is, is not known yet), and measuring."
+    ),
     SpeedSource.DEFAULT: sentence(
         "*About {time}*: {tokens} tokens at {speed:.0f} tokens a second (assumed, since nothing was measured here yet: "
         "two CPU cores with the small model), and measuring."

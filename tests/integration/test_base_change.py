@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
+from bot.base_terminal import change
 from bot.domain.values import Actor
 from bot.errors import OnOtherBase
 from bot.operations.base_change import (
@@ -133,6 +135,49 @@ def test_an_adapter_is_trained_on_the_new_base_model_when_the_operator_asks(
     (run_id,) = queue_due_runs(sqlite_database, settings, NOON)
     with sqlite_database.read() as session:
         assert runs.get_run(session, run_id).kind is RunKind.TRAIN
+
+
+@pytest.mark.training
+def test_a_change_is_quoted_at_the_speed_on_the_new_base_model_or_says_that_nobody_knows_it(
+    sqlite_database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    from tests.support.tiny_model import make_tiny_model
+
+    new = str(make_tiny_model(tmp_path / "other"))
+    priced = settings.model_copy(update={"price_per_hour": 100.0})
+
+    def planned() -> str:
+        lines: list[str] = []
+        assert change(priced, new, is_sure=False, say=lines.append, ask=lambda _: False) == 1
+        return "\n".join(lines)
+
+    style_id = served_style(sqlite_database, rung=Rung.LORA)
+    assert "not known yet; at 300 tokens a second (assumed: nothing was measured yet)" in planned()
+    ran(sqlite_database, style_id, OLD, 400.0)
+    assert "not known yet; at 400 tokens a second (as on another base model) it takes about" in planned()
+    assert "a larger base model takes more" in planned()
+    ran(sqlite_database, style_id, new, 4.0)  # a hundred times slower
+    ran(sqlite_database, style_id, OLD, 400.0)
+    assert "not known" not in planned() and "a larger base model" not in planned()
+    (planned_style,) = plan_change(sqlite_database, priced, new)
+    ask_for_change(sqlite_database, new)
+    (run_id,) = queue_due_runs(sqlite_database, priced, NOON)
+    with sqlite_database.write() as session:
+        quote = runs.get_run(session, run_id).quote
+        assert quote is not None and planned_style.quote is not None
+        assert quote["tokens_per_second"] == planned_style.quote.tokens_per_second == 4.0
+        runs.request_cancel(session, run_id)
+        lock_style(session, style_id).monthly_budget = quote["cost"] / 2
+    ask_for_change(sqlite_database, new)
+    assert queue_due_runs(sqlite_database, priced, NOON) == []  # nor does it slip past the budget at the old speed
+
+
+def ran(database: Database, style_id: str, base_model: str, speed: float) -> None:
+    with database.write() as session:
+        factories.make_run(
+            session, get_style(session, style_id), recipe="tiny-test", base_model=base_model,
+            status=RunStatus.SUCCEEDED, receipt={"tokens_per_second": speed, "device": "cpu"},
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize("pays", [True, False])

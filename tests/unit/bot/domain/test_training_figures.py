@@ -98,6 +98,20 @@ def test_a_speed_measured_with_this_recipe_on_this_device_outweighs_what_the_tra
     assert "at 900 tokens a second (as the last run with this recipe measured on `H100`)" in said
 
 
+def test_a_speed_measured_on_another_base_model_is_said_to_be_that() -> None:
+    receipt = {"tokens_per_second": 100.0, "device": "cpu"}
+    elsewhere = Measured(
+        receipt=receipt, is_receipt_of_this_base=False, like_elsewhere=[{"tokens_per_second": 50.0, "device": "cpu"}],
+        trainer_tokens_per_second=200.0, device="cpu",
+    )  # fmt: skip
+    quote = quote_with(elsewhere)
+    assert (quote.speed_source, quote.tokens_per_second) == (SpeedSource.OTHER_BASE, 50.0)
+    assert quote_with(replace(elsewhere, like_elsewhere=[])).tokens_per_second == 100.0
+    assert quote_with(replace(elsewhere, like=[receipt])).speed_source is SpeedSource.RECIPE
+    said = str(quote_message("q", "s", quote, price_per_hour=0.0, trainer="", is_statement_needed=False)[1])
+    assert "(measured on another base model; how fast this one is, is not known yet)" in said
+
+
 def test_the_cost_is_the_time_at_the_configured_price() -> None:
     receipt = {"tokens": 18_000, "train_pairs": 180, "tokens_per_second": 100.0, "train_seconds": 180.0,
                "total_seconds": 1800.0}  # fmt: skip
