@@ -61,6 +61,8 @@ def score_with_model(
     began = time.monotonic()
     scores = label_scores(model, tokenizer, prompts, known.labels)
     seconds = time.monotonic() - began
+    if not np.isfinite(validation).all():
+        scores = np.full_like(scores, np.nan)  # probabilities need a calibration, and numbers to fit it on
     calibration = fit_calibration(known.labels, validation, known.truths, target_precision=known.target_precision)
     tokens = [len(tokenizer.apply_chat_template(one, add_generation_prompt=True, return_dict=False)) for one in prompts]
     return label_card(rung, known.labels, scores, unseen, calibration, seconds=seconds, prompt_tokens=tokens)

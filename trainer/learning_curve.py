@@ -132,6 +132,9 @@ def _measure(bench: Bench, size: int, missing: Sequence[Rung], points: Points, *
     bench.hold.check()
 
     def keep(card: Scorecard) -> None:
+        if card.not_finite:
+            log.warning("part.not_finite", rung=card.rung, train_pairs=size, pairs=card.not_finite)
+            return
         rung, card = Rung(card.rung), card.in_groups(bench.frozen.kin_groups)
         points.setdefault(rung, {})[size] = card
         with bench.hold.write() as session:

@@ -88,6 +88,11 @@ class Scorecard:
         """For how many unrelated pairs they count."""
         return count_unrelated(pair.kin_group for pair in self.pairs)
 
+    @property
+    def not_finite(self) -> int:
+        """Of how many pairs no likelihood was found that is a number: of a model whose activations overflowed."""
+        return sum(not (math.isfinite(pair.nll_nats) and math.isfinite(pair.confidence or 0.0)) for pair in self.pairs)
+
     def in_groups(self, kin_groups: Mapping[str, int]) -> Scorecard:
         """The same with its pairs' groups, by example id."""
         pairs = tuple(replace(pair, kin_group=kin_groups.get(pair.example_id)) for pair in self.pairs)

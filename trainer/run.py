@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import structlog
@@ -65,7 +65,7 @@ from trainer.run_ends import fail_run, stop_run
 from trainer.run_full import remove_checkpoints, train_where_it_fits
 from trainer.run_labels import fit_logistic, score_without_model
 from trainer.run_rows import Lengths, Rows
-from trainer.scores import Scores, finite
+from trainer.scores import Scores, finite, without_not_finite
 from trainer.second_stage import RUNG as RUNG_OF_PREFERENCES
 from trainer.second_stage import choose_preferences, go_on_with_preferences, weigh_second_stage
 from trainer.serving.embedder import Embedder
@@ -75,6 +75,9 @@ from trainer.train import Progress, TrainedAdapter, check_host, train_adapter, t
 from trainer.workspace import digest_of_weights, prepare_workspace, read_value, remove_workspace, write_value
 
 log = structlog.get_logger()
+
+#: What a run made of a rung: an adapter, or the folder of a classifier.
+Made = TypeVar("Made")
 
 #: The part of the whole run that is done when a stage begins; people see it as one bar.
 FROZEN_AT, TRAINED_AT, SCORED_AT, PROBED_AT, MEASURED_AT, PUBLISHED_AT = 0.03, 0.65, 0.85, 0.88, 0.95, 0.99
@@ -138,6 +141,7 @@ class _Run:
         fitted = self.fit(frozen)
         trained = self.train(frozen)
         scores = self.evaluate(frozen, trained, fitted)
+        trained, fitted = self._measured(frozen, trained, scores), self._measured(frozen, fitted, scores)
         trained, scores = self.weigh_preferences(frozen, trained, scores)
         scores = self.probe(frozen, trained, scores)
         points = self.measure_curve(frozen, scores)
@@ -389,6 +393,9 @@ class _Run:
                 card = replace(card, room_tokens=None)  # the recipe alone bounded them, which binds no draft in use
             card = look_at_drafts(card.in_groups(frozen.kin_groups), approved, house, frozen.terms)
             cards[card.rung] = card
+            if card.not_finite:
+                log.warning("candidate.not_finite", candidate=card.rung, pairs=card.not_finite, n=card.n)
+                return
             drafted = [one for one in card.pairs if one.draft is not None]
             with self.hold.write() as session:
                 registry.save_scorecard(
@@ -421,7 +428,7 @@ class _Run:
                 on_scored=keep,
             )
         clauses = (*self.left_out, *(knowledge.clauses if knowledge else ()))
-        return Scores(champion=champion, standings=standings, cards=cards, clauses=clauses)
+        return without_not_finite(Scores(champion=champion, standings=standings, cards=cards, clauses=clauses))
 
     def _model_path(self, standing: Standing, folders: Mapping[str, Path]) -> Path:
         if standing.rung is Rung.FULL:
@@ -434,10 +441,13 @@ class _Run:
         """What is left of the candidates: an adapter that preferences did not help is none, and that is said."""
         if RUNG_OF_PREFERENCES not in trained:
             return trained, scores
-        is_kept, clauses = weigh_second_stage(
-            self._cards_of_trained(frozen, trained, scores), trained, frozen, self.recipe, _policy(self.recipe),
-            base_path=self.base_path, work=self.work,
-        )  # fmt: skip
+        if Rung.LORA in trained:
+            is_kept, clauses = weigh_second_stage(
+                self._cards_of_trained(frozen, trained, scores), trained, frozen, self.recipe, _policy(self.recipe),
+                base_path=self.base_path, work=self.work,
+            )  # fmt: skip
+        else:
+            is_kept, clauses = False, (_WENT_ON_FROM_NOTHING,)
         scores = replace(scores, clauses=(*scores.clauses, *clauses))
         if is_kept:
             return trained, scores
@@ -445,6 +455,10 @@ class _Run:
         standings = [one for one in scores.standings if one != dropped]
         kept = {rung: adapter for rung, adapter in trained.items() if rung is not RUNG_OF_PREFERENCES}
         return kept, replace(scores, standings=standings)
+
+    def _measured(self, frozen: Frozen, made: Mapping[Rung, Made], scores: Scores) -> dict[Rung, Made]:
+        """Of what this run made, what is a candidate still."""
+        return {rung: one for rung, one in made.items() if self._standing(frozen, rung) in scores.standings}
 
     def _standing(self, frozen: Frozen, rung: Rung) -> Standing:
         name = registry.adapter_name(self.style.name, frozen.version, rung) if rung.needs_adapter else ""
@@ -633,6 +647,8 @@ class _Run:
         self.hold.check()
         self.hold.report(status, {"stage": status.value, "fraction": fraction, **more})
 
+
+_WENT_ON_FROM_NOTHING = note("left out: `lora_preferences`, because it went on from `lora`, which is left out")
 
 _PROMPT_RUNGS = (Rung.ZERO_SHOT, Rung.FEW_SHOT, Rung.RETRIEVED)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from config.rungs import Rung
 from config.sentences import Note, note
+from trainer.errors import RunBroken
 from trainer.label_metrics import paired_figures
 from trainer.metrics import Scorecard
 from trainer.probes.heeding import find_failures, heed_probes, passed_over
@@ -104,6 +105,45 @@ class Scores:
             }
         )
         return values
+
+
+def without_not_finite(scores: Scores) -> Scores:
+    """The same without candidates that gave no finite likelihood of some pair; a clause names each. They can be
+    compared with nothing: one such pair makes every figure of theirs no number.
+
+    Raises RunBroken where the champion is one of them, or nothing is left beside it.
+    """
+    lost = [one for one in scores.standings if scores.cards[one.key].not_finite]
+    if not lost:
+        return scores
+    kept = [one for one in scores.standings if one not in lost]
+    if scores.champion.standing in lost or kept == [scores.champion.standing]:
+        names = ", ".join(f"`{one.rung.value}`" for one in lost)
+        raise RunBroken(
+            note(
+                "Nothing can be compared, because these gave no finite likelihood of unseen texts: {names}; set dtype "
+                "to float32 in the recipe or promote another rung, then try again.",
+                names=names,
+            )
+        )
+    clauses = tuple(_left_out(one.rung, scores.cards[one.key]) for one in lost)
+    cards = {one.key: scores.cards[one.key] for one in kept}
+    return replace(scores, standings=kept, cards=cards, clauses=(*scores.clauses, *clauses))
+
+
+def _left_out(rung: Rung, card: Scorecard) -> Note:
+    values: dict[str, Any] = {"rung": rung.value, "count": card.not_finite, "n": card.n}
+    if rung.needs_adapter:
+        return note(
+            "left out: `{rung}` gave no finite likelihood of {count} of {n} unseen texts; lower learning_rate in the "
+            "recipe, then train again",
+            **values,
+        )
+    return note(
+        "left out: `{rung}` gave no finite likelihood of {count} of {n} unseen texts; set dtype to float32 in the "
+        "recipe, then try again",
+        **values,
+    )
 
 
 _MOVED_MEANWHILE = note(
