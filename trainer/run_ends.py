@@ -7,11 +7,16 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
+from sqlalchemy.orm import Session
 
+from config.run_kinds import RunCause, RunKind
+from config.sentences import note
 from config.settings import Settings
 from db import runs
 from db.claims import ClaimLost
+from db.measurements import owe_measurement
 from db.runs import Run, RunStatus
+from db.styles import get_style
 from db.taint import owe_clean_retrain
 from trainer import registry
 from trainer.artifacts.store import delete_adapter
@@ -40,6 +45,10 @@ def fail_run(hold: Hold, settings: Settings, run: Run, error: Exception) -> None
     level = error.log_level if isinstance(error, TrainerError) else logging.ERROR
     log.log(level, "run.failed", error=type(error).__name__, sentence=str(known), exc_info=error)
     is_owed_again = isinstance(known, ExampleWithdrawn)
+    if is_owed_again and run.kind is RunKind.MEASURE:
+        known = ExampleWithdrawn(
+            note("An example was withdrawn while the run was measuring with it; it is measured again without it.")
+        )
     _end(
         hold, settings, run, RunStatus.FAILED, is_owed_again=is_owed_again,
         error=str(known), verdict={"failure": known.as_json()},
@@ -60,5 +69,16 @@ def _end(
         error = {"error": changes["error"]} if "error" in changes else {}
         registry.record_end(session, run, f"run.{status.value}", **error)
         if is_owed_again:
-            owe_clean_retrain(session, run.style_id)
+            _owe_again(session, run)
     remove_workspace(settings.data_dir, run.run_id, up_to_fence=hold.fence)
+
+
+def _owe_again(session: Session, run: Run) -> None:
+    """What the run was to do is owed from now on. A change of the base model owes its own runs while it is open."""
+    if run.cause is RunCause.CHANGED_BASE:
+        return
+    if run.kind is RunKind.MEASURE:
+        cause = get_style(session, run.style_id).measurement_cause or run.cause or RunCause.BY_HAND
+        owe_measurement(session, run.style_id, cause)
+    else:
+        owe_clean_retrain(session, run.style_id)

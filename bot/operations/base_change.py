@@ -316,7 +316,7 @@ def _move(
         reason = texts.moved_to_base_reason(names[0]) if is_sign_off else texts.BACK_ON_BASE_REASON()
     promotion = promote(
         session, style, kind=kind, rung=now.rung, base_model=now.base_model, adapter_id=now.adapter_id,
-        actor=OPERATOR, reason=reason, run_id=run.run_id if run else None,
+        actor=OPERATOR, reason=reason, run_id=run.run_id if run else now.run_id,
     )  # fmt: skip
     audit.record(
         session, team_id=style.team_id, actor=OPERATOR,

@@ -55,7 +55,7 @@ class Candidate:
     base_model: str
     adapter_id: str | None
     adapter_name: str
-    #: The run that measured it, where it is a prompt.
+    #: The run that measured it, where it is a prompt: `few_shot` shows the examples that it was measured with.
     run_id: str | None = field(default=None, compare=False)
 
     @property
@@ -151,7 +151,7 @@ def _move(
 ) -> None:  # fmt: skip
     promotion = promote(
         session, style, kind=kind, rung=candidate.rung, base_model=candidate.base_model,
-        adapter_id=candidate.adapter_id, actor=actor.user_id, reason=reason,
+        adapter_id=candidate.adapter_id, actor=actor.user_id, reason=reason, run_id=candidate.run_id,
     )  # fmt: skip
     audit.record(
         session, team_id=actor.team_id, actor=actor.user_id,
@@ -243,6 +243,7 @@ def _candidate_of(session: Session, style: Style, promotion: Promotion) -> Candi
         base_model=promotion.base_model,
         adapter_id=promotion.adapter_id,
         adapter_name=adapter_name(session, style, promotion),
+        run_id=promotion.run_id,
     )
 
 

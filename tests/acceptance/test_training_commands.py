@@ -11,11 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from bot.app import Bot
+from bot.drafting.rung import make_plan
 from bot.rehearsal.errors import PersonError
 from bot.rehearsal.people import Person
 from bot.rehearsal.seed import ANA, BOT_USER_ID, BRAND, LEADS, MIA, TEAM_ID
@@ -30,8 +32,9 @@ from db import runs
 from db.adapters import Adapter, withdraw_adapter
 from db.audit import AuditEntry
 from db.base import new_id, now_in_database
-from db.datasets import Dataset
-from db.examples import ExampleStatus
+from db.datasets import Dataset, DatasetExample, SplitName, find_dataset_of_run
+from db.drafts import DraftStatus
+from db.examples import ExampleStatus, list_approved_examples
 from db.forecasts import ForecastRow
 from db.outbox import list_by_prefix
 from db.promotions import Promotion, PromotionKind, find_promotion
@@ -490,6 +493,39 @@ def test_promote_takes_a_rung_or_an_adapter_and_names_the_nearest_to_what_it_doe
     assert "(support-v1) the champion" in said(command(ana, "promote support lora"))
     assert serving(sqlite_database, measured).adapter_id is not None
     assert "as in `/huisstijl promote" in said(command(ana, "promote support"))
+
+
+def test_few_shot_shows_the_examples_it_was_measured_with_also_promoted_by_hand_and_rolled_back_to(
+    ana: Person, measured: Style, sqlite_database: Database, bot_settings: Settings
+) -> None:
+    with sqlite_database.write() as session:
+        (run,) = session.scalars(select(Run)).all()
+        (known,) = session.scalars(select(ScorecardRow).where(ScorecardRow.rung == Rung.RETRIEVED))
+        factories.make_scorecard(session, run, Rung.FEW_SHOT, known.card)
+        dataset = find_dataset_of_run(session, run.run_id)
+        assert dataset is not None
+        taught = list_approved_examples(session, measured.style_id, measured.scope)[-2:]
+        for position, one in enumerate(taught):
+            session.add(
+                DatasetExample(
+                    dataset_id=dataset.dataset_id, example_id=one.example_id, split=SplitName.TRAIN, position=position,
+                    content_hash=one.content_hash,
+                )
+            )  # fmt: skip
+
+    def shown() -> set[str]:
+        with sqlite_database.write() as session:
+            draft = factories.make_draft(session, measured, status=DraftStatus.SHOWN)
+        plan = make_plan(sqlite_database, bot_settings, draft, lambda _: np.ones(384, dtype=np.float32))
+        assert plan.rung is Rung.FEW_SHOT
+        return {one.example_id for one in plan.examples}
+
+    command(ana, "promote support few_shot")
+    assert shown() == {one.example_id for one in taught}
+    command(ana, "promote support zero_shot")
+    command(ana, "rollback support")
+    assert shown() == {one.example_id for one in taught}
+    assert serving(sqlite_database, measured).run_id == run.run_id
 
 
 def test_an_adapter_of_another_base_model_is_refused_with_what_to_do_instead(

@@ -313,6 +313,10 @@ def test_abandoning_takes_back_what_was_signed_off_and_cancels_what_is_under_way
 ) -> None:
     first = served_style(database)
     second = served_style(database, name="sales")
+    with database.write() as session:
+        before = find_promotion(session, get_style(session, first).champion_promotion_id)
+        assert before is not None
+        before.run_id = "run_measured"
     ask_for_change(database, NEW)
     for run_id in queue_due_runs(database, settings, NOON):
         with database.read() as session:
@@ -327,6 +331,8 @@ def test_abandoning_takes_back_what_was_signed_off_and_cancels_what_is_under_way
     assert (base_model, back.style_name) == (NEW, "support")
     assert serving_of(database, first)[1] == serving_of(database, second)[1] == OLD
     with database.read() as session:
+        champion = find_promotion(session, get_style(session, first).champion_promotion_id)
+        assert champion is not None and champion.run_id == "run_measured"
         states = {run.style_id: run.status for run in session.scalars(select(Run))}
         assert states[second] is RunStatus.CANCELLED
         assert find_owed(session, get_style(session, second)) is None

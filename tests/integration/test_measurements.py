@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 
 from bot.domain.values import Actor
 from bot.operations.base_change import abandon_change, ask_for_change
+from bot.operations.examples import withdraw_example
 from bot.operations.ladder import list_ladders
 from bot.operations.measurements import measure_as_operator
 from bot.operations.overview import read_overview
@@ -45,6 +46,7 @@ from trainer.registry import settle_measurements
 NO_TERMS = StyleTerms()
 OTHER = "/models/other"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+AUTHOR = Actor(team_id="T1", user_id="U_AUTHOR", name="author")
 ADMIN = Actor(team_id="T1", user_id="U_ADMIN", name="admin", is_admin=True)
 
 
@@ -375,6 +377,60 @@ def test_instructions_or_terms_changed_while_it_measures_leave_it_owed(
     assert execute_here(database, tiny, meanwhile=meanwhile).status is RunStatus.SUCCEEDED
     with database.read() as session:
         assert get_style(session, style_id).measurement_owed_at is not None
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("cause", [RunCause.BY_HAND, RunCause.DRIFT])
+def test_an_example_withdrawn_while_it_measures_has_it_measured_again_and_nothing_trained(
+    cause: RunCause, database: Database, settings: Settings, base: Path
+) -> None:
+    tiny = run_settings(settings, database, base)
+    with database.write() as session:
+        prepared = prepare_run(session, tiny, kind=RunKind.MEASURE, cause=cause)
+        if cause is RunCause.DRIFT:
+            owe_measurement(session, prepared.style_id, cause)
+    withdrawn: list[str] = []
+
+    def meanwhile(stage: str, fraction: float) -> None:
+        if stage == "evaluating" and not withdrawn:
+            withdrawn.append(prepared.example_ids[3])
+            withdraw_example(database, tiny, AUTHOR, withdrawn[0])
+
+    run = execute_here(database, tiny, meanwhile=meanwhile)
+
+    assert run.status is RunStatus.FAILED
+    assert run.error == "An example was withdrawn while the run was measuring with it; it is measured again without it."
+    (run_id,) = queue_due_runs(database, tiny, NOON)
+    again = newest(database)
+    assert (again.run_id, again.kind, again.cause) == (run_id, RunKind.MEASURE, cause)
+    assert "nothing is trained" in again.reason
+    assert execute_here(database, tiny).status is RunStatus.SUCCEEDED
+    assert queue_due_runs(database, tiny, NOON) == []
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("kind", list(RunKind))
+def test_an_example_withdrawn_while_a_run_is_on_another_base_model_owes_the_base_model_that_serves_nothing(
+    kind: RunKind, sqlite_database: Database, settings: Settings, base: Path, tmp_path: Path
+) -> None:
+    from tests.support.tiny_model import make_tiny_model
+
+    database, tiny = sqlite_database, run_settings(settings, sqlite_database, base)
+    other = str(make_tiny_model(tmp_path / "other", seed=7))
+    with database.write() as session:
+        prepared = prepare_run(session, tiny, kind=kind, cause=RunCause.CHANGED_BASE)
+        runs.get_run(session, prepared.run_id).base_model = other
+    withdrawn: list[str] = []
+
+    def meanwhile(stage: str, fraction: float) -> None:
+        if stage == "evaluating" and not withdrawn:
+            withdrawn.append(prepared.example_ids[3])
+            withdraw_example(database, tiny, AUTHOR, withdrawn[0])
+
+    assert execute_here(database, tiny, meanwhile=meanwhile).status is RunStatus.FAILED
+    with database.read() as session:
+        style = get_style(session, prepared.style_id)
+        assert (style.clean_retrain_owed_at, style.measurement_owed_at) == (None, None)
 
 
 @pytest.mark.training
