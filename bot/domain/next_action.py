@@ -29,6 +29,7 @@ class Action(StrEnum):
     LOOK_AT_FAILURES = "look_at_failures"  #: Runs failed until the clock stopped trying.
     ACCEPT_STATEMENT = "accept_statement"  #: Only the statement on training data is missing.
     RAISE_BUDGET = "raise_budget"  #: The month's budget keeps the next run back.
+    ENLARGE_BUDGET = "enlarge_budget"  #: No month's budget is enough for the next run.
     WAIT_FOR_RUN = "wait_for_run"  #: A run is under way.
     PROMOTE = "promote"  #: Something measured better than what serves.
     MOVE_DOWN = "move_down"  #: A lower rung measured as good as what serves.
@@ -100,6 +101,8 @@ def _waiting(f: Facts) -> NextAction | None:
         return NextAction(action=Action.ACCEPT_STATEMENT)
     if f.hindrance == "budget_spent":
         return NextAction(action=Action.RAISE_BUDGET)
+    if f.hindrance == "budget_too_small":
+        return NextAction(action=Action.ENLARGE_BUDGET)
     if f.hindrance == "run_active":
         return NextAction(action=Action.WAIT_FOR_RUN)
     return None

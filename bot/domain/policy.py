@@ -40,6 +40,7 @@ class Hindrance(StrEnum):
     BACKING_OFF = "backing_off"  #: The last run failed a short while ago.
     OUTSIDE_HOURS = "outside_hours"  #: The policy's hours have not come yet.
     BUDGET_SPENT = "budget_spent"  #: The next run would go over the month's limit.
+    BUDGET_TOO_SMALL = "budget_too_small"  #: It would in any month: the limit is less than one run costs.
     TERMS_NOT_ACCEPTED = "terms_not_accepted"  #: Everything else is met.
 
 
@@ -199,6 +200,8 @@ def _hindered(s: Situation, now: datetime) -> NotDue | None:
         return NotDue(why=Hindrance.BACKING_OFF, reason=texts.backing_off(again_at))
     if not is_within_hours(now.hour, s.from_hour, s.to_hour):
         return NotDue(why=Hindrance.OUTSIDE_HOURS, reason=texts.outside_hours(s.from_hour, s.to_hour))
+    if s.spend is not None and s.spend.is_never_enough_for(s.next_cost):
+        return NotDue(why=Hindrance.BUDGET_TOO_SMALL, reason=texts.budget_too_small(s.spend, s.next_cost))
     if s.spend is not None and s.spend.is_over_with(s.next_cost):
         return NotDue(why=Hindrance.BUDGET_SPENT, reason=texts.budget_spent(s.spend, s.next_cost))
     if not s.is_terms_accepted:

@@ -6,6 +6,7 @@ used so far, whichever is more. A run that failed or was cancelled has used the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -36,6 +37,11 @@ class Spend:
     renews_at: datetime
 
     @property
+    def least_limit(self) -> float:
+        """The narrower limit; infinite where there is none."""
+        return min((limit for limit in (self.limit, self.team_limit) if limit is not None), default=math.inf)
+
+    @property
     def left(self) -> float | None:
         """What the next run may cost; None when nothing limits it. Never below 0."""
         rooms = []
@@ -49,6 +55,10 @@ class Spend:
         """Would a run of this cost go over a limit? Without a price nothing ever does; at 0 left nothing fits."""
         left = self.left
         return left is not None and cost > 0 and cost > left
+
+    def is_never_enough_for(self, cost: float) -> bool:
+        """Would a run of this cost go over a limit also in a month in which nothing else was spent?"""
+        return 0 < cost > self.least_limit
 
 
 def month_of(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:

@@ -25,6 +25,8 @@ class NoRetrain(StrEnum):
 
     TOO_FEW_EXAMPLES = "too_few_examples"  #: Too few are left to train with.
     FAILED_TOO_OFTEN = "failed_too_often"  #: It was tried again and again.
+    BUDGET_TOO_SMALL = "budget_too_small"  #: No month's budget allows it.
+    BUDGET_SPENT = "budget_spent"  #: Neither the month of the withdrawal nor the next one had the money left.
     PERSON_FORGOTTEN = "person_forgotten"  #: A person's right does not wait; the retrain follows.
 
 

@@ -358,12 +358,12 @@ class Withdrawal:
 
     example_id: str
     adapter_names: tuple[str, ...]
-    #: A clean retrain follows; otherwise too few examples are left, and the adapters are out of use.
-    is_retrained: bool = True
+    #: Why no clean retrain follows, so that the adapters are out of use; empty where one does.
+    no_retrain: str = ""
 
     @property
     def sentence(self) -> str:
-        return texts.withdrawn(self.example_id, self.adapter_names, is_retrained=self.is_retrained)
+        return texts.withdrawn(self.example_id, self.adapter_names, no_retrain=self.no_retrain)
 
 
 def withdraw_example(database: Database, settings: Settings, actor: Actor, example_id: str) -> Withdrawal:
@@ -383,9 +383,9 @@ def withdraw_example(database: Database, settings: Settings, actor: Actor, examp
     with database.write() as session:
         style = lock_style(session, style.style_id)
         withdrawal = withdraw(session, lock_example(session, example_id), actor.user_id)
-        is_retrained = check_retrain(session, settings, style, actor=actor.user_id)
+        no_retrain = check_retrain(session, settings, style, actor=actor.user_id)
     finish_erasure(database, settings)
-    return replace(withdrawal, is_retrained=is_retrained)
+    return replace(withdrawal, no_retrain=no_retrain or "")
 
 
 def withdraw_examples_of_message(

@@ -23,7 +23,7 @@ from bot.operations.erasure import finish_erasure
 from bot.operations.examples import erase_withdrawn
 from bot.operations.knowledge import remove_documents
 from bot.operations.people import refuse
-from bot.operations.runs import has_enough_examples
+from bot.operations.runs import why_no_retrain
 from bot.texts import forget as texts
 from config import failpoints
 from config.settings import Settings
@@ -200,8 +200,7 @@ def _forget_in_style(
         erase_withdrawn(session, examples)
         if adapters:
             owe_clean_retrain(session, style_id)
-            is_retrained = has_enough_examples(session, settings, style)
-            why = NoRetrain.PERSON_FORGOTTEN if is_retrained else NoRetrain.TOO_FEW_EXAMPLES
+            why = why_no_retrain(session, settings, style) or NoRetrain.PERSON_FORGOTTEN
             stop_serving_tainted(session, style, actor=actor.user_id, why=why)
         audit.record(
             session, team_id=actor.team_id, actor=actor.user_id, action="examples.forgotten", subject=user_id,

@@ -72,7 +72,7 @@ def _queue_once(
     if run is None:
         check_may_run(session, settings, style)
         quote = foresee(session, settings, style, kind=RunKind.MEASURE)
-        check_budget(session, settings, style, quote.cost)
+        check_budget(session, settings, style, quote.cost, kind=RunKind.MEASURE)
         run = queue(
             session, settings, style, slot=slot, reason=reason, kind=RunKind.MEASURE, cause=RunCause.BY_HAND,
             requested_by=by, quote=quote.as_json(),

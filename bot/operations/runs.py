@@ -18,9 +18,10 @@ from bot.blocks.run_progress import RunCard, progress_message
 from bot.domain.policy import Due, Hindrance, NotDue, Owed, Situation, is_training_due
 from bot.domain.progress import read_figures
 from bot.domain.quote import Measured, Quote, make_quote, measure_only
+from bot.domain.spend import month_of
 from bot.domain.values import Actor
 from bot.errors import OverBudget, QuoteGone, RunAlreadyActive, RunHasEnded, TermsNotAccepted, TooFewExamples
-from bot.operations.budget import read_spend
+from bot.operations.budget import read_spend, read_team_settings
 from bot.operations.clean_retrain import NoRetrain, stop_serving_tainted
 from bot.operations.forecast import find_expected_gain
 from bot.operations.ladder import find_ladder, read_economy
@@ -56,6 +57,7 @@ from db.runs import (
 )
 from db.session import Database, DatabaseUnavailable
 from db.styles import Style, StyleNotFound, get_style, list_all_styles, lock_style
+from db.taint import list_tainted_adapters
 from db.teams import find_team, has_accepted_terms, lock_team
 from db.trainers import Trainer, find_live_trainer
 
@@ -93,8 +95,9 @@ def _queue_if_due(database: Database, settings: Settings, style_id: str, now: da
     if isinstance(verdict, NotDue):
         if verdict.why is Hindrance.TERMS_NOT_ACCEPTED:
             _ask_for_terms(database, style_id)
-        elif verdict.why is Hindrance.BUDGET_SPENT:
-            _say_budget_spent(database, settings, style_id, now)
+        elif verdict.why in _KEPT_BACK:
+            _give_up_clean_retrain(database, settings, style_id, now)
+            _say_kept_back(database, settings, style_id, now)
         elif verdict.why in _NO_CLEAN_RETRAIN:
             _give_up_clean_retrain(database, settings, style_id, now)
         return None
@@ -174,31 +177,65 @@ def _look_at(session: Session, settings: Settings, style: Style, owed: Owed | No
 _LAST_HINDRANCE = Hindrance.TERMS_NOT_ACCEPTED
 
 
+#: The channel is told that a run waits for money.
+_KEPT_BACK = (Hindrance.BUDGET_SPENT, Hindrance.BUDGET_TOO_SMALL)
 #: With one of these a clean retrain that is owed will not come: the adapters go without one.
-_NO_CLEAN_RETRAIN = (Hindrance.TOO_FEW_EXAMPLES, Hindrance.FAILED_TOO_OFTEN)
+_NO_CLEAN_RETRAIN = {
+    Hindrance.TOO_FEW_EXAMPLES: NoRetrain.TOO_FEW_EXAMPLES,
+    Hindrance.FAILED_TOO_OFTEN: NoRetrain.FAILED_TOO_OFTEN,
+}
 
 
 def _give_up_clean_retrain(database: Database, settings: Settings, style_id: str, now: datetime) -> None:
+    """Take what a clean retrain would replace out of use where that does not come."""
+    with database.read() as session:
+        if get_style(session, style_id).clean_retrain_owed_at is None:
+            return
     with database.write() as session:
         style = lock_style(session, style_id)
         verdict = look_at_policy(session, settings, style, now)
-        if style.clean_retrain_owed_at is None or not isinstance(verdict, NotDue):
-            return
-        if verdict.why is Hindrance.TOO_FEW_EXAMPLES:
-            stop_serving_tainted(session, style, actor="clock", why=NoRetrain.TOO_FEW_EXAMPLES)
-        elif verdict.why is Hindrance.FAILED_TOO_OFTEN:
-            stop_serving_tainted(session, style, actor="clock", why=NoRetrain.FAILED_TOO_OFTEN)
+        why = _why_given_up(session, settings, style, verdict, now) if isinstance(verdict, NotDue) else None
+        if why is not None:
+            stop_serving_tainted(session, style, actor="clock", why=why)
 
 
-def check_retrain(session: Session, settings: Settings, style: Style, *, actor: str) -> bool:
-    """After a withdrawal: can the clean retrain be made? If not, what would have been replaced is out of use now.
+def _why_given_up(
+    session: Session, settings: Settings, style: Style, verdict: NotDue, now: datetime
+) -> NoRetrain | None:  # fmt: skip
+    """Why a clean retrain that is owed is waited for no longer; None where it is, or where none is owed."""
+    if style.clean_retrain_owed_at is None:
+        return None
+    if verdict.why in _NO_CLEAN_RETRAIN:
+        return _NO_CLEAN_RETRAIN[verdict.why]
+    if not list_tainted_adapters(session, style.style_id):
+        return None  # they are out of use already, so that it may wait for the money as long as it takes
+    if verdict.why is Hindrance.BUDGET_TOO_SMALL:
+        return NoRetrain.BUDGET_TOO_SMALL
+    month, _ = month_of(now, read_team_settings(session, settings, style.team_id).zone)
+    is_next_month = style.clean_retrain_owed_at < month
+    return NoRetrain.BUDGET_SPENT if verdict.why is Hindrance.BUDGET_SPENT and is_next_month else None
+
+
+def check_retrain(session: Session, settings: Settings, style: Style, *, actor: str) -> NoRetrain | None:
+    """After a withdrawal: why can the clean retrain not be made? Then what it would have replaced is out of use now.
 
     The caller holds the style's lock.
     """
-    if has_enough_examples(session, settings, style):
-        return True
-    stop_serving_tainted(session, style, actor=actor, why=NoRetrain.TOO_FEW_EXAMPLES)
-    return False
+    why = why_no_retrain(session, settings, style)
+    if why is not None:
+        stop_serving_tainted(session, style, actor=actor, why=why)
+    return why
+
+
+def why_no_retrain(session: Session, settings: Settings, style: Style) -> NoRetrain | None:
+    """Why a clean retrain can never be made; None where one can."""
+    if not has_enough_examples(session, settings, style):
+        return NoRetrain.TOO_FEW_EXAMPLES
+    if not _has_limit(session, style):
+        return None
+    spend = read_spend(session, settings, style, now_in_database(session))
+    is_too_dear = spend.is_never_enough_for(foresee(session, settings, style).cost)
+    return NoRetrain.BUDGET_TOO_SMALL if is_too_dear else None
 
 
 def has_enough_examples(session: Session, settings: Settings, style: Style) -> bool:
@@ -259,14 +296,18 @@ def _ask_for_terms(database: Database, style_id: str) -> None:
             log.info("terms.asked_for", style_id=style_id)
 
 
-def _say_budget_spent(database: Database, settings: Settings, style_id: str, now: datetime) -> None:
-    """Tell the style's channel, once a month, that the budget keeps a run back."""
+def _say_kept_back(database: Database, settings: Settings, style_id: str, now: datetime) -> None:
+    """Tell the style's channel, once a month for each cause, that the budget keeps a run back."""
     with database.write() as session:
         style = get_style(session, style_id)
-        spend, cost = read_spend(session, settings, style, now), foresee(session, settings, style).cost
         with speaking_in_channel(session, style):
-            text = budget.kept_back(style.name, spend, cost)
-        key = f"budget:{style_id}:{spend.renews_at:%Y-%m}"
+            verdict = look_at_policy(session, settings, style, now)
+            if not isinstance(verdict, NotDue) or verdict.why not in _KEPT_BACK or verdict.run is None:
+                return
+            run, spend = verdict.run, read_spend(session, settings, style, now)
+            cost = foresee(session, settings, style, kind=run.kind, base_model=run.base_model).cost
+            text = budget.kept_back(style.name, run.kind, run.reason, spend, cost)
+        key = f"budget:{style_id}:{spend.renews_at:%Y-%m}:{run.kind.value}:{run.cause.value}"
         arguments = {"channel_id": home_channel(style), "text": text, "blocks": None}
         if owe(session, team_id=style.team_id, dedupe_key=key, verb="post_message", arguments=arguments):
             audit.record(
@@ -402,12 +443,14 @@ def _cost_by_now(session: Session, settings: Settings, style: Style, quote: Mapp
     return max(quoted, now.cost) if now.speed_source == quote["speed_source"] else quoted
 
 
-def check_budget(session: Session, settings: Settings, style: Style, cost: float) -> None:
+def check_budget(
+    session: Session, settings: Settings, style: Style, cost: float, *, kind: RunKind = RunKind.TRAIN
+) -> None:  # fmt: skip
     """Raises OverBudget. In a writing transaction two runs that share a budget are checked one after the other."""
     lock_team(session, style.team_id)
     spend = read_spend(session, settings, style, now_in_database(session))
     if spend.is_over_with(cost):
-        raise OverBudget(budget.over_budget(style.name, spend, cost))
+        raise OverBudget(budget.over_budget(style.name, kind, spend, cost))
 
 
 def foresee(

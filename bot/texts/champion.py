@@ -115,6 +115,8 @@ OUT_OF_USE_REASON = sentence("what its predecessor had learnt from was withdrawn
 NO_RETRAIN = {
     "too_few_examples": sentence("too few examples are left to train without it"),
     "failed_too_often": sentence("every try to train without it has failed"),
+    "budget_too_small": sentence("training without it costs more than a month's budget"),
+    "budget_spent": sentence("the next month's budget did not suffice either to train without it"),
     "person_forgotten": sentence("a clean retrain follows by itself"),
 }
 

@@ -374,20 +374,29 @@ def rejected_note(style: str, reviewer: str, reason: str, preview: str) -> str:
 # Withdrawing and listing
 
 
-def withdrawn(example_id: str, adapters: Sequence[str], *, is_retrained: bool) -> str:
-    """For who took it back: what it leaves behind, and what follows."""
+def withdrawn(example_id: str, adapters: Sequence[str], *, no_retrain: str) -> str:
+    """For who took it back: what it leaves behind, and what follows. `no_retrain`: why no clean retrain does."""
     if not adapters:
         return say(
             "Example `{example_id}` is withdrawn and erased. No adapter was trained on it.", example_id=example_id
         )
     names = listed([f"`{name}`" for name in adapters])
-    if is_retrained:
+    if not no_retrain:
         return say_count(
             len(adapters),
             "Example `{example_id}` is withdrawn and erased. This adapter was trained on it: {adapters}. A clean "
             "retrain replaces it and starts by itself; `/huisstijl status` says when.",
             "Example `{example_id}` is withdrawn and erased. These adapters were trained on it: {adapters}. A clean "
             "retrain replaces them and starts by itself; `/huisstijl status` says when.",
+            example_id=example_id, adapters=names,
+        )  # fmt: skip
+    if no_retrain == "budget_too_small":
+        return say_count(
+            len(adapters),
+            "Example `{example_id}` is withdrawn and erased. This adapter was trained on it: {adapters}. Training "
+            "without it costs more than a month's budget, so it is out of use.",
+            "Example `{example_id}` is withdrawn and erased. These adapters were trained on it: {adapters}. Training "
+            "without it costs more than a month's budget, so they are out of use.",
             example_id=example_id, adapters=names,
         )  # fmt: skip
     return say_count(

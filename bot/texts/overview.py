@@ -228,9 +228,11 @@ def _accept_statement(chosen: NextAction, style: str, currency: str) -> str:
 
 
 def _raise_budget(chosen: NextAction, style: str, currency: str) -> str:
-    return say(
-        "the budget of this month keeps the next training back: raise it under Settings, or wait for next month."
-    )
+    return say("the budget of this month keeps the next run back: raise it under Settings, or wait for next month.")
+
+
+def _enlarge_budget(chosen: NextAction, style: str, currency: str) -> str:
+    return say("a month's budget is less than the next run costs: raise it under Settings, or choose another recipe.")
 
 
 def _wait_for_run(chosen: NextAction, style: str, currency: str) -> str:
@@ -324,6 +326,7 @@ _STEPS: dict[Action, Callable[[NextAction, str, str], str]] = {
     Action.LOOK_AT_FAILURES: _look_at_failures,
     Action.ACCEPT_STATEMENT: _accept_statement,
     Action.RAISE_BUDGET: _raise_budget,
+    Action.ENLARGE_BUDGET: _enlarge_budget,
     Action.WAIT_FOR_RUN: _wait_for_run,
     Action.PROMOTE: _promote,
     Action.MOVE_DOWN: _move_down,

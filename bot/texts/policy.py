@@ -7,7 +7,7 @@ from datetime import datetime
 from bot.domain.forecast import ExpectedGain
 from bot.domain.spend import Spend
 from bot.language import moment, money, say, say_count, sentence
-from bot.texts.budget import day
+from bot.texts.budget import day, enough_for
 
 RUN_ACTIVE = sentence("a run is under way")
 BY_HAND_ONLY = sentence("this style is trained by hand only, with `/huisstijl train`")
@@ -121,6 +121,15 @@ def budget_spent(spend: Spend, next_cost: float) -> str:
         "this month's budget has {left} left and the next run takes about {cost}; it starts on {day}, or when an admin "
         "raises the budget in my Home tab",
         left=money(spend.left or 0, spend.currency), cost=money(next_cost, spend.currency), day=day(spend),
+    )  # fmt: skip
+
+
+def budget_too_small(spend: Spend, next_cost: float) -> str:
+    return say(
+        "the next run takes about {cost} and a month's budget is {limit}, so it never starts until an admin raises the "
+        "budget in my Home tab to at least {enough}, or chooses another recipe",
+        cost=money(next_cost, spend.currency), limit=money(spend.least_limit, spend.currency),
+        enough=enough_for(next_cost, spend.currency),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -9,15 +10,20 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from bot.domain.next_action import Action
 from bot.domain.quote import SpeedSource
 from bot.domain.values import Actor
 from bot.errors import OverBudget
-from bot.operations.runs import confirm_training, queue_due_runs, quote_training
-from config.run_kinds import RunKind
+from bot.operations.measurements import measure_as_operator
+from bot.operations.overview import read_overview
+from bot.operations.runs import confirm_training, look_at_policy, queue_due_runs, quote_training
+from config.run_kinds import RunCause, RunKind
 from config.settings import Settings
 from db.audit import AuditEntry
 from db.base import now_in_database
 from db.examples import ExampleStatus
+from db.measurements import owe_measurement
+from db.outbox import list_by_prefix
 from db.runs import Run, RunStatus
 from db.session import Database
 from db.styles import Style, get_style, lock_style
@@ -136,6 +142,60 @@ def test_a_run_that_costs_less_than_a_cent_is_held_to_a_budget_that_is_spent(
         make_style(session, "support", monthly_budget=0.0)
     with pytest.raises(OverBudget):
         quote_training(database, cheap, ADMIN, "C_HOME", "support")
+
+
+def kept_back(database: Database) -> list[str]:
+    with database.read() as session:
+        return [row.arguments["text"] for row in list_by_prefix(session, "budget:")]
+
+
+def test_a_budget_below_one_run_promises_no_day_and_names_the_amount_that_suffices(
+    database: Database, priced: Settings
+) -> None:
+    with database.write() as session:
+        style = make_style(session, "support", train_after_examples=10, monthly_budget=0.001)
+        now = now_in_database(session)
+    assert queue_due_runs(database, priced, now) == []
+    (told,) = kept_back(database)
+    assert "so it never starts" in told and "starts by itself" not in told and "It is due: 20 new approved" in told
+    found = re.search(r"Settings to at least €([\d.]+), or choose another recipe", told)
+    assert found is not None
+    with database.read() as session:
+        reason = look_at_policy(session, priced, get_style(session, style.style_id), now).reason
+        assert f"it never starts until an admin raises the budget in my Home tab to at least €{found[1]}" in reason
+        overview = read_overview(session, priced, get_style(session, style.style_id), now)
+    assert overview.next_action.action is Action.ENLARGE_BUDGET
+    with pytest.raises(OverBudget, match=f"to at least €{found[1]}"):
+        quote_training(database, priced, ADMIN, "C_HOME", "support")
+    with database.write() as session:
+        get_style(session, style.style_id).monthly_budget = float(found[1])
+    assert len(queue_due_runs(database, priced, now)) == 1
+
+
+def test_what_a_spent_budget_keeps_back_is_named_as_what_it_is_and_once_for_each_cause(
+    database: Database, priced: Settings
+) -> None:
+    with database.write() as session:
+        style = make_style(session, "support", monthly_budget=500.0)
+        now = now_in_database(session)
+        ran = {"status": RunStatus.SUCCEEDED, "ended_at": now, "receipt": {"cost": 500.0}}
+        factories.make_run(session, style, kind=RunKind.TRAIN, **ran)
+        owe_measurement(session, style.style_id, RunCause.DRIFT)
+    for _ in range(2):
+        assert queue_due_runs(database, priced, now) == []
+    (told,) = kept_back(database)
+    assert told.startswith("Measuring *support* again now takes about ")
+    assert "It is due: what people accept has changed, so it is measured again" in told
+    assert "This month's budget has €0.00 left. It starts by itself on 1 " in told
+    with pytest.raises(OverBudget, match=r"Measuring \*support\* again now takes about .* else wait until 1 "):
+        measure_as_operator(database, priced, style.style_id)
+    with database.write() as session:
+        style = get_style(session, style.style_id)
+        style.measurement_owed_at, style.measurement_cause, style.train_after_examples = None, None, 10
+        for _ in range(10):
+            factories.make_example(session, style, status=ExampleStatus.APPROVED)
+    assert queue_due_runs(database, priced, now) == []
+    assert [text.partition(" ")[0] for text in kept_back(database)] == ["Measuring", "Training"]
 
 
 def test_what_the_clock_queued_and_nobody_started_counts_against_the_workspaces_budget(

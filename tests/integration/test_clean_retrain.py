@@ -157,16 +157,70 @@ def test_an_owed_retrain_waits_for_the_styles_hours_and_says_so(database: Databa
     assert len(queue_due_runs(database, settings, NOON.replace(hour=23))) == 1
 
 
+def spend_all(database: Database) -> datetime:
+    """Another style uses up the workspace's budget, this month and the next ones."""
+    with database.write() as session:
+        now = now_in_database(session)
+        other = factories.make_style(session, name="sales", train_after_examples=0)
+        factories.make_run(
+            session, other, status=RunStatus.SUCCEEDED, receipt={"cost": 1e6}, ended_at=now + timedelta(days=90)
+        )  # fmt: skip
+        get_team(session, "T1").monthly_budget = 1e6
+        return now
+
+
 def test_an_owed_retrain_waits_for_the_budget_and_says_so(database: Database, settings: Settings) -> None:
     dear = settings.model_copy(update={"price_per_hour": 1000.0})
-    style_id, ids = prepare(database, monthly_budget=0.01)
+    style_id, ids = prepare(database)
+    now = spend_all(database)
     withdraw_example(database, dear, AUTHOR, ids[0])
-    assert queue_due_runs(database, dear, NOON) == []
-    reason = waits_for(database, dear, style_id)
-    assert reason.startswith("a clean retrain is owed") and "budget" in reason
+    assert queue_due_runs(database, dear, now) == []
+    reason = waits_for(database, dear, style_id, now)
+    assert reason.startswith("a clean retrain is owed") and "this month's budget has €0.00 left" in reason
+    with database.read() as session:
+        (told,) = (row.arguments["text"] for row in list_by_prefix(session, "budget:"))
+    assert told.startswith("Training *support* now takes about ") and "Enough examples" not in told
+    assert "It is due: something was withdrawn that an adapter had learnt from, so this run learns without it." in told
+    assert champion(database, style_id) == (PromotionKind.GATE, Rung.LORA)
     with database.write() as session:
-        lock_style(session, style_id).monthly_budget = None
-    assert len(queue_due_runs(database, dear, NOON)) == 1
+        get_team(session, "T1").monthly_budget = None
+    assert len(queue_due_runs(database, dear, now)) == 1
+
+
+def test_what_the_next_months_budget_does_not_allow_either_ends_with_the_adapters_out_of_use(
+    database: Database, settings: Settings
+) -> None:
+    dear = settings.model_copy(update={"price_per_hour": 1000.0})
+    style_id, ids = prepare(database)
+    now = spend_all(database)
+    withdraw_example(database, dear, AUTHOR, ids[0])
+    assert queue_due_runs(database, dear, now + timedelta(days=35)) == []
+    assert champion(database, style_id) == (PromotionKind.WITHDRAWAL, Rung.RETRIEVED)
+    (told,) = lines_in_channel(database)
+    assert "the next month's budget did not suffice either to train without it" in told
+    with database.read() as session:
+        assert list_tainted_adapters(session, style_id) == []
+
+
+@pytest.mark.parametrize("is_lowered_later", [False, True])
+def test_a_retrain_that_no_months_budget_allows_does_not_leave_the_adapters_in_use(
+    is_lowered_later: bool, database: Database, settings: Settings
+) -> None:
+    dear = settings.model_copy(update={"price_per_hour": 1000.0})
+    style_id, ids = prepare(database, monthly_budget=None if is_lowered_later else 0.01)
+    said = withdraw_example(database, dear, AUTHOR, ids[0]).sentence
+    if is_lowered_later:
+        assert champion(database, style_id) == (PromotionKind.GATE, Rung.LORA)
+        with database.write() as session:
+            lock_style(session, style_id).monthly_budget = 0.01
+        assert queue_due_runs(database, dear, NOON) == []
+    else:
+        assert "Training without it costs more than a month's budget, so they are out of use." in said
+    assert champion(database, style_id) == (PromotionKind.WITHDRAWAL, Rung.RETRIEVED)
+    (told,) = lines_in_channel(database)
+    assert "training without it costs more than a month's budget. `support-v2`, `support-v1` are out of use" in told
+    with database.read() as session:
+        assert list_tainted_adapters(session, style_id) == []
 
 
 def test_too_few_examples_are_left_so_the_champion_falls_back_and_the_channel_is_told_once(

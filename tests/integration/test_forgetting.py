@@ -179,6 +179,18 @@ def test_what_learnt_from_a_forgotten_person_is_out_of_use_at_once_and_one_clean
     assert [one.partition(":")[0] for one in slots(database)] == ["withdrawal"]
 
 
+def test_no_clean_retrain_is_promised_that_no_months_budget_allows(database: Database, settings: Settings) -> None:
+    dear = settings.model_copy(update={"price_per_hour": 1000.0})
+    _, ids = prepare(database, monthly_budget=0.01)
+    with database.write() as session:
+        session.get_one(Example, ids[0]).author_id = "U0MIA"
+    quote = quote_forgetting(database, ADMIN, MIA.user_id)
+    assert quote.blocks is not None
+    confirm_forgetting(database, dear, ADMIN, quote.blocks[-1]["elements"][0]["value"])
+    (told,) = lines_in_channel(database)
+    assert "follows by itself" not in told and "training without it costs more than a month's budget" in told
+
+
 def test_an_admin_does_not_read_the_name_of_a_private_style(database: Database) -> None:
     with database.write() as session:
         style = factories.make_style(session, name="margins", scope_key="T1/C_SECRET", channel_id="C_SECRET")

@@ -27,6 +27,7 @@ def chosen(**different: object) -> NextAction:
         ({"hindrance": "failed_too_often", "failures_in_a_row": 4}, Action.LOOK_AT_FAILURES, 4),
         ({"hindrance": "terms_not_accepted", "approved_new": 60}, Action.ACCEPT_STATEMENT, 0),
         ({"hindrance": "budget_spent", "approved_new": 60}, Action.RAISE_BUDGET, 0),
+        ({"hindrance": "budget_too_small", "approved_new": 60}, Action.ENLARGE_BUDGET, 0),
         ({"hindrance": "run_active"}, Action.WAIT_FOR_RUN, 0),
         ({"better_candidate": "support-v2", "better_by": 0.12}, Action.PROMOTE, 0),
         ({"lower_candidate": "retrieved"}, Action.MOVE_DOWN, 0),
