@@ -82,6 +82,11 @@ def list_adapters_trained_on(session: Session, example_id: str) -> list[Adapter]
     return list(session.scalars(query.order_by(Adapter.version.desc())))
 
 
+def list_known_names(session: Session) -> set[str]:
+    """The names of all adapters that there ever were, of whatever style."""
+    return set(session.scalars(select(Adapter.name)))
+
+
 def list_names_to_delete(session: Session) -> list[str]:
     """Adapters that learnt from what was withdrawn: their weights have no business in the store any more."""
     query = select(Adapter.name).where(Adapter.status == AdapterStatus.WITHDRAWN, Adapter.reason == EXAMPLES_WITHDRAWN)

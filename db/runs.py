@@ -7,6 +7,7 @@ about promotion.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -190,6 +191,11 @@ def list_runs_to_watch(session: Session) -> list[Run]:
     has_news = (Run.progress_number > Run.shown_number) | (Run.status.in_(ENDED) & ~Run.is_end_shown)
     query = select(Run).where(has_news | Run.status.in_(ACTIVE))
     return list(session.scalars(query.order_by(Run.queued_at)))
+
+
+def list_ended(session: Session, run_ids: Collection[str]) -> set[str]:
+    """Those of these runs that have ended."""
+    return set(session.scalars(select(Run.run_id).where(Run.run_id.in_(run_ids), Run.status.in_(ENDED))))
 
 
 def list_runs_since(session: Session, team_id: str, since: datetime) -> list[Run]:

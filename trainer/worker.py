@@ -32,6 +32,7 @@ from trainer.artifacts.store import delete_adapter
 from trainer.errors import RunError
 from trainer.launchers import Launcher, RunningChild
 from trainer.launchers.local import LocalLauncher
+from trainer.leftovers import clear_leftovers
 
 log = structlog.get_logger()
 
@@ -59,6 +60,7 @@ class Worker:
         self._is_registered = False
         self._beat_due = 0.0
         self._deleted: set[str] = set()
+        self._has_cleared_up = False
 
     def work_until(self, stop: threading.Event) -> None:
         """Execute runs until asked to stop; then hand back what is not finished. A database that is away is waited
@@ -67,6 +69,7 @@ class Worker:
             try:
                 if self._announce():
                     self._clear_store()
+                    self._clear_up()
                 self._step(stop)
             except DatabaseUnavailable as error:
                 log.warning("trainer.database_unavailable", error=type(error).__name__)
@@ -99,6 +102,19 @@ class Worker:
             self._deleted.add(name)
             log.info("adapter.deleted", adapter=name)
 
+    def _clear_up(self) -> None:
+        """At the start, and after each run: what ended runs have left here goes."""
+        if self._has_cleared_up:
+            return
+        try:
+            clear_leftovers(self.database, self.settings)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:  # stores fail in ways of their own; again at the next heartbeat
+            log.warning("leftovers.not_cleared", error=type(error).__name__)
+        else:
+            self._has_cleared_up = True
+
     def _step(self, stop: threading.Event) -> None:
         if self.claimed is None:
             self.claimed = self._claim()
@@ -108,7 +124,7 @@ class Worker:
         exit_code = self.claimed.child.exit_code(self.settings.poll_seconds)
         if exit_code is not None:
             self._settle(self.claimed, exit_code)
-            self.claimed = None
+            self.claimed, self._has_cleared_up = None, False
 
     def _claim(self) -> Claimed | None:
         with self.database.write() as session:
@@ -117,6 +133,7 @@ class Worker:
                 return None
             if run.attempts > self.settings.max_run_attempts:
                 self._give_up(session, run, None)
+                self._has_cleared_up = False
                 return None
         failpoints.visit("job.claimed")
         log.info("run.claimed", run_id=run.run_id, fence=run.fence, attempt=run.attempts)

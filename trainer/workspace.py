@@ -32,11 +32,18 @@ def prepare_workspace(data_dir: Path, run_id: str, fence: int) -> Path:
     return own
 
 
-def remove_workspace(data_dir: Path, run_id: str, *, up_to_fence: int) -> None:
-    """This attempt is over for good: its folder and earlier ones go. A later attempt's folder is not ours."""
+def list_workspaces(data_dir: Path) -> list[str]:
+    """The ids of the runs that have a folder on this host."""
+    root = data_dir / "runs"
+    return [path.name for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
+
+
+def remove_workspace(data_dir: Path, run_id: str, *, up_to_fence: int | None = None) -> None:
+    """This attempt is over for good: its folder and earlier ones go. A later attempt's folder is not ours. Without a
+    fence the run itself is over, and all of them go."""
     root = data_dir / "runs" / run_id
     for number, path in _attempts(root):
-        if number <= up_to_fence:
+        if up_to_fence is None or number <= up_to_fence:
             shutil.rmtree(path, ignore_errors=True)
     with suppress(OSError):  # not empty: a later attempt is at work in it
         root.rmdir()

@@ -44,6 +44,7 @@ from tests.support.wait import wait_until
 from trainer.errors import StopReason
 from trainer.launchers.child import EXIT_CLAIM_LOST
 from trainer.launchers.local import LocalLauncher
+from trainer.workspace import list_workspaces, prepare_workspace
 
 pytestmark = [pytest.mark.faults, pytest.mark.training]
 
@@ -172,20 +173,47 @@ def test_a_trainer_that_is_killed_right_after_its_claim_is_replaced_within_the_l
     assert weights_in(tiny) == undisturbed
 
 
-def test_a_run_whose_process_dies_every_time_is_given_up_with_a_sentence(
-    database: Database, tiny: Settings, nursery: Nursery
+@pytest.mark.parametrize(("failpoint", "stage"), [("train.step:1", "training"), ("promote.before_cas:1", "publishing")])
+def test_a_run_whose_process_dies_every_time_is_given_up_with_a_sentence_and_leaves_nothing_behind(
+    failpoint: str, stage: str, database: Database, tiny: Settings, nursery: Nursery
 ) -> None:
     with database.write() as session:
         run_id = prepare_run(session, tiny).run_id
-    launcher = NurseryLauncher(nursery, tiny, *["train.step:1"] * 5)
+    launcher = NurseryLauncher(nursery, tiny, *[failpoint] * 5)
     with working(database, tiny, launcher, trainer_id="host:1"):
         run = wait_for_end(database, run_id, seconds=60)
+        wait_until(lambda: not list_workspaces(tiny.data_dir), seconds=10, what="the run's folder goes")
+        wait_until(lambda: not weights_in(tiny), seconds=10, what="what it published goes")
 
     assert run.status is RunStatus.FAILED
     assert len(launcher.children) == run.attempts == 3
-    assert "was killed (SIGKILL), 3 times in a row, last while training" in (run.error or "")
+    assert f"was killed (SIGKILL), 3 times in a row, last while {stage}" in (run.error or "")
     assert "lower batch_size" in (run.error or "")
-    assert weights_in(tiny) == {}
+
+
+def test_what_a_run_left_that_was_cancelled_while_nobody_held_it_goes_at_the_next_start_of_a_trainer(
+    sqlite_database: Database, settings: Settings, base: Path
+) -> None:
+    tiny = run_settings(settings, sqlite_database, base)
+    with sqlite_database.write() as session:
+        run_id = prepare_run(session, tiny).run_id
+    fence = claim(sqlite_database, tiny).fence
+    (prepare_workspace(tiny.data_dir, run_id, fence) / "half.safetensors").write_bytes(b"half")
+    with sqlite_database.write() as session:
+        lapse_leases(session, Run)
+        assert runs.request_cancel(session, run_id)
+    with working(sqlite_database, tiny, LocalLauncher(tiny), trainer_id="host:2"):
+        wait_until(lambda: not list_workspaces(tiny.data_dir), seconds=10, what="the run's folder goes")
+
+
+def test_a_store_that_is_away_keeps_no_trainer_from_its_runs(
+    sqlite_database: Database, settings: Settings, base: Path
+) -> None:
+    tiny = run_settings(settings, sqlite_database, base, artifact_url="nowhere://store", max_run_attempts=0)
+    with sqlite_database.write() as session:
+        run_id = prepare_run(session, tiny).run_id
+    with working(sqlite_database, tiny, LocalLauncher(tiny), trainer_id="host:1"):
+        assert "stopped answering" in (wait_for_end(sqlite_database, run_id, seconds=10).error or "")
 
 
 def everything(database: Database) -> dict[str, list[str]]:

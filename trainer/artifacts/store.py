@@ -166,16 +166,21 @@ def read_file(store_url: str, name: str, file: str, *, cap_bytes: int) -> bytes:
     return data
 
 
-def read_base_of(store_url: str, name: str) -> tuple[str, str]:
-    """The base model that an adapter's manifest names, and its digest. Not verified: whoever loads it does that.
+def read_manifest(store_url: str, name: str) -> Manifest:
+    """What an adapter says of itself. Not verified: whoever loads it does that.
 
     Raises AdapterUnknown, or AdapterTampered where the manifest is none.
     """
     data = read_file(store_url, name, MANIFEST, cap_bytes=COMMON_CAPS[MANIFEST])
     try:
-        manifest = Manifest.model_validate_json(data)
+        return Manifest.model_validate_json(data)
     except ValidationError:
         raise AdapterTampered from None
+
+
+def read_base_of(store_url: str, name: str) -> tuple[str, str]:
+    """The base model that an adapter's manifest names, and its digest; as `read_manifest`."""
+    manifest = read_manifest(store_url, name)
     return manifest.base_model, manifest.base_revision
 
 
