@@ -25,7 +25,7 @@ MOST_NATS = math.log(10_000)
 NEVER_SURE = 1.01
 
 
-def collect_labels(completions: Iterable[str], *, limit: int = MAX_LABELS) -> tuple[str, ...]:
+def collect_labels(completions: Iterable[str], *, limit: int | None = MAX_LABELS) -> tuple[str, ...]:
     """The labels that these answers are, in alphabetical order, each in its most frequent spelling."""
     spellings: dict[str, Counter[str]] = {}
     for completion in completions:

@@ -67,9 +67,10 @@ def fit_classifier(
     *,
     embedding_model: str,
 ) -> Classifier:
-    """train, validation: embeddings [pairs, dimensions]. Every label occurs in training."""
-    inputs, right = torch.from_numpy(train), torch.from_numpy(right_columns(labels, train_truths))
-    known = right_columns(labels, validation_truths)
+    """train, validation: embeddings [pairs, dimensions]. Every label occurs in training; pairs of
+    other labels teach nothing."""
+    taught, known = right_columns(labels, train_truths), right_columns(labels, validation_truths)
+    inputs, right = torch.from_numpy(train[taught >= 0]), torch.from_numpy(taught[taught >= 0])
     best: tuple[float, Classifier] | None = None
     for strength in STRENGTHS:
         weights, bias = _fit(inputs, right, len(labels), strength)

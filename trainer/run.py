@@ -63,7 +63,7 @@ from trainer.registry import Champion, Frozen, Standing
 from trainer.remeasure import judge_again
 from trainer.run_ends import fail_run, stop_run
 from trainer.run_full import remove_checkpoints, train_where_it_fits
-from trainer.run_labels import fit_logistic, score_without_model
+from trainer.run_labels import fit_logistic, rare_labels, score_without_model
 from trainer.run_rows import Lengths, Rows
 from trainer.scores import Scores, finite, without_not_finite
 from trainer.second_stage import RUNG as RUNG_OF_PREFERENCES
@@ -427,7 +427,8 @@ class _Run:
                 done=cards,
                 on_scored=keep,
             )
-        clauses = (*self.left_out, *(knowledge.clauses if knowledge else ()))
+        rare = rare_labels(frozen) if self.has_labels else ()
+        clauses = (*self.left_out, *rare, *(knowledge.clauses if knowledge else ()))
         return without_not_finite(Scores(champion=champion, standings=standings, cards=cards, clauses=clauses))
 
     def _model_path(self, standing: Standing, folders: Mapping[str, Path]) -> Path:

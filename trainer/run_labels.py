@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from config.labels import collect_labels, vote
 from config.prompts import ChatMessages
 from config.rungs import Rung
-from config.sentences import note
+from config.sentences import Note, note
 from trainer.calibration import Scores, fit_calibration
 from trainer.classifier import fit_classifier, load_classifier
 from trainer.dataset import Pool, TrainingExample
@@ -29,6 +29,20 @@ def known_labels(frozen: Frozen) -> tuple[str, ...]:
     if len(labels) < 2:
         raise NotEnoughExamples(_ONE_LABEL)
     return labels
+
+
+def rare_labels(frozen: Frozen) -> tuple[Note, ...]:
+    """What has to be said where there are more labels than an answer is chosen from."""
+    labels, known = len(collect_labels((one.completion for one in frozen.train), limit=None)), known_labels(frozen)
+    if labels == len(known):
+        return ()
+    return (
+        note(
+            "of {labels} labels the {known} most frequent can be answers, and texts of the others count as wrong; "
+            "merge rare labels by editing their examples",
+            labels=labels, known=len(known),
+        ),
+    )  # fmt: skip
 
 
 _ONE_LABEL = note(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from sqlalchemy.orm import Session
 from bot.domain.ladder import label_ladder_lines
 from bot.operations.ladder import read_ladder
 from bot.texts.labels import LADDER_COLUMNS
-from config.labels import read_calibration
+from config.labels import MAX_LABELS, read_calibration
 from config.rungs import Rung
+from config.sentences import read_note
 from config.settings import Settings
 from db.adapters import list_adapters
 from db.examples import ExampleStatus
@@ -37,7 +39,7 @@ LABELS = ("billing", "bug", "wish")
 MEASURED = set(Rung) - {Rung.KNOWLEDGE, Rung.LORA_PREFERENCES, Rung.FULL}
 
 
-def prepare_tickets(session: Session, settings: Settings, *, pairs: int = 120) -> str:
+def prepare_tickets(session: Session, settings: Settings, *, pairs: int = 120, labels: Sequence[str] = LABELS) -> str:
     """A style whose examples' embeddings say the label, with one in ten beside its place; and a queued run."""
     style = factories.make_style(session, name="tickets", kind=StyleKind.CLASSIFY, instructions="Which label?")
     factories.make_promotion(
@@ -50,7 +52,7 @@ def prepare_tickets(session: Session, settings: Settings, *, pairs: int = 120) -
         vector[place] += 1.0
         factories.make_example(
             session, style, example_id=f"ex_{number:04d}", prompt=hashlib.sha256(str(number).encode()).hexdigest()[:24],
-            completion=LABELS[number % 3], status=ExampleStatus.APPROVED,
+            completion=labels[number % len(labels)], status=ExampleStatus.APPROVED,
             embedding=vector_to_bytes((vector / np.linalg.norm(vector)).astype(np.float32)),
             embedding_model=settings.embedding_model,
         )  # fmt: skip
@@ -112,3 +114,31 @@ def test_a_run_measures_every_rung_on_labels_and_the_cheap_one_that_wins_serves(
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     with pytest.raises(AdapterTampered):
         fetch_classifier(tiny.resolved_artifact_url, name, tmp_path, key, expected_revision=revision)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_of_more_labels_than_an_answer_is_chosen_from_the_most_frequent_are_measured_and_that_is_said(
+    database: Database, settings: Settings, base: Path, tmp_path: Path
+) -> None:
+    tiny = run_settings(settings, database, base, embedding_model=str(base))
+    labels = [f"t{number}" for number in range(380)]
+    with database.write() as session:
+        prepare_tickets(session, tiny, pairs=400, labels=labels)
+
+    run = execute_here(database, tiny)
+
+    assert (run.status, run.error) == (RunStatus.SUCCEEDED, None)
+    with database.read() as session:
+        cards = {one.rung: one.card for one in list_scorecards(session, run.run_id, T1)}
+    assert set(cards) == MEASURED
+    key, revision = load_verify_key(tiny.keys_dir), base_revision(base)
+    folder = fetch_classifier(
+        tiny.resolved_artifact_url, "tickets-v1-logistic", tmp_path, key, expected_revision=revision
+    )
+    known = load_classifier(folder).labels
+    assert len(known) == MAX_LABELS
+    assert {pair["draft"] for card in cards.values() for pair in card["pairs"]} <= set(known)
+    assert run.verdict is not None
+    (said,) = [one for one in run.verdict["also"] if "most frequent" in one["sentence"]]
+    assert said["values"]["known"] == MAX_LABELS < said["values"]["labels"] < 380
+    assert "labels the 256 most frequent can be answers, and texts of the others count as wrong" in str(read_note(said))
