@@ -60,7 +60,7 @@ def judge_pair(
     """
     chosen = _choose(champion, new, policy, rungs)
     gains = bits_per_byte_gains(
-        champion, new, resamples=policy.resamples, seed=policy.seed, confidence=1 - policy.false_promotion_rate
+        champion, new, resamples=policy.resamples, seed=policy.seed, confidence=policy.confidence(champion.unrelated)
     )
     comparisons = tuple(Comparison(rung=one.rung, gain=gain) for one, gain in zip(new, gains, strict=True))
     gain = next(one.gain for one in comparisons if one.rung == chosen)

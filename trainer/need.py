@@ -56,7 +56,7 @@ def adapter_lead(adapter: Scorecard, prompts: Sequence[Scorecard], policy: Polic
         return None
     best = min(prompts, key=lambda card: card.bits_per_byte)
     (lead,) = bits_per_byte_gains(
-        best, [adapter], resamples=policy.resamples, seed=policy.seed, confidence=1 - policy.false_promotion_rate
+        best, [adapter], resamples=policy.resamples, seed=policy.seed, confidence=policy.confidence(best.unrelated)
     )
     return lead
 

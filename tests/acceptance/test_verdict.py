@@ -161,7 +161,10 @@ def test_everybody_reads_the_very_same_sentence_everywhere(
     sentence = result[result.index("Stay on retrieved") : result.index(PRICE) + len(PRICE)]
     assert sentence.startswith("Stay on retrieved: lora is 0.0")
     assert "bits per byte better, within the noise (−0.0" in sentence
-    assert "n=38); about " in sentence and "more unseen pairs would settle it" in sentence
+    assert (
+        "n=38); if the gain is as large as measured, about " in sentence
+        and "more unseen pairs would settle it" in sentence
+    )
 
     assert sentence in answer(ana, "ladder support")
     assert sentence in answer(ana, "status support")

@@ -11,10 +11,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import statistics
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import cycle, islice, permutations
 from pathlib import Path
 from typing import Any
 
@@ -141,11 +142,17 @@ IN_GROUPS = (
 # ------------------------------------------------------------------------------------------------ real pairs
 
 
-def real_family(study: dict[str, Any], champion: str = "retrieved") -> Family | None:
+#: Those of a study, the challengers of `real_family` in this order.
+RUNGS = ("lora", "lora_retrieved", "few_shot", "zero_shot", "retrieved")
+
+
+def real_family(
+    study: dict[str, Any], champion: str = "retrieved", challengers: Sequence[str] = RUNGS
+) -> Family | None:  # fmt: skip
     """Resamples the pairs of a stored study, each challenger's differences moved so that its true gain is 0; None when
     it holds no champion with a challenger. What the challengers have in common is kept."""
     cards = study["cards"]
-    others = [rung for rung in ("lora", "lora_retrieved", "few_shot", "zero_shot") if rung in cards]
+    others = [rung for rung in challengers if rung in cards and rung != champion]
     if champion not in cards or not others:
         return None
     size = np.array(cards[champion]["reference_bytes"], dtype=float)
@@ -171,11 +178,47 @@ def list_studies(folder: Path) -> list[Path]:
     return sorted([*folder.glob("synopsis-*.json"), *folder.glob("truth-*.json")])
 
 
+def _read(file: Path) -> dict[str, Any]:
+    study: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return study
+
+
 def find_study(folder: Path) -> dict[str, Any] | None:
     """The stored study with the most unseen pairs, of the most training pairs."""
-    studies = [json.loads(file.read_text(encoding="utf-8")) for file in list_studies(folder)]
+    studies = [_read(file) for file in list_studies(folder)]
     known = [study for study in studies if "retrieved" in study.get("cards", {}) and len(study["cards"]) > 1]
     return max(known, key=lambda study: (study["unseen"], study["train"]), default=None)
+
+
+#: Every rung as champion against every other one, on so many pairs.
+PAIRING_SIZES = (20, 30, 40, 60, 80)
+
+
+def measure_pairings(study: dict[str, Any], name: str, simulations: int) -> dict[str, Any]:
+    """By number of pairs, of every champion with every single challenger: how many of the simulations promote by luck.
+
+    The largest of many counts is partly luck itself, so that pairing is simulated once more, with other draws.
+    """
+    rungs = [rung for rung in RUNGS if rung in study["cards"]]
+    rows = []
+    for pairs in PAIRING_SIZES:
+        found: dict[tuple[str, str], int] = {}
+        for champion, challenger in permutations(rungs, 2):
+            family = real_family(study, champion, [challenger])
+            assert family is not None
+            found[champion, challenger] = simulate(family, pairs, 1, simulations=simulations)[0]
+        worst = max(found, key=lambda one: found[one])
+        again = real_family(study, worst[0], [worst[1]])
+        assert again is not None
+        rows.append(
+            {
+                "pairs": pairs, "pairings": len(found), "median": statistics.median(found.values()),
+                "simulations": simulations, "champion": worst[0], "challenger": worst[1], "most": found[worst],
+                "again": simulate(again, pairs, 1, simulations=2 * simulations, seed=3)[0],
+            }
+        )  # fmt: skip
+        sys.stderr.write(f"{name}: {rows[-1]}\n")
+    return {"study": name, "unseen": study["unseen"], "rows": rows}
 
 
 # ------------------------------------------------------------------------------------------------ the simulation
@@ -267,20 +310,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--simulations", type=int, default=1000)
     parser.add_argument("--stored", type=Path, default=STORED)
-    parser.add_argument("--families", nargs="+", help="measure these alone, and keep what is stored of the others")
+    parser.add_argument(
+        "--families", nargs="*", help="measure these alone, and keep what is stored of the others, and of the pairings"
+    )
     chosen = parser.parse_args()
     study = find_study(chosen.stored)
     real = real_family(study) if study else None
     if real is None:
         sys.stderr.write(f"No study with an adapter is stored in {chosen.stored}: made-up differences only.\n")
     known = [*MADE_UP, *IN_GROUPS, *([real] if real else [])]
-    wanted = [one for one in known if one.name in (chosen.families or [one.name])]
+    wanted = [one for one in known if chosen.families is None or one.name in chosen.families]
     target = chosen.stored / "gate.json"
-    stored = json.loads(target.read_text(encoding="utf-8"))["rows"] if target.exists() else []
-    rows = [row for row in stored if row["family"] not in {one.name for one in wanted}]
+    stored = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {"rows": []}
+    rows = [row for row in stored["rows"] if row["family"] not in {one.name for one in wanted}]
     rows += measure(wanted, chosen.simulations)
+    pairings = stored.get("pairings", [])
+    if chosen.families is None:
+        files = list_studies(chosen.stored)
+        pairings = [measure_pairings(_read(file), file.stem, chosen.simulations) for file in files]
     chosen.stored.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps({"rows": rows}, indent=1), encoding="utf-8")
+    target.write_text(json.dumps({"rows": rows, "pairings": pairings}, indent=1), encoding="utf-8")
     sys.stdout.write("gate.json is written.\n")
     return 0
 

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from config.rungs import Rung
 from tests.benchmarks.ladder.gate import list_studies
 from trainer.metrics import PairScore, Scorecard
-from trainer.promotion import MoveDown, Policy, Verdict, decide, pairs_to_settle
+from trainer.promotion import Policy, Verdict, decide, pairs_to_settle
 
 STORED = Path(__file__).resolve().parents[3] / "docs" / "ladder"
 LEAST = 2000
@@ -123,22 +123,23 @@ def ask_teams(truths: Sequence[Truth], *, teams: int, pairs: int, policy: Policy
         rows.append(
             {
                 "champion": champion, "named": verdict.rung, "best": truth.best,
-                "is_down": isinstance(verdict, MoveDown),
                 "outcome": judge(verdict, champion, truth, policy).value,
             }
         )  # fmt: skip
     return rows
 
 
-def count_outcomes(rows: Sequence[Json]) -> dict[str, int]:
-    """Of the teams: each outcome, how often the very best rung is named, and verdicts to move down, with those of them
-    that are wrong."""
+def count_outcomes(rows: Sequence[Json]) -> dict[str, Any]:
+    """Of the teams: each outcome, how often the very best rung is named; and by the champion that they begin with, how
+    many are right, of how many."""
+    by_champion: dict[str, list[int]] = {}
+    for row in rows:
+        counted = by_champion.setdefault(row["champion"], [0, 0])
+        counted[0] += row["outcome"] == Outcome.RIGHT
+        counted[1] += 1
     counts = {one.value: sum(row["outcome"] == one for row in rows) for one in Outcome}
-    down = [row for row in rows if row["is_down"]]
-    return counts | {
-        "best_named": sum(row["named"] == row["best"] for row in rows),
-        "down": len(down), "down_wrong": sum(row["outcome"] == Outcome.WRONG for row in down),
-    }  # fmt: skip
+    best_named = sum(row["named"] == row["best"] for row in rows)
+    return counts | {"best_named": best_named, "by_champion": by_champion}
 
 
 Json = dict[str, Any]

@@ -14,14 +14,17 @@ from config.resampling import count_unrelated
 from tests.benchmarks.ladder.gate import (
     IN_GROUPS,
     MADE_UP,
+    PAIRING_SIZES,
     Family,
     find_study,
     heavy,
     make_family,
+    measure_pairings,
     real_family,
     simulate,
 )
 from tests.benchmarks.ladder.gate_page import keeps_promise, write_gate_page
+from tests.benchmarks.ladder.settling import simulate_settling
 from tests.benchmarks.ladder.teams import SETS, Outcome, Truth, ask_teams, count_outcomes, find_truths, judge
 from trainer.metrics import Scorecard
 from trainer.promotion import PAIRS_FOR_POWER, Keep, Policy, decide
@@ -222,7 +225,8 @@ def test_the_page_says_what_was_simulated_and_what_was_not(tmp_path: Path) -> No
     assert "kept except where the share is in bold type (skewed at 20 pairs with 4)" in said
     assert "Not measured yet: it takes a study with 2,000 unseen pairs" in said
     assert "Pairs that come in groups were not simulated yet." in said
-    assert said.count("Not simulated yet (`python -m tests.benchmarks.ladder.") == 2
+    assert said.count("Not simulated yet (`python -m tests.benchmarks.ladder.") == 3
+    assert "### Every rung against every other\n\nNot simulated yet." in said
     assert (tmp_path / "gate.png").stat().st_size > 5_000
     assert not (tmp_path / "verdict.png").exists()
 
@@ -238,17 +242,29 @@ def test_the_page_says_what_groups_looks_moves_and_teams_came_to(tmp_path: Path)
         "family": "skewed", "challengers": 3, "pairs": 80, "spread": 0.25, "simulations": 1000, "tries": 500,
         "advised": {"0": 250, "0.05": 22, "0.1": 0},
     }  # fmt: skip
-    counts = {"right": 154, "undecided": 45, "wrong": 1, "best_named": 150, "down": 3, "down_wrong": 1}
+    pairing = {
+        "pairs": 20, "pairings": 20, "median": 30, "simulations": 1000, "champion": "retrieved",
+        "challenger": "few_shot", "most": 51, "again": 122,
+    }  # fmt: skip
+    pairings = {"study": "truth-400-1", "unseen": 2000, "rows": [pairing]}
+    told = {
+        "family": "skewed", "gain": 0.0, "simulations": 500, "undecided": 230, "median": 310, "asked": 200,
+        "settled": 9,
+    }  # fmt: skip
+    settling = {"first": 40, "most": 2000, "rows": [told]}
+    counts = {"right": 154, "undecided": 45, "wrong": 1, "best_named": 150}
+    by_champion = {"zero_shot": [60, 60], "few_shot": [34, 60], "lora": [60, 80]}
     teams = {
         "unseen": 2000, "seeds": 1, "margin": 0.05, "truth": [{"zero_shot": 1.4, "few_shot": 1.2, "lora": 0.9}],
         "sets": {"all rungs": ["zero_shot", "few_shot", "lora"], "prompts alone": ["zero_shot", "few_shot"]},
         "rows": [
-            {"set": name, "pairs": pairs, "teams": 200, **counts}
+            {"set": name, "pairs": pairs, "teams": 200, **counts, "by_champion": by_champion}
             for name in ("all rungs", "prompts alone") for pairs in (20, 80)
         ],
     }  # fmt: skip
     for name, stored in {
-        "gate": {"rows": [row, grouped]}, "looks": {"first": 40, "sizes": [40, 114], "rows": [looks]},
+        "gate": {"rows": [row, grouped], "pairings": [pairings]}, "settling": settling,
+        "looks": {"first": 40, "sizes": [40, 114], "rows": [looks]},
         "moves_down": {"margin": 0.05, "rows": [moves]}, "teams": teams,
     }.items():  # fmt: skip
         (tmp_path / f"{name}.json").write_text(json.dumps(stored))
@@ -260,7 +276,34 @@ def test_the_page_says_what_groups_looks_moves_and_teams_came_to(tmp_path: Path)
     assert "| skewed | 3 | 80 | 50% | 2.2% (1.5% to 3.3%) | 0% |" in said
     assert "### Prompts alone\n\nThe truth in bits per byte, seed by seed: `zero_shot` 1.400, `few_shot` 1.200." in said
     assert "The best is ahead of the second by 0.300." in said
-    assert "Of all these verdicts 12 are to move down; 4 of them are wrong." in said
+    # The least of what teams meet stands first, and what makes it.
+    at_most = "all rungs: with none of these numbers of pairs; prompts alone: with none of these numbers of pairs."
+    assert f"Right in 95% of teams **whatever their champion is**: {at_most}" in said
+    assert "| `few_shot` | 56.7% (44.1% to 68.4%) | 56.7% (44.1% to 68.4%) |" in said
+    assert (
+        "| truth-400-1 (2,000 pairs) | 20 | 3.0% | 5.1% | `few_shot` over `retrieved` | **6.1% (5.1% to 7.2%)** |"
+        in said
+    )
+    assert "| skewed | 0 spreads | 46% (42% to 50%) | 310 | 4% (2% to 8%) |" in said
     # What is documented is said of pairs that stand alone.
-    assert "Measured: 90% (skewed)." in said
+    assert "90% (skewed, where it is 0.12)." in said
     assert (tmp_path / "verdict.png").stat().st_size > 5_000
+
+
+# --- what the simulations of the page are made of --------------------------------------------------------------------
+
+
+def test_every_pairing_of_rungs_is_simulated_and_the_largest_once_more_with_other_draws() -> None:
+    gaps = {rung: RUNGS[rung] for rung in ("few_shot", "retrieved", "lora")}
+    found = measure_pairings(study(300, gaps), "synopsis-100-1", 100)
+    assert [row["pairs"] for row in found["rows"]] == list(PAIRING_SIZES)
+    for row in found["rows"]:
+        assert row["pairings"] == 6 and row["champion"] != row["challenger"]
+        assert row["median"] <= row["most"] <= 15 and row["again"] <= 20
+
+
+def test_a_number_of_pairs_that_would_settle_it_finds_a_gain_that_is_there_and_none_that_is_not() -> None:
+    there = simulate_settling(HEAVY, gain=0.5, simulations=200)
+    nothing = simulate_settling(HEAVY, gain=0.0, simulations=200)
+    assert there["settled"] / there["asked"] > 0.7
+    assert nothing["undecided"] > 60 and nothing["settled"] / nothing["asked"] < 0.15

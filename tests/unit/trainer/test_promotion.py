@@ -98,8 +98,8 @@ def test_a_gain_within_the_noise_keeps_the_champion_and_says_how_many_more_pairs
     more = math.ceil((needed - 36) / 10) * 10
     examples = math.ceil((needed - 36) / 0.15 / 10) * 10
     assert verdict.reason.endswith(
-        f", n=36); about {more} more unseen pairs would settle it, which come with about {examples:,} more approved "
-        "examples."
+        f", n=36); if the gain is as large as measured, about {more} more unseen pairs would settle it, which come "
+        f"with about {examples:,} more approved examples."
     )
 
 
@@ -108,7 +108,7 @@ def test_what_no_run_could_settle_is_said_to_be_so() -> None:
     verdict = decide(
         scorecard("retrieved", champion), [scorecard("lora", noisy(champion, 0.5, 8))], Policy(most_pairs=200)
     )
-    assert "settling it would take about" in verdict.reason
+    assert "if the gain is as large as measured, settling it would take about" in verdict.reason
     assert verdict.reason.endswith("unseen pairs, and a run measures 200 at most.")
 
 
@@ -143,7 +143,7 @@ def test_a_challenger_that_is_no_better_within_the_noise_is_not_called_worse() -
     champion = 60 + np.random.default_rng(4).normal(0, 5, 36)
     verdict = decide(scorecard("retrieved", champion), [scorecard("lora", noisy(champion, -0.5, 8))], Policy())
     assert isinstance(verdict, Keep)
-    assert "is no better: −0.02 bits per byte (−0.13 to " in verdict.reason
+    assert "is no better: −0.02 bits per byte (−0.14 to " in verdict.reason
     assert "would settle" not in verdict.reason
 
 
@@ -283,3 +283,10 @@ def test_too_few_unseen_pairs_cannot_tell_so_the_best_prompt_takes_over() -> Non
 def test_a_tainted_champion_is_never_kept_for_want_of_a_prompt() -> None:
     with pytest.raises(ValueError, match="no prompt"):
         replaced({"v2": 65.0})
+
+
+@pytest.mark.parametrize(("unrelated", "confidence"), [(20, 0.985), (50, 0.9675), (80, 0.95), (500, 0.95)])
+def test_the_fewer_unrelated_pairs_the_surer_an_interval_has_to_be(unrelated: int, confidence: float) -> None:
+    assert Policy().confidence(unrelated) == pytest.approx(confidence)
+    # As much of a rate that an operator chose.
+    assert Policy(false_promotion_rate=0.2).confidence(unrelated) == pytest.approx(1 - 4 * (1 - confidence))
