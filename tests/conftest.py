@@ -22,8 +22,10 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # Processes that tests start import what the tests do; Python's fork server hands its path on in no other way.
 os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])
 
-# The same examples every time: a run that fails here fails everywhere.
-hypothesis.settings.register_profile("repeatable", derandomize=True)
+# The same examples every time: a run that fails here fails everywhere, and none for being slow on a busy machine.
+hypothesis.settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("repeatable")
 
 from config.settings import Settings
