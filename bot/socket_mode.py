@@ -115,9 +115,19 @@ def close_handler(handler: SocketModeHandler) -> None:
     sdk = handler.client
     sdk.auto_reconnect_enabled, sdk.closed = False, True
     sdk.enqueue_message("")  # the SDK's processor looks for a second before it sees that all is over
+    closing = threading.Thread(target=_close, args=(handler,), name="socket-closing", daemon=True)
+    closing.start()
+    while closing.is_alive():
+        # A reader that starts at this very moment says that its session is not over, after `close` said that it is,
+        # and then reads for ever from a connection that is closed, and `close` waits for it.
+        sdk.current_session_state.terminated = True
+        closing.join(timeout=0.1)
+    sdk.disconnect()  # one that was just being opened came into its place after the first was closed
+
+
+def _close(handler: SocketModeHandler) -> None:
     try:
         handler.close()
     except AttributeError:
         # The SDK's reader was closing the same connection at this very moment; by now it is closed, the rest is not.
         handler.close()
-    sdk.disconnect()  # one that was just being opened came into its place after the first was closed

@@ -217,7 +217,12 @@ def bot_process(settings: Settings, failpoint: str = "") -> Iterator[subprocess.
     finally:
         if process.poll() is None:
             process.terminate()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
 
 
 KILLS = {

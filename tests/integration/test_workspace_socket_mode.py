@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -166,6 +167,36 @@ def test_a_connection_that_is_being_renewed_while_the_app_stops_is_closed_too(wo
     wait_until(handler.client.connect_operation_lock.locked, what="the SDK asking for a new connection")
     close_handler(handler)
     assert not handler.client.is_connected()
+    wait_until(lambda: workspace.connections == 0)
+
+
+def test_an_app_that_stops_as_its_reader_starts_ends(workspace: Workspace) -> None:
+    """The SDK's reader says of its session that it is not over; where `close` had ended it, it read on for ever."""
+    handler = SocketModeHandler(bolt_app(workspace), workspace.app_token)
+    sdk = handler.client
+    is_starting = threading.Event()
+
+    class Meanwhile(logging.Filter):
+        """The reader's last line before it says so: only now the app stops."""
+
+        def filter(self, record: logging.LogRecord) -> bool:
+            if record.getMessage().startswith("Starting to receive") and not is_starting.is_set():
+                is_starting.set()
+                wait_until(lambda: sdk.current_session_state.terminated, what="the app stops")
+            return True
+
+    slow = Meanwhile()
+    sdk.logger.setLevel(logging.INFO)
+    sdk.logger.addFilter(slow)
+    try:
+        handler.connect()
+        wait_until(is_starting.is_set, what="the reader starts")
+        stopping = threading.Thread(target=close_handler, args=(handler,), daemon=True)
+        stopping.start()
+        stopping.join(timeout=10)
+        assert not stopping.is_alive()
+    finally:
+        sdk.logger.removeFilter(slow)
     wait_until(lambda: workspace.connections == 0)
 
 
