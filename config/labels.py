@@ -44,6 +44,10 @@ class Calibration:
     #: Subtracted from a label's score before that: what the candidate gives it whatever was asked (Zhou et al. 2023,
     #: batch calibration). Empty: nothing.
     prior: Mapping[str, float] = field(default_factory=dict)
+    #: The share of the probability that all labels have alike, whatever the scores (Zhang et al. 2020, ensemble
+    #: temperature scaling): how often the scores are no help at all. Without it the temperature has to answer for
+    #: that, too, and no answer is as sure as it is right.
+    even_share: float = 0.0
     #: The share of texts whose label is known at all: the rest of the probability is that of a label yet to come.
     known_share: float = 1.0
     #: Below it a person is asked.
@@ -55,8 +59,9 @@ class Calibration:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "temperature": self.temperature, "prior": dict(self.prior), "known_share": self.known_share,
-            "threshold": self.threshold, "target_precision": self.target_precision, "pairs": self.pairs,
+            "temperature": self.temperature, "prior": dict(self.prior), "even_share": self.even_share,
+            "known_share": self.known_share, "threshold": self.threshold, "target_precision": self.target_precision,
+            "pairs": self.pairs,
         }  # fmt: skip
 
 
@@ -66,22 +71,23 @@ def read_calibration(values: Mapping[str, Any] | None) -> Calibration:
     return Calibration(**{name: value for name, value in (values or {}).items() if name in known})
 
 
-#: Similarities are divided by it before they become weights: the nearest neighbours count most.
-VOTE_TEMPERATURE = 0.1
-#: What every label has without a vote, as a share of the votes: no label is impossible.
-VOTE_FLOOR = 0.05
+#: Differences in similarity are divided by it before they become weights: the nearest neighbours count most. An example
+#: that is just like the text (similarity 1) has one vote.
+VOTE_TEMPERATURE = 0.2
+#: So many votes all labels together have without any neighbour. So neighbours that are far away make nobody sure.
+VOTE_FLOOR = 2.5
+#: Makes of votes what a run finds to be about right: until one has measured the style, its temperature is 1.
+VOTE_SHARPNESS = 3.0
 
 
 def vote(labels: Sequence[str], neighbours: Sequence[tuple[str, float]]) -> dict[str, float]:
     """Scores in nats from (label, similarity) of the nearest examples: their votes, weighted by similarity."""
     names = {normalise(label): label for label in labels}
-    votes = dict.fromkeys(labels, 0.0)
-    highest = max((similarity for _, similarity in neighbours), default=0.0)
+    votes = dict.fromkeys(labels, VOTE_FLOOR / max(len(labels), 1))
     for label, similarity in neighbours:
         if (name := names.get(normalise(label))) is not None:
-            votes[name] += math.exp((similarity - highest) / VOTE_TEMPERATURE)
-    floor = VOTE_FLOOR * (sum(votes.values()) or 1.0) / max(len(labels), 1)
-    return {label: math.log(share + floor) for label, share in votes.items()}
+            votes[name] += math.exp((similarity - 1) / VOTE_TEMPERATURE)
+    return {label: VOTE_SHARPNESS * math.log(share) for label, share in votes.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +135,7 @@ def label_cost(scores: Mapping[str, float], calibration: Calibration, truth: str
 
 
 def label_probabilities(labels: Sequence[str], scores: Sequence[float], calibration: Calibration) -> list[float]:
-    """The softmax of the corrected scores over the labels, in their order; they add up to the known share."""
+    """The softmax of the corrected scores over the labels, with what all have alike; they add up to the known share."""
     prior = calibration.prior
     usual = sum(prior.values()) / len(prior) if prior else 0.0  # for a label that is newer than the measurement
     corrected = [
@@ -139,5 +145,5 @@ def label_probabilities(labels: Sequence[str], scores: Sequence[float], calibrat
     if highest is None:
         raise ValueError("no label has a score")
     weights = [math.exp(score - highest) if math.isfinite(score) else 0.0 for score in corrected]
-    total = sum(weights)
-    return [calibration.known_share * weight / total for weight in weights]
+    total, even = sum(weights), calibration.even_share
+    return [calibration.known_share * ((1 - even) * weight / total + even / len(labels)) for weight in weights]

@@ -1,8 +1,9 @@
 """From scores to probabilities that mean what they say, and from those to when an answer is sure. Pure; numpy.
 
-Temperature scaling (Guo et al. 2017) with a weak pull towards 1, because validation sides are small. A correction for
-labels that a candidate likes whatever it is asked (batch calibration, Zhou et al. 2023) is kept only where it makes
-the validation pairs clearly likelier.
+A temperature (Guo et al. 2017) with a weak pull towards 1, because validation sides are small, and a share that all
+labels have alike (ensemble temperature scaling, Zhang et al. 2020). A correction for labels that a candidate likes
+whatever it is asked (batch calibration, Zhou et al. 2023) is kept only where it makes the validation pairs clearly
+likelier.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ MIN_PRIOR_GAIN_NATS = 2.0
 #: A threshold that so few answers pass says nothing.
 MIN_ANSWERED = 5
 _TEMPERATURES = np.exp(np.linspace(math.log(0.05), math.log(20.0), 161))
+#: What underflows costs this, in nats about 690: enough to be avoided, and a number.
+_SMALLEST = 1e-300
+_EVEN_SHARES = np.array([0, 0.01, 0.02, 0.03, 0.05, 0.075, *np.arange(0.1, 0.95, 0.05)])
 
 Scores = NDArray[np.float64]
 
@@ -42,17 +46,17 @@ def fit_calibration(
         return Calibration(threshold=target_precision, target_precision=target_precision)
     right = right_columns(labels, truths)
     known = right >= 0
-    temperature, nats = _fit_temperature(scores[known], right[known])
+    temperature, even_share, nats = _fit(scores[known], right[known])
     prior: dict[str, float] = {}
     if known.sum() >= MIN_PAIRS_FOR_PRIOR:
         liked = np.log(np.maximum(softmax(scores).mean(axis=0), 1e-6))
-        corrected, corrected_nats = _fit_temperature((scores - liked)[known], right[known])
+        corrected, corrected_share, corrected_nats = _fit((scores - liked)[known], right[known])
         if corrected_nats < nats - MIN_PRIOR_GAIN_NATS:
-            temperature = corrected
+            temperature, even_share = corrected, corrected_share
             prior = {label: round(float(value), 4) for label, value in zip(labels, liked, strict=True)}
     fitted = Calibration(
-        temperature=temperature, prior=prior, target_precision=target_precision, pairs=len(truths), threshold=0.0,
-        known_share=round(float((known.sum() + 1) / (len(known) + 1)), 4),
+        temperature=temperature, prior=prior, even_share=even_share, target_precision=target_precision,
+        pairs=len(truths), threshold=0.0, known_share=round(float((known.sum() + 1) / (len(known) + 1)), 4),
     )  # fmt: skip
     probabilities = calibrated(labels, scores, fitted)
     is_right = probabilities.argmax(axis=1) == right
@@ -69,7 +73,8 @@ def right_columns(labels: Sequence[str], truths: Sequence[str]) -> NDArray[np.in
 def calibrated(labels: Sequence[str], scores: Scores, calibration: Calibration) -> Scores:
     """[pairs, labels] probabilities: `config.labels.label_probabilities` for many pairs at once."""
     prior = np.array([calibration.prior.get(label, 0.0) for label in labels])
-    return calibration.known_share * softmax((scores - prior) / calibration.temperature)
+    shares, even = softmax((scores - prior) / calibration.temperature), calibration.even_share
+    return calibration.known_share * ((1 - even) * shares + even / len(labels))
 
 
 def softmax(scores: Scores) -> Scores:
@@ -78,21 +83,21 @@ def softmax(scores: Scores) -> Scores:
     return shares
 
 
-def _fit_temperature(scores: Scores, right: NDArray[np.int64]) -> tuple[float, float]:
-    """The temperature, and the nats that the pairs cost with it, the pull towards 1 included."""
+def _fit(scores: Scores, right: NDArray[np.int64]) -> tuple[float, float, float]:
+    """The temperature, the share that all labels have alike, and the nats that the pairs cost with them, the pull
+    towards a temperature of 1 included."""
     if not len(right):
-        return 1.0, 0.0
-    rows = np.arange(len(right))
-
-    def cost(temperature: float) -> float:
-        scaled = scores / temperature
-        highest = scaled.max(axis=1)
-        normaliser = highest + np.log(np.exp(scaled - highest[:, None]).sum(axis=1))
-        return float((normaliser - scaled[rows, right]).sum() + 0.5 * math.log(temperature) ** 2)
-
-    costs = [cost(float(temperature)) for temperature in _TEMPERATURES]
-    best = int(np.argmin(costs))
-    return round(float(_TEMPERATURES[best]), 4), costs[best]
+        return 1.0, 0.0, 0.0
+    rows, labels = np.arange(len(right)), scores.shape[1]
+    best = (1.0, 0.0, math.inf)
+    for temperature in _TEMPERATURES:
+        chances = softmax(scores / temperature)[rows, right]  # [pairs]
+        mixed = (1 - _EVEN_SHARES[:, None]) * chances + _EVEN_SHARES[:, None] / labels  # [shares, pairs]
+        costs = -np.log(np.maximum(mixed, _SMALLEST)).sum(axis=1) + 0.5 * math.log(temperature) ** 2
+        least = int(np.argmin(costs))
+        if costs[least] < best[2]:
+            best = (round(float(temperature), 4), round(float(_EVEN_SHARES[least]), 4), float(costs[least]))
+    return best
 
 
 def choose_threshold(confidences: Scores, is_right: NDArray[np.bool_], target_precision: float) -> float:

@@ -339,14 +339,16 @@ class Pool:
         """The training examples most like this one, the best last. Raises KeyError as `find` does."""
         return [one.example for one in self.find(example, choice)]
 
-    def find(self, example: TrainingExample, choice: Choice) -> list[Found[TrainingExample]]:
-        """The same with their similarities. Raises KeyError for an example that the pool was not made for: whether
-        anything tells about it is not known."""
+    def find(
+        self, example: TrainingExample, choice: Choice, *, barred: Collection[str] = ()
+    ) -> list[Found[TrainingExample]]:
+        """The same with their similarities; never those with `barred` ids. Raises KeyError for an example that the
+        pool was not made for: whether anything tells about it is not known."""
         own = self._index[example.example_id]
 
         def is_barred(other: TrainingExample) -> bool:
             index = self._index[other.example_id]
-            return index == own or self._kin.are_kin(own, index)
+            return index == own or self._kin.are_kin(own, index) or other.example_id in barred
 
         return self.retriever.retrieve(example.prompt, example.embedding, choice, is_barred=is_barred)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from config.kinship import kin_by_origin
 from config.labels import collect_labels, vote
+from config.likeness import normalise
 from config.prompts import ChatMessages
 from config.rungs import Rung
 from config.sentences import Note, note
@@ -45,6 +49,11 @@ def rare_labels(frozen: Frozen) -> tuple[Note, ...]:
     )  # fmt: skip
 
 
+#: So many pairs of the training side calibrate the neighbours, at most about: each is a search.
+MOST_LEFT_OUT = 400
+#: The right label of a pair whose label no other has. No label is empty.
+NO_LABEL = ""
+
 _ONE_LABEL = note(
     "All examples to learn from have the same label, so there is nothing to choose; approve examples of another label, "
     "then train again."
@@ -69,18 +78,42 @@ def score_without_model(key: str, folder: Path | None, frozen: Frozen, recipe: R
 
 
 def score_neighbours(key: str, frozen: Frozen, recipe: Recipe, pool: Pool) -> Scorecard:
-    """The rung `neighbours`, as serving votes: from the training side alone, which `pool` holds."""
+    """The rung `neighbours`, as serving votes: from the training side alone, which `pool` holds.
+
+    Nothing is fitted, so the training side can calibrate it, too: each pair by the votes of the others.
+    """
     labels = known_labels(frozen)
     choice = recipe.choice(Rung.NEIGHBOURS)
+    left_out, kin = _left_out(frozen.train)
 
     def scores(side: Sequence[TrainingExample]) -> Scores:
         rows = np.zeros((len(side), len(labels)))
         for row, one in enumerate(side):
-            votes = vote(labels, [(hit.example.completion, hit.similarity) for hit in pool.find(one, choice)])
+            found = pool.find(one, choice, barred=kin.get(one.example_id, ()))
+            votes = vote(labels, [(hit.example.completion, hit.similarity) for hit in found])
             rows[row] = [votes[label] for label in labels]
         return rows
 
-    return _without_model(key, frozen, recipe, labels, scores)
+    return _without_model(key, frozen, recipe, labels, scores, [*left_out, *frozen.validation])
+
+
+def _left_out(side: Sequence[TrainingExample]) -> tuple[list[TrainingExample], dict[str, set[str]]]:
+    """Pairs of the training side to calibrate on, NO_LABEL where no other pair has theirs; and id → who is not there
+    when a text like it comes in, as none is on the other side of the split: those of the same conversation, group or
+    burst, itself too."""
+    chosen = range(0, len(side), max(1, len(side) // MOST_LEFT_OUT))
+    groups: dict[int, list[TrainingExample]] = {}
+    numbers = kin_by_origin(side).group(range(len(side)))
+    for index, one in enumerate(side):
+        groups.setdefault(numbers[index], []).append(one)
+    times = Counter(normalise(one.completion) for one in side)
+    pairs, kin = [], {}
+    for one, group in ((side[index], groups[numbers[index]]) for index in chosen):
+        label = normalise(one.completion)
+        is_known = times[label] > sum(normalise(other.completion) == label for other in group)
+        pairs.append(one if is_known else replace(one, completion=NO_LABEL))
+        kin[one.example_id] = {other.example_id for other in group}
+    return pairs, kin
 
 
 def fit_logistic(frozen: Frozen, embedding_model: str, folder: Path) -> None:
@@ -96,7 +129,11 @@ def fit_logistic(frozen: Frozen, embedding_model: str, folder: Path) -> None:
 def score_logistic(key: str, folder: Path, frozen: Frozen, recipe: Recipe) -> Scorecard:
     """The rung `logistic` of this folder, which this run or an earlier one fitted."""
     classifier = load_classifier(folder)
-    return _without_model(key, frozen, recipe, classifier.labels, lambda side: classifier.scores(_vectors(side)))
+
+    def scores(side: Sequence[TrainingExample]) -> Scores:
+        return classifier.scores(_vectors(side))
+
+    return _without_model(key, frozen, recipe, classifier.labels, scores, frozen.validation)
 
 
 def _vectors(side: Sequence[TrainingExample]) -> NDArray[np.float32]:
@@ -105,12 +142,12 @@ def _vectors(side: Sequence[TrainingExample]) -> NDArray[np.float32]:
 
 def _without_model(
     key: str, frozen: Frozen, recipe: Recipe, labels: Sequence[str],
-    scores: Callable[[Sequence[TrainingExample]], Scores],
+    scores: Callable[[Sequence[TrainingExample]], Scores], calibrating: Sequence[TrainingExample],
 ) -> Scorecard:  # fmt: skip
-    """A candidate that needs no language model: calibrated on validation, measured on the same unseen pairs."""
+    """A candidate that needs no language model: measured on the same unseen pairs."""
     unseen = frozen.judging(recipe.evaluation.max_pairs)
     calibration = fit_calibration(
-        labels, scores(frozen.validation), [one.completion for one in frozen.validation],
+        labels, scores(calibrating), [one.completion for one in calibrating],
         target_precision=recipe.labels.target_precision,
     )  # fmt: skip
     began = time.monotonic()

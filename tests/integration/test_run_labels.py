@@ -68,7 +68,7 @@ def test_a_run_measures_every_rung_on_labels_and_the_cheap_one_that_wins_serves(
     recipe.write_text('extends = "tiny-test"\n[evaluation]\nmax_pairs = 60\n')
     tiny = run_settings(settings, database, base, embedding_model=str(base), recipe=str(recipe))
     with database.write() as session:
-        style_id = prepare_tickets(session, tiny, pairs=300)
+        style_id = prepare_tickets(session, tiny, pairs=500)
 
     run = execute_here(database, tiny)
 

@@ -60,11 +60,30 @@ def test_the_nearest_neighbours_count_most_and_no_label_is_impossible() -> None:
     assert vote(["a", "b"], []) == pytest.approx({"a": scores_of_nothing(), "b": scores_of_nothing()})
 
 
+def test_neighbours_that_are_far_away_make_nobody_sure() -> None:
+    labels = [f"label {n}" for n in range(8)]
+    near, far = (vote(labels, [("label 0", similarity)] * 6) for similarity in (0.8, 0.2))
+    assert choose_label(near, Calibration()).confidence > 0.9
+    assert choose_label(far, Calibration()).confidence < 0.3
+    assert choose_label(far, Calibration()).label == "label 0"
+
+
+def test_what_all_labels_have_alike_makes_an_answer_less_sure_and_changes_no_answer() -> None:
+    scores = {"a": 0.0, "b": -1.0, "c": -math.inf}
+    without, with_it = (choose_label(scores, Calibration(even_share=share)) for share in (0.0, 0.3))
+    assert [label for label, _ in with_it.ranked] == [label for label, _ in without.ranked]
+    assert dict(with_it.ranked)["c"] == pytest.approx(0.1)
+    assert with_it.confidence == pytest.approx(0.7 * without.confidence + 0.1)
+    assert sum(share for _, share in with_it.ranked) == pytest.approx(1)
+
+
 def scores_of_nothing() -> float:
     return vote(["x", "y"], [])["x"]
 
 
 def test_a_calibration_is_read_back_as_it_was_written() -> None:
-    fitted = Calibration(temperature=2.5, prior={"a": -1.0}, threshold=0.7, target_precision=0.8, pairs=40)
+    fitted = Calibration(
+        temperature=2.5, prior={"a": -1.0}, even_share=0.2, threshold=0.7, target_precision=0.8, pairs=40
+    )
     assert read_calibration(fitted.as_json()) == fitted
     assert read_calibration(None).pairs == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -58,9 +60,31 @@ def test_a_bias_is_not_corrected_by_chance_where_there_is_none() -> None:
     assert sum(corrected) <= 2
 
 
+def test_where_scores_are_now_and_then_no_help_at_all_answers_are_as_sure_as_they_are_right() -> None:
+    scores, truths = drawn(4000, temperature=1.0)
+    random = np.random.default_rng(1)
+    truths = [str(random.choice(LABELS)) if random.random() < 0.4 else truth for truth in truths]
+    fitted = fit_calibration(LABELS, 3 * scores[:1000], truths[:1000], target_precision=0.8)
+    assert fitted.even_share == pytest.approx(0.4, abs=0.1)
+    assert fitted.temperature == pytest.approx(3.0, rel=0.25)
+    shares = calibrated(LABELS, 3 * scores[1000:], fitted)
+    right = shares.argmax(axis=1) == right_columns(LABELS, truths[1000:])
+    assert expected_error(shares.max(axis=1), right) < 0.04
+
+
+def test_scores_that_are_right_share_next_to_nothing_evenly() -> None:
+    shares = [
+        fit_calibration(LABELS, *drawn(60, temperature=1.0, seed=seed), target_precision=0.8).even_share
+        for seed in range(20)
+    ]
+    assert float(np.mean(shares)) < 0.05
+
+
 def test_many_pairs_at_once_are_what_serving_computes_one_by_one() -> None:
     scores, truths = drawn(60, temperature=2.0)
-    fitted = fit_calibration(LABELS, scores + np.arange(8) * 2.0, truths, target_precision=0.8)
+    fitted = replace(
+        fit_calibration(LABELS, scores + np.arange(8) * 2.0, truths, target_precision=0.8), even_share=0.2,
+    )  # fmt: skip
     assert fitted.prior
     together = calibrated(LABELS, scores, fitted)
     for row, shares in zip(scores, together, strict=True):
@@ -99,4 +123,6 @@ def test_labels_yet_to_come_take_their_share_of_every_probability() -> None:
     shares = calibrated(LABELS, scores[400:], fitted)
     right = shares.argmax(axis=1) == right_columns(LABELS, truths[400:])
     assert expected_error(shares.max(axis=1), right) < 0.04
-    assert choose_label({LABELS[0]: 0.0, LABELS[1]: -50.0}, fitted).confidence == pytest.approx(fitted.known_share)
+    sure = dict.fromkeys(LABELS, -50.0) | {LABELS[0]: 0.0}
+    most = fitted.known_share * (1 - fitted.even_share * (1 - 1 / len(LABELS)))
+    assert choose_label(sure, fitted).confidence == pytest.approx(most)
