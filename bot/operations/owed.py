@@ -33,7 +33,11 @@ def find_own_owed(session: Session, style: Style) -> Owed | None:
         return None  # that change is over, or it speaks for itself
     if style.train_after_examples <= 0:
         return None  # by hand only: the verdict says that it pays, and an admin decides
-    return Owed(kind=RunKind.TRAIN, cause=last.cause or RunCause.BY_HAND, since=last.ended_at)
+    cause, champion = last.cause or RunCause.BY_HAND, find_promotion(session, style.champion_promotion_id)
+    if champion and champion.promoted_at > last.ended_at and champion.run_id != last.run_id:
+        # What it was measured against serves no longer: whether training pays beside what does is to be seen first.
+        return Owed(kind=RunKind.MEASURE, cause=cause, since=champion.promoted_at)
+    return Owed(kind=RunKind.TRAIN, cause=cause, since=last.ended_at)
 
 
 def _owed_to_change(session: Session, change: BaseChange, style: Style) -> Owed | None:

@@ -36,8 +36,8 @@ CANCEL_RUN_NO = sentence("Let it run")
 
 def terms_notice(style_name: str) -> str:
     return say(
-        "Training *{style}* is due, but an admin has to accept the statement on training data first: here, or under the "
-        "quote of `/huisstijl train {style}`.",
+        "Training *{style}* is due, but an admin has to accept the statement on training data first: here, or under "
+        "the quote of `/huisstijl train {style}`.",
         style=style_name,
     )
 

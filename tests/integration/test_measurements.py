@@ -31,7 +31,7 @@ from db.datasets import find_dataset_of_run
 from db.examples import ExampleStatus
 from db.measurements import owe_measurement
 from db.outbox import find_by_dedupe_key
-from db.promotions import find_promotion
+from db.promotions import PromotionKind, find_promotion
 from db.runs import Run, RunStatus
 from db.scorecards import list_scorecards
 from db.session import Database
@@ -266,6 +266,31 @@ def test_training_follows_a_measurement_only_where_that_pays_and_the_style_train
         with database.write() as session:
             finish(session, queued[0], verdict={"sentence": "Stay."})
         assert queue_due_runs(database, settings, NOON + timedelta(days=1)) == []
+
+
+def test_training_that_paid_beside_another_champion_is_measured_again_first(
+    database: Database, settings: Settings
+) -> None:
+    style_id = measured_style(database, settings)
+    with database.write() as session:
+        owe_measurement(session, style_id, RunCause.DRIFT)
+    (run_id,) = queue_due_runs(database, settings, NOON)
+    with database.write() as session:
+        finish(session, run_id, verdict={"sentence": "Needed.", "retrain": {"is_worth_it": True}})
+        session.execute(update(Style).values(measurement_owed_at=None, measurement_cause=None))
+    with database.write() as session:
+        factories.make_promotion(
+            session, get_style(session, style_id), kind=PromotionKind.COMMAND, rung=Rung.FEW_SHOT,
+            base_model=settings.base_model, actor=ADMIN.user_id,
+        )  # fmt: skip
+    (run_id,) = queue_due_runs(database, settings, NOON)
+    assert (newest(database).run_id, newest(database).kind, newest(database).cause) == (
+        run_id, RunKind.MEASURE, RunCause.DRIFT,
+    )  # fmt: skip
+    with database.write() as session:
+        finish(session, run_id, verdict={"sentence": "Needed.", "retrain": {"is_worth_it": True}})
+    (run_id,) = queue_due_runs(database, settings, NOON)
+    assert (newest(database).run_id, newest(database).kind) == (run_id, RunKind.TRAIN)
 
 
 # ------------------------------------------------------------------------------------------- with a real (tiny) model

@@ -92,7 +92,8 @@ def store(folder: Path, draw: int, *, answered: int, right: int) -> None:
         "prompt_tokens": [0] * 100,
         "seconds_per_draft": 0.1,
         "calibration": {
-            "temperature": 1.0, "prior": [], "threshold": 0.4, "target_precision": 0.8, "uncalibrated": {"ece": 0.3},
+            "temperature": 1.0, "even_share": 0.0, "prior": [], "threshold": 0.4, "target_precision": 0.8,
+            "uncalibrated": {"ece": 0.3},
         },
     }  # fmt: skip
     stored = {

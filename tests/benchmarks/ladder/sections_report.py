@@ -25,6 +25,7 @@ from tests.benchmarks.ladder.intervals import (
 )  # fmt: skip
 from trainer.label_metrics import bins_of, calibration_error, macro_f1, macro_f1_gain
 from trainer.metrics import Interval, PairScore, Scorecard, bits_per_byte_gains
+from trainer.run_labels import MOST_LEFT_OUT
 
 COLOURS = {
     "neighbours": "#7c3aed", "logistic": "#0f766e", "zero_shot": "#9aa5b1", "few_shot": "#ecb22e",
@@ -165,8 +166,10 @@ batch, measured beside other work.
 
 {_command(largest)}
 
-"Before" is the bare softmax over the labels; "after" is with what was fitted on the validation pairs: a temperature,
-and in as many draws as "prior" says a correction for labels that a rung always likes. **A rung whose probabilities are
+"Before" is the error of the bare softmax over the labels; "after" is with what was fitted on the validation pairs: a
+temperature, the share of the probability that all labels have alike ("even"), and in as many draws as "prior" says a
+correction for labels that a rung always likes. `neighbours` learns nothing, so {MOST_LEFT_OUT} training pairs calibrate
+it, too, each by the votes of the others. **A rung whose probabilities are
 exactly right shows an error too**, because {one["unseen"]} answers in ten bins scatter: for each rung outcomes were
 drawn from its own probabilities 2,000 times, which gives the error to be expected of a perfect one, and the bound that
 95 of 100 perfect ones stay under. "No": at least one draw's error is beyond such luck (at 5 % for all draws together).
@@ -276,8 +279,8 @@ def _gate_part(size: Size) -> str:
 
 def _calibration_table(size: Size) -> str:
     lines = [
-        "| rung | error before | after | draw by draw | a perfect one, bound | calibrated | temperature | prior |",
-        "|---|---|---|---|---|---|---|---|",
+        "| rung | before | after | draw by draw | a perfect one, bound | calibrated | temperature | even | prior |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for rung in size.rungs():
         known = [card.calibration or {} for card in size.cards(rung)]
@@ -289,6 +292,7 @@ def _calibration_table(size: Size) -> str:
             f"| {np.mean([one.mean for one in floors]):.3f}, {np.mean([one.bound for one in floors]):.3f} "
             f"| {'not told from it' if _is_calibrated(floors) else '**no**'} "
             f"| {', '.join(format(one['temperature'], '.2f') for one in known)} "
+            f"| {', '.join(format(one['even_share'], '.0%') for one in known)} "
             f"| {sum(bool(one['prior']) for one in known)} of {len(known)} |"
         )
     return "\n".join(lines)
@@ -312,8 +316,9 @@ def _worse(size: Size) -> str:
     good = [f"`{rung}`" for rung in size.rungs() if _is_calibrated(size.floors(rung))]
     bad = [f"`{rung}`" for rung in size.rungs() if f"`{rung}`" not in good]
     verb = "is" if len(bad) == 1 else "are"
-    return f"So {_listed(good)} cannot be told from calibrated, and {_listed(bad)}\n{verb} not calibrated.\n" + (
-        f"Calibration makes {_listed(worse)} **worse**." if worse else "It makes none worse."
+    but = f", and {_listed(bad)}\n{verb} not calibrated" if bad else ""
+    return f"So {_listed(good)} cannot be told from calibrated{but}.\n" + (
+        f"Calibration makes {_listed(worse)} **worse**." if worse else "Calibration makes none worse."
     )
 
 
