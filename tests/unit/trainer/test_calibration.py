@@ -108,6 +108,15 @@ def test_where_nothing_is_right_often_enough_a_person_is_always_asked() -> None:
     assert choose_threshold(confidences, np.ones(40, dtype=bool), 0.8) <= 0.2
 
 
+def test_a_few_right_answers_that_nobody_would_have_promised_choose_no_threshold() -> None:
+    confidences = np.linspace(0.35, 0.1, 60)
+    is_right = np.zeros(60, dtype=bool)
+    is_right[:5] = True  # luck
+    assert choose_threshold(confidences, is_right, 0.8) == NEVER_SURE
+    promised = np.linspace(0.95, 0.5, 60)  # the same where the probabilities say so, too
+    assert 0.5 < choose_threshold(promised, is_right | (promised > 0.85), 0.8) < 0.95
+
+
 def test_labels_that_were_never_seen_count_against_the_precision_alone() -> None:
     scores = np.tile(np.array([[4.0, 0, 0, 0, 0, 0, 0, 0]]), (20, 1))
     fitted = fit_calibration(LABELS, scores, ["never seen"] * 20, target_precision=0.8)
