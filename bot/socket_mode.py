@@ -115,7 +115,8 @@ def close_handler(handler: SocketModeHandler) -> None:
     sdk = handler.client
     sdk.auto_reconnect_enabled, sdk.closed = False, True
     sdk.enqueue_message("")  # the SDK's processor looks for a second before it sees that all is over
-    closing = threading.Thread(target=_close, args=(handler,), name="socket-closing", daemon=True)
+    failed: list[Exception] = []
+    closing = threading.Thread(target=_close, args=(handler, failed), name="socket-closing", daemon=True)
     closing.start()
     while closing.is_alive():
         # A reader that starts at this very moment says that its session is not over, after `close` said that it is,
@@ -123,11 +124,17 @@ def close_handler(handler: SocketModeHandler) -> None:
         sdk.current_session_state.terminated = True
         closing.join(timeout=0.1)
     sdk.disconnect()  # one that was just being opened came into its place after the first was closed
+    if failed:
+        raise failed[0]
 
 
-def _close(handler: SocketModeHandler) -> None:
+def _close(handler: SocketModeHandler, failed: list[Exception]) -> None:
+    """`failed` gets what was raised, for the thread that waits."""
     try:
-        handler.close()
-    except AttributeError:
-        # The SDK's reader was closing the same connection at this very moment; by now it is closed, the rest is not.
-        handler.close()
+        try:
+            handler.close()
+        except AttributeError:
+            # The SDK's reader was closing the same connection at this moment; by now it is closed, the rest is not.
+            handler.close()
+    except Exception as error:
+        failed.append(error)

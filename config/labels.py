@@ -54,7 +54,7 @@ class Calibration:
     threshold: float = UNMEASURED_THRESHOLD
     #: Of the answers at or above the threshold, this share was to be right.
     target_precision: float | None = None
-    #: Validation pairs it was fitted on; 0: not measured yet.
+    #: It was fitted on so many: the validation side, for `neighbours` some of the training side, too; 0: not measured.
     pairs: int = 0
 
     def as_json(self) -> dict[str, Any]:
@@ -74,7 +74,8 @@ def read_calibration(values: Mapping[str, Any] | None) -> Calibration:
 #: Differences in similarity are divided by it before they become weights: the nearest neighbours count most. An example
 #: that is just like the text (similarity 1) has one vote.
 VOTE_TEMPERATURE = 0.2
-#: So many votes all labels together have without any neighbour. So neighbours that are far away make nobody sure.
+#: So many votes all labels together have without any neighbour. So of a few labels none is sure by neighbours that are
+#: far away; of many each has little of it, and how sure a vote is takes a run to say.
 VOTE_FLOOR = 2.5
 #: Makes of votes what a run finds to be about right: until one has measured the style, its temperature is 1.
 VOTE_SHARPNESS = 3.0

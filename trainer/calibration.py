@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from config.labels import NEVER_SURE, Calibration
 from config.likeness import normalise
 
-#: Fewer validation pairs than this choose no threshold: the wanted precision itself is the threshold.
+#: Fewer pairs than this choose no threshold: the wanted precision itself is the threshold.
 MIN_PAIRS = 10
 #: Nor do they, below this, tell a bias towards some labels from chance.
 MIN_PAIRS_FOR_PRIOR = 20
@@ -38,13 +38,23 @@ Scores = NDArray[np.float64]
 
 
 def fit_calibration(
-    labels: Sequence[str], scores: Scores, truths: Sequence[str], *, target_precision: float
+    labels: Sequence[str],
+    scores: Scores,
+    truths: Sequence[str],
+    *,
+    target_precision: float,
+    besides: tuple[Scores, Sequence[str]] | None = None,
 ) -> Calibration:
     """What fits the validation pairs best. scores: [pairs, labels] in nats; truths: the right label of each pair.
 
     A pair whose label is none of `labels` cannot be answered rightly: it says nothing about the temperature, but how
-    many there are takes its share of every probability, and each counts against the precision.
+    many there are takes its share of every probability, and each counts against the precision. `besides`: scores and
+    right labels of further pairs, whose labels are all known because they were chosen so.
     """
+    validation = right_columns(labels, truths)
+    known_share = round(float(((validation >= 0).sum() + 1) / (len(validation) + 1)), 4)
+    if besides is not None:
+        scores, truths = np.vstack([scores, besides[0]]), [*truths, *besides[1]]
     if not len(truths):
         return Calibration(threshold=target_precision, target_precision=target_precision)
     right = right_columns(labels, truths)
@@ -59,7 +69,7 @@ def fit_calibration(
             prior = {label: round(float(value), 4) for label, value in zip(labels, liked, strict=True)}
     fitted = Calibration(
         temperature=temperature, prior=prior, even_share=even_share, target_precision=target_precision,
-        pairs=len(truths), threshold=0.0, known_share=round(float((known.sum() + 1) / (len(known) + 1)), 4),
+        pairs=len(truths), threshold=0.0, known_share=known_share,
     )  # fmt: skip
     probabilities = calibrated(labels, scores, fitted)
     is_right = probabilities.argmax(axis=1) == right

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +48,10 @@ def rare_labels(frozen: Frozen) -> tuple[Note, ...]:
     )  # fmt: skip
 
 
-#: So many pairs of the training side calibrate the neighbours, at most about: each is a search.
+#: So many pairs of the training side calibrate the neighbours at most: each is a search.
 MOST_LEFT_OUT = 400
-#: The right label of a pair whose label no other has. No label is empty.
-NO_LABEL = ""
+#: Pairs of a group that is a larger share of the training side do not.
+MOST_OF_A_GROUP = 0.2
 
 _ONE_LABEL = note(
     "All examples to learn from have the same label, so there is nothing to choose; approve examples of another label, "
@@ -94,25 +93,30 @@ def score_neighbours(key: str, frozen: Frozen, recipe: Recipe, pool: Pool) -> Sc
             rows[row] = [votes[label] for label in labels]
         return rows
 
-    return _without_model(key, frozen, recipe, labels, scores, [*left_out, *frozen.validation])
+    return _without_model(key, frozen, recipe, labels, scores, left_out)
 
 
 def _left_out(side: Sequence[TrainingExample]) -> tuple[list[TrainingExample], dict[str, set[str]]]:
-    """Pairs of the training side to calibrate on, NO_LABEL where no other pair has theirs; and id → who is not there
-    when a text like it comes in, as none is on the other side of the split: those of the same conversation, group or
-    burst, itself too."""
-    chosen = range(0, len(side), max(1, len(side) // MOST_LEFT_OUT))
+    """Pairs of the training side to calibrate on; and id → who is not there when a text like it comes in, as none is on
+    the other side of the split: those of the same conversation, group or burst, itself too.
+
+    No pair whose label none of the others has: how many labels are known, the validation side says. And none of a group
+    so large that without it the training side would be another one.
+    """
     groups: dict[int, list[TrainingExample]] = {}
     numbers = kin_by_origin(side).group(range(len(side)))
     for index, one in enumerate(side):
         groups.setdefault(numbers[index], []).append(one)
     times = Counter(normalise(one.completion) for one in side)
+    count = min(len(side), MOST_LEFT_OUT)
     pairs, kin = [], {}
-    for one, group in ((side[index], groups[numbers[index]]) for index in chosen):
+    for index in (number * len(side) // count for number in range(count)):
+        one, group = side[index], groups[numbers[index]]
         label = normalise(one.completion)
         is_known = times[label] > sum(normalise(other.completion) == label for other in group)
-        pairs.append(one if is_known else replace(one, completion=NO_LABEL))
-        kin[one.example_id] = {other.example_id for other in group}
+        if is_known and len(group) <= MOST_OF_A_GROUP * len(side):
+            pairs.append(one)
+            kin[one.example_id] = {other.example_id for other in group}
     return pairs, kin
 
 
@@ -133,7 +137,7 @@ def score_logistic(key: str, folder: Path, frozen: Frozen, recipe: Recipe) -> Sc
     def scores(side: Sequence[TrainingExample]) -> Scores:
         return classifier.scores(_vectors(side))
 
-    return _without_model(key, frozen, recipe, classifier.labels, scores, frozen.validation)
+    return _without_model(key, frozen, recipe, classifier.labels, scores)
 
 
 def _vectors(side: Sequence[TrainingExample]) -> NDArray[np.float32]:
@@ -142,13 +146,15 @@ def _vectors(side: Sequence[TrainingExample]) -> NDArray[np.float32]:
 
 def _without_model(
     key: str, frozen: Frozen, recipe: Recipe, labels: Sequence[str],
-    scores: Callable[[Sequence[TrainingExample]], Scores], calibrating: Sequence[TrainingExample],
+    scores: Callable[[Sequence[TrainingExample]], Scores], left_out: Sequence[TrainingExample] = (),
 ) -> Scorecard:  # fmt: skip
-    """A candidate that needs no language model: measured on the same unseen pairs."""
+    """A candidate that needs no language model: calibrated on validation, and on what of the training side can be asked
+    as if it were unseen; measured on the same unseen pairs."""
     unseen = frozen.judging(recipe.evaluation.max_pairs)
     calibration = fit_calibration(
-        labels, scores(calibrating), [one.completion for one in calibrating],
+        labels, scores(frozen.validation), [one.completion for one in frozen.validation],
         target_precision=recipe.labels.target_precision,
+        besides=(scores(left_out), [one.completion for one in left_out]) if left_out else None,
     )  # fmt: skip
     began = time.monotonic()
     found = scores(unseen)

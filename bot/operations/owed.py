@@ -34,9 +34,11 @@ def find_own_owed(session: Session, style: Style) -> Owed | None:
     if style.train_after_examples <= 0:
         return None  # by hand only: the verdict says that it pays, and an admin decides
     cause, champion = last.cause or RunCause.BY_HAND, find_promotion(session, style.champion_promotion_id)
-    if champion and champion.promoted_at > last.ended_at and champion.run_id != last.run_id:
-        # What it was measured against serves no longer: whether training pays beside what does is to be seen first.
-        return Owed(kind=RunKind.MEASURE, cause=cause, since=champion.promoted_at)
+    if champion and champion.promoted_at > last.ended_at:
+        # What it was measured against serves no longer. Whether training pays beside another adapter is to be seen
+        # first; beside a prompt no measurement says that, and whoever chose it chose to do without.
+        is_adapter = champion.rung.needs_adapter and not champion.rung.is_classifier
+        return Owed(kind=RunKind.MEASURE, cause=cause, since=champion.promoted_at) if is_adapter else None
     return Owed(kind=RunKind.TRAIN, cause=cause, since=last.ended_at)
 
 

@@ -268,9 +268,11 @@ def test_training_follows_a_measurement_only_where_that_pays_and_the_style_train
         assert queue_due_runs(database, settings, NOON + timedelta(days=1)) == []
 
 
-def test_training_that_paid_beside_another_champion_is_measured_again_first(
-    database: Database, settings: Settings
+@pytest.mark.parametrize(("rung", "is_measured"), [(Rung.LORA_RETRIEVED, True), (Rung.FEW_SHOT, False)])
+def test_training_that_paid_beside_another_champion_is_measured_again_first_or_not_wanted(
+    rung: Rung, is_measured: bool, database: Database, settings: Settings
 ) -> None:
+    """A prompt promoted by hand has the id of the run that measured it last."""
     style_id = measured_style(database, settings)
     with database.write() as session:
         owe_measurement(session, style_id, RunCause.DRIFT)
@@ -280,9 +282,12 @@ def test_training_that_paid_beside_another_champion_is_measured_again_first(
         session.execute(update(Style).values(measurement_owed_at=None, measurement_cause=None))
     with database.write() as session:
         factories.make_promotion(
-            session, get_style(session, style_id), kind=PromotionKind.COMMAND, rung=Rung.FEW_SHOT,
+            session, get_style(session, style_id), kind=PromotionKind.COMMAND, rung=rung, run_id=run_id,
             base_model=settings.base_model, actor=ADMIN.user_id,
         )  # fmt: skip
+    if not is_measured:
+        assert queue_due_runs(database, settings, NOON) == []
+        return
     (run_id,) = queue_due_runs(database, settings, NOON)
     assert (newest(database).run_id, newest(database).kind, newest(database).cause) == (
         run_id, RunKind.MEASURE, RunCause.DRIFT,
