@@ -169,7 +169,8 @@ batch, measured beside other work.
 "Before" is the error of the bare softmax over the labels; "after" is with what was fitted on the validation pairs: a
 temperature, the share of the probability that all labels have alike ("even"), and in as many draws as "prior" says a
 correction for labels that a rung always likes. `neighbours` learns nothing, so up to
-{min(largest.train, MOST_LEFT_OUT)} training pairs calibrate it, too, each by the votes of the others. **A rung whose probabilities are
+{min(largest.train, MOST_LEFT_OUT)} training pairs calibrate it, too, each by the votes
+of the others. **A rung whose probabilities are
 exactly right shows an error too**, because {one["unseen"]} answers in ten bins scatter: for each rung outcomes were
 drawn from its own probabilities 2,000 times, which gives the error to be expected of a perfect one, and the bound that
 95 of 100 perfect ones stay under. "No": at least one draw's error is beyond such luck (at 5 % for all draws together).
@@ -184,8 +185,9 @@ drawn from its own probabilities 2,000 times, which gives the error to be expect
 {_command(largest)}
 
 The threshold was chosen on the pairs that calibrate for {_percent(_target(largest))} right answers, "never" where
-nothing was right often enough there. Answered and right are counts over all draws together, on the unseen pairs; the interval
-is Wilson's, with fewer answers counted where a pair that is answered in several draws tells the same again.
+nothing was right often enough there. Answered and right are counts over all draws together, on the unseen
+pairs; the interval is Wilson's, with fewer answers counted where a pair that is answered in several draws tells the
+same again.
 
 {_aim(largest)}
 
