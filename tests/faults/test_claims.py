@@ -35,7 +35,7 @@ from db.runs import (
 from db.session import Database
 from tests.support.clock import lapse_leases
 from tests.support.factories import make_draft, make_run, make_style
-from tests.support.processes import run_together
+from tests.support.processes import meet, run_together
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.faults
@@ -62,7 +62,7 @@ def test_eight_claimers_share_two_hundred_runs_without_a_double(database):
     claimed = [run_id for share in shares for run_id in share]
     assert len(claimed) == 200
     assert len(set(claimed)) == 200
-    assert sum(bool(share) for share in shares) > 1, "one process took everything: nothing competed"
+    assert all(shares), "every one had a run before anybody had two"
     with database.read() as session:
         assert {(run.fence, run.attempts) for run in session.scalars(select(Run))} == {(1, 1)}
 
@@ -77,6 +77,8 @@ def _claim_runs(url: str, owner: str) -> list[str]:
             database.dispose()
             return claimed
         claimed.append(run.run_id)
+        if len(claimed) == 1:
+            meet()  # or on a busy machine the first has taken everything before the others are awake
 
 
 def test_a_holder_that_slept_past_its_lease_writes_nothing(database):
