@@ -252,7 +252,7 @@ def choose_covering(examples: Sequence[T], choice: Choice) -> list[T]:
     that is shown already. The tokens are bounded. The one that stands for most comes last, next to the request.
     """
     shown = [one for one in examples if choice.may_show(one)]
-    pool = _evenly(sorted(shown, key=lambda one: one.example_id), MOST_COVERED)
+    pool = spread_evenly(sorted(shown, key=lambda one: one.example_id), MOST_COVERED)
     if not pool:
         return []
     distances = _length_distances([len(one.completion) for one in pool])
@@ -281,7 +281,7 @@ def are_same_answers(one: Choosable, other: Choosable) -> bool:
     return fuzz.ratio(one.completion, other.completion, score_cutoff=COPY_RATIO) > 0
 
 
-def _evenly(ordered: list[T], most: int) -> list[T]:
+def spread_evenly(ordered: list[T], most: int) -> list[T]:
     """So many of them at most, from beginning to end."""
     if len(ordered) <= most:
         return ordered

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from config.choosing import spread_evenly
 from config.kinship import kin_by_origin
 from config.labels import collect_labels, vote
 from config.likeness import normalise
@@ -107,12 +108,11 @@ def _left_out(side: Sequence[TrainingExample]) -> tuple[list[TrainingExample], d
     numbers = kin_by_origin(side).group(range(len(side)))
     for index, one in enumerate(side):
         groups.setdefault(numbers[index], []).append(one)
+    group_of = {one.example_id: groups[numbers[index]] for index, one in enumerate(side)}
     times = Counter(normalise(one.completion) for one in side)
-    count = min(len(side), MOST_LEFT_OUT)
     pairs, kin = [], {}
-    for index in (number * len(side) // count for number in range(count)):
-        one, group = side[index], groups[numbers[index]]
-        label = normalise(one.completion)
+    for one in spread_evenly(list(side), MOST_LEFT_OUT):
+        label, group = normalise(one.completion), group_of[one.example_id]
         is_known = times[label] > sum(normalise(other.completion) == label for other in group)
         if is_known and len(group) <= MOST_OF_A_GROUP * len(side):
             pairs.append(one)

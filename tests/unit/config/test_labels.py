@@ -60,7 +60,7 @@ def test_the_nearest_neighbours_count_most_and_no_label_is_impossible() -> None:
     assert vote(["a", "b"], []) == pytest.approx({"a": scores_of_nothing(), "b": scores_of_nothing()})
 
 
-def test_neighbours_that_are_far_away_make_nobody_sure() -> None:
+def test_of_a_few_labels_none_is_sure_by_neighbours_that_are_far_away() -> None:
     labels = [f"label {n}" for n in range(8)]
     near, far = (vote(labels, [("label 0", similarity)] * 6) for similarity in (0.8, 0.2))
     assert choose_label(near, Calibration()).confidence > 0.9
